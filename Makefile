@@ -1,0 +1,42 @@
+# Everything a newcomer needs; `make` alone lists it. Set-up happens by itself, once.
+PY := .venv/bin/python
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test check format lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+setup:  ## install what is locked: .venv and node_modules
+	@local/setup.sh
+
+# through the environment, so that a prompt may hold quotes
+demo: export DEMO_PROMPT := $(PROMPT)
+demo: export DEMO_MODEL := $(MODEL)
+demo: export DEMO_SIZE := $(SIZE)
+demo: export DEMO_DURATION := $(DURATION)
+demo: export DEMO_VARIANTS := $(VARIANTS)
+demo: setup  ## run the main job once: PROMPT="..." MODEL=sora SIZE=480x480 DURATION=5 VARIANTS=2
+	@$(PY) -m local demo
+
+up: setup  ## serve the whole stack on loopback until Ctrl-C
+	@$(PY) -m local up
+
+test: setup  ## run all tests
+	@$(PY) -m pytest $(ARGS)
+
+check: setup  ## lint, formatting, strict types, import rules
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@.venv/bin/lint-imports
+
+format: setup  ## put the code into its standard form
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+lock:  ## resolve the locked requirements anew (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes pyproject.toml -o requirements.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --group dev -c requirements.txt -o requirements-dev.txt
+
+clean:  ## remove what setup and runs have made
+	rm -rf .venv node_modules .data

@@ -1,0 +1,23 @@
+"""What all activities share: run the use case off the event loop, then raise its hints."""
+
+import logging
+from collections.abc import Callable
+
+from shared.durable import Client
+from shared.lifecycle.services import Services, services
+from shared.lifecycle.steps import Done
+from shared.names import Result
+from shared.offload import in_thread
+
+log = logging.getLogger("durable_video")
+
+
+async def run(client: Client, use_case: Callable[[Services], Done]) -> Result:
+    """The result of a use case. Its hints are events to others: losing one only costs time."""
+    done = await in_thread(lambda: use_case(services()))
+    for hint in done.hints:
+        try:
+            await client.raise_event(hint["instance"], hint["event"], None)
+        except Exception as error:  # noqa: BLE001  # the SDK raises plain Exceptions
+            log.info("hint_lost instance=%s message=%s", hint["instance"], type(error).__name__)
+    return done.result

@@ -1,0 +1,24 @@
+"""The composition root: one app, every blueprint, nothing else."""
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from activities import collect_output, finish_video, follow_job, submit_job, take_turn
+from orchestrators import generate_video
+from triggers import fallback, health, videos
+
+# AuthLevel.ANONYMOUS: the app authenticates its callers itself, see triggers.web.authenticate
+app = df.DFApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+
+for module in (
+    videos,
+    health,
+    fallback,
+    generate_video,
+    take_turn,
+    submit_job,
+    follow_job,
+    collect_output,
+    finish_video,
+):
+    app.register_functions(module.bp)

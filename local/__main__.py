@@ -1,0 +1,124 @@
+"""`python -m local`: the local stack and the tools around it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+from rich.console import Console
+
+from local.processes import StackError
+from local.stack import API_KEY, ROOT, Ports, Stack
+
+app = typer.Typer(
+    help="Durable Video on one machine.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+console = Console(highlight=False, soft_wrap=True)
+
+
+@app.command()
+def demo(
+    prompt: Annotated[str, typer.Option(envvar="DEMO_PROMPT", help="What it shows.")] = (
+        "A red fox trots through fresh snow at dawn"
+    ),
+    model: Annotated[str, typer.Option(envvar="DEMO_MODEL", help="sora-2 or sora.")] = "sora-2",
+    size: Annotated[
+        str | None, typer.Option(envvar="DEMO_SIZE", help="WIDTHxHEIGHT; the model's default.")
+    ] = None,
+    duration: Annotated[
+        int | None, typer.Option(envvar="DEMO_DURATION", help="Seconds; the model's default.")
+    ] = None,
+    variants: Annotated[int, typer.Option(envvar="DEMO_VARIANTS", help="Outputs (sora only).")] = 1,
+) -> None:
+    """Run the main job once: a prompt in, an MP4 and its cost out."""
+    from local import demo as job
+
+    order = job.Order(prompt=prompt, model=model, size=size, seconds=duration, variants=variants)
+    data = _data_dir() / "demo"
+    shutil.rmtree(data / "logs", ignore_errors=True)
+    stack = Stack(
+        data,
+        Ports.from_environment(),
+        # so that a demo whose upstream dies is over in a minute at the default time scale
+        overrides={
+            "JOB_DEADLINE_MINUTES": os.environ.get("JOB_DEADLINE_MINUTES", "20"),
+            "QUEUE_DEADLINE_HOURS": os.environ.get("QUEUE_DEADLINE_HOURS", "0.3"),
+        },
+    )
+    with console.status("starting Azurite, the simulator and the Functions host"):
+        stack.__enter__()
+    try:
+        job.run(stack, order, data / "videos", console)
+    except job.DemoFailed as failed:
+        raise StackError(
+            f"{str(failed)[0].upper()}{str(failed)[1:]}\nLogs: {data / 'logs'}"
+        ) from None
+    finally:
+        stack.stop()
+
+
+@app.command()
+def up() -> None:
+    """Serve the local stack until Ctrl-C. State is kept in DATA_DIR (.data) between runs."""
+    data = _data_dir() / "up"
+    stack = Stack(data, Ports.from_environment(), ephemeral=False)
+    with console.status("starting Azurite, the simulator and the Functions host"):
+        stack.__enter__()
+    try:
+        _say_where(stack)
+        while not (ended := stack.ended()):
+            time.sleep(0.5)
+        raise StackError(f"{ended[0].name} ended:\n{ended[0].last_lines()}")
+    finally:
+        stack.stop()
+
+
+@app.command()
+def new_key(name: str) -> None:
+    """Make a key for the caller NAME: the key once, and what goes into CALLERS."""
+    key = secrets.token_urlsafe(32)
+    console.print(f"key for {name} (shown only here): {key}")
+    console.print(
+        f'CALLERS entry: "{name}": {{"key_sha256": ["{hashlib.sha256(key.encode()).hexdigest()}"]}}'
+    )
+
+
+def _say_where(stack: Stack) -> None:
+    blob, queue, table = stack.ports.azurite
+    console.print(f"API         {stack.api}  (key {API_KEY})")
+    console.print(f"simulator   {stack.simulator_url}  (journal at /_sim/journal)")
+    console.print(f"Azurite     blob {blob}, queue {queue}, table {table} on 127.0.0.1")
+    console.print(
+        f"time scale  {stack.settings['TIME_SCALE']}: a minute of Sora takes a part of one"
+    )
+    console.print(f"logs        {stack.data / 'logs'}")
+    console.print("Ctrl-C stops everything.")
+
+
+def _data_dir() -> Path:
+    return Path(os.environ.get("DATA_DIR") or ROOT / ".data").resolve()
+
+
+def main() -> None:
+    try:
+        app(standalone_mode=False)
+    except StackError as error:
+        print(f"\n{error}" if sys.stderr.isatty() else str(error), file=sys.stderr)
+        sys.exit(1)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        print("stopped", file=sys.stderr)
+        sys.exit(130)
+
+
+main()

@@ -1,0 +1,218 @@
+"""The whole product on loopback: Azurite, the simulator and the Functions host, as child processes.
+
+Any app setting in the environment wins over `local.settings.json`; `FUNCTIONS_PORT`,
+`SIMULATOR_PORT` and `DATA_DIR` move things.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from local.processes import Child, StackError, check_port_free, free_ports, listens
+
+ROOT = Path(__file__).resolve().parent.parent
+API_KEY = "local-dev-key"
+SIMULATOR_KEY = "sim-key"
+_AZURITE_PORTS = (10000, 10001, 10002)
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where everything listens, on 127.0.0.1."""
+
+    functions: int = 7071
+    simulator: int = 7080
+    azurite: tuple[int, int, int] = _AZURITE_PORTS
+
+    @classmethod
+    def from_environment(cls) -> Ports:
+        return cls(functions=_port("FUNCTIONS_PORT", 7071), simulator=_port("SIMULATOR_PORT", 7080))
+
+    @classmethod
+    def any_free(cls) -> Ports:
+        """Ports for a test: nobody else's."""
+        functions, simulator, *azurite = free_ports(5)
+        return cls(functions, simulator, (azurite[0], azurite[1], azurite[2]))
+
+
+@dataclass
+class Stack:
+    """Start with `with Stack(...)`; everything is stopped at the end, whatever happened.
+
+    `overrides` are app settings above all others. `ephemeral` keeps all state in memory.
+    """
+
+    data: Path
+    ports: Ports = field(default_factory=Ports)
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    ephemeral: bool = True
+    seed: int = 0
+    simulator_config: Path | None = None
+    children: list[Child] = field(default_factory=list)
+
+    @property
+    def api(self) -> str:
+        return f"http://127.0.0.1:{self.ports.functions}/openai/v1"
+
+    @property
+    def simulator_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.simulator}"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The app settings of this stack: the file, then its ports, then the environment, then
+        the overrides."""
+        values = local_settings()
+        shared = {name: os.environ[name] for name in _setting_names() if name in os.environ}
+        return {**self._moved(values), **shared, **self.overrides}
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start everything and return when it serves. Raises StackError."""
+        self._check()
+        self.start_azurite()
+        self.start_simulator()
+        self.start_host()
+
+    def stop(self) -> None:
+        """Stop everything, last started first."""
+        while self.children:
+            self.children.pop().stop()
+
+    def child(self, name: str) -> Child:
+        return next(child for child in self.children if child.name == name)
+
+    def ended(self) -> list[Child]:
+        """Children that ended although nobody stopped them."""
+        return [child for child in self.children if child.exit_code() is not None]
+
+    def start_azurite(self) -> None:
+        blob, queue, table = self.ports.azurite
+        command = [_node(), str(_azurite()), "--silent", "--skipApiVersionCheck"]
+        command += ["--disableTelemetry", "--blobKeepAliveTimeout", "120"]
+        command += ["--tableKeepAliveTimeout", "120", "--blobPort", str(blob)]
+        command += ["--queuePort", str(queue), "--tablePort", str(table)]
+        if self.ephemeral:
+            command += ["--inMemoryPersistence"]
+        else:
+            command += ["--location", str(self.data / "azurite")]
+        child = self._start("Azurite", command)
+        child.wait_until(lambda: all(listens(port) for port in (blob, queue, table)), seconds=30)
+        self._create_storage()
+
+    def start_simulator(self) -> None:
+        command = [sys.executable, "-m", "local.simulator", "--port", str(self.ports.simulator)]
+        command += ["--time-scale", self.settings["TIME_SCALE"], "--seed", str(self.seed)]
+        if self.simulator_config is not None:
+            command += ["--config", str(self.simulator_config)]
+        if not self.ephemeral:
+            command += ["--state-dir", str(self.data / "simulator")]
+        child = self._start("simulator", command)
+        child.wait_until(lambda: listens(self.ports.simulator), seconds=20)
+
+    def start_host(self) -> None:
+        command = [sys.executable, "-m", "local.host", "--app", str(ROOT)]
+        command += ["--port", str(self.ports.functions)]
+        if self.ephemeral:
+            command += ["--ephemeral"]
+        else:
+            command += ["--state-dir", str(self.data / "host")]
+        child = self._start("Functions host", command)
+        status = f"http://127.0.0.1:{self.ports.functions}/admin/host/status"
+        child.wait_until(lambda: _answers(status), seconds=30)
+
+    def _check(self) -> None:
+        _node()
+        if not _azurite().exists():
+            raise StackError("Azurite is not installed. Run: make setup")
+        check_port_free(self.ports.functions, "Functions host", "FUNCTIONS_PORT")
+        check_port_free(self.ports.simulator, "simulator", "SIMULATOR_PORT")
+        for port in self.ports.azurite:
+            check_port_free(port, "Azurite", "nothing: it is fixed")
+
+    def _start(self, name: str, command: list[str]) -> Child:
+        environment = {**os.environ, **self.settings, "PYTHONUNBUFFERED": "1"}
+        log = self.data / "logs" / f"{name.lower().replace(' ', '-')}.log"
+        child = Child(name, command, environment=environment, log=log, cwd=ROOT)
+        self.children.append(child)
+        return child
+
+    def _create_storage(self) -> None:
+        from shared.storage.accounts import Account
+
+        Account(connection=self.settings["STORAGE_CONNECTION"]).create_all()
+
+    def _moved(self, values: dict[str, str]) -> dict[str, str]:
+        """The file's settings with the fixed ports replaced by this stack's."""
+        moves = dict(zip(_AZURITE_PORTS, self.ports.azurite, strict=True))
+        moves[7071], moves[7080] = self.ports.functions, self.ports.simulator
+        moved = {}
+        for name, value in values.items():
+            for fixed, actual in moves.items():
+                value = value.replace(f"http://127.0.0.1:{fixed}", f"http://127.0.0.1:{actual}")
+            moved[name] = value
+        return moved
+
+
+def local_settings() -> dict[str, str]:
+    """The values of `local.settings.json`, as Core Tools and our host read them."""
+    document = json.loads((ROOT / "local" / "local.settings.json").read_text())
+    return {str(name): str(value) for name, value in document["Values"].items()}
+
+
+def _setting_names() -> set[str]:
+    from shared.settings import Settings
+
+    return set(local_settings()) | {name.upper() for name in Settings.model_fields}
+
+
+def _port(name: str, default: int) -> int:
+    value = os.environ.get(name, "")
+    if not value:
+        return default
+    if not value.isdigit() or not 1 <= int(value) <= 65535:
+        raise StackError(f"{name}={value} is not a port number.")
+    return int(value)
+
+
+def _node() -> str:
+    node = shutil.which("node")
+    if node is None:
+        raise StackError("Node.js 20 or newer is needed for Azurite; there is no 'node' here.")
+    return node
+
+
+def _azurite() -> Path:
+    return ROOT / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=1.0, trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False

@@ -1,0 +1,1 @@
+"""Generator functions: they decide what comes next and do nothing themselves."""

@@ -1,0 +1,5 @@
+"""What the product knows, as pure functions and values.
+
+Nothing here imports an Azure package, an HTTP client or a clock: time, identifiers and
+randomness are arguments. import-linter holds it.
+"""

@@ -1,0 +1,113 @@
+"""What can go wrong for a caller, in one family.
+
+    Problem
+    ├── InvalidRequest      400  the request can never work as it is
+    ├── NotAuthenticated    401  no key or token, or one that proves nothing
+    ├── NotFound            404  no such thing for this caller
+    ├── Conflict            409  the thing is in a state that forbids it
+    ├── TooLarge            413  the body is larger than what is read
+    ├── LimitReached        429  a ceiling or a rate of this caller or of the whole app
+    └── Unavailable         503  nothing is wrong with the request; try again later
+
+Every member says what was wrong, whether anything was charged and whether to try again; the HTTP
+layer turns it into OpenAI's error envelope.
+"""
+
+from dataclasses import dataclass
+
+
+class Problem(Exception):
+    """A request that ends in an error answer.
+
+    `code` is for programs and stays stable; `message` is for people and names the parameter, the
+    value and what is allowed. `param` is the request's field, when one is to blame.
+    """
+
+    status = 500
+    type = "server_error"
+    retryable = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        param: str | None = None,
+        stage: str | None = None,
+        retry_after: float | None = None,
+        charged: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.param = param
+        self.stage = stage
+        self.retry_after = retry_after
+        self.charged = charged
+
+
+class InvalidRequest(Problem):
+    status = 400
+    type = "invalid_request_error"
+
+    def __init__(self, message: str, *, code: str = "invalid_value", param: str | None = None):
+        super().__init__(message, code=code, param=param)
+
+
+class NotAuthenticated(Problem):
+    status = 401
+    type = "authentication_error"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="invalid_api_key")
+
+
+class NotFound(Problem):
+    status = 404
+    type = "invalid_request_error"
+
+    def __init__(self, message: str, *, code: str = "not_found", param: str | None = None) -> None:
+        super().__init__(message, code=code, param=param)
+
+
+class Conflict(Problem):
+    status = 409
+    type = "invalid_request_error"
+
+
+class TooLarge(Problem):
+    status = 413
+    type = "invalid_request_error"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="body_too_large")
+
+
+class LimitReached(Problem):
+    """A ceiling: repeating the request before `retry_after` seconds changes nothing."""
+
+    status = 429
+    type = "insufficient_quota"
+
+
+class Unavailable(Problem):
+    status = 503
+    retryable = True
+
+    def __init__(self, message: str, *, retry_after: float = 5.0) -> None:
+        super().__init__(message, code="unavailable", retry_after=retry_after)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a video ended without its outputs, as the caller reads it in `error`.
+
+    `code` is one of the codes of the table 'Endings' in the design; `charged` is None while the
+    upstream's bill cannot be known.
+    """
+
+    code: str
+    message: str
+    stage: str
+    retryable: bool
+    charged: bool | None

@@ -1,0 +1,91 @@
+"""The one untyped seam: azure-functions-durable has no types, so the rest of the app sees it
+through these wrappers and nothing else imports it (the composition root excepted).
+
+The SDK's decorators must stand in a fixed order and mutate what they wrap; the shapes of contexts
+and clients are written down here once, as the parts of SDK 1.7 that this app uses.
+"""
+
+from collections.abc import Callable, Generator
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+import azure.durable_functions as df
+import azure.functions as func
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+Task = Any
+"""What an orchestrator yields; a timer's has `cancel()`, a task_any's result is one of its own."""
+
+
+class OrchestrationContext(Protocol):
+    """`DurableOrchestrationContext`: everything an orchestrator may do."""
+
+    @property
+    def instance_id(self) -> str: ...
+    @property
+    def current_utc_datetime(self) -> datetime: ...
+    @property
+    def is_replaying(self) -> bool: ...
+    def get_input(self) -> Any: ...
+    def call_activity(self, name: str, input_: Any = None) -> Task: ...
+    def create_timer(self, fire_at: datetime) -> Task: ...
+    def wait_for_external_event(self, name: str) -> Task: ...
+    def task_any(self, tasks: list[Task]) -> Task: ...
+    def task_all(self, tasks: list[Task]) -> Task: ...
+    def set_custom_status(self, status: Any) -> None: ...
+    def continue_as_new(self, input_: Any) -> None: ...
+
+
+class Client(Protocol):
+    """`DurableOrchestrationClient`: everything a client function may do."""
+
+    async def start_new(
+        self, orchestration_function_name: str, instance_id: str, client_input: Any
+    ) -> str: ...
+    async def raise_event(self, instance_id: str, event_name: str, event_data: Any) -> None: ...
+
+
+Orchestrator = Callable[[OrchestrationContext], Generator[Task, Any, Any]]
+
+
+def blueprint() -> df.Blueprint:
+    """A blueprint whose HTTP functions are anonymous to the host: the app authenticates itself."""
+    return df.Blueprint(http_auth_level=func.AuthLevel.ANONYMOUS)
+
+
+def orchestrator(bp: df.Blueprint) -> Callable[[Orchestrator], Orchestrator]:
+    """Register a generator function whose parameter is named `context`."""
+    return _same_type(bp.orchestration_trigger(context_name="context"))
+
+
+def activity(bp: df.Blueprint) -> Callable[[Handler], Handler]:
+    """Register a function whose parameter is named `step`."""
+    return _same_type(bp.activity_trigger(input_name="step"))
+
+
+def activity_with_client(bp: df.Blueprint) -> Callable[[Handler], Handler]:
+    """Register an `async def` with the parameters `step` and `client`."""
+    return _with_client(bp, bp.activity_trigger(input_name="step"))
+
+
+def http_with_client(
+    bp: df.Blueprint, route: str, methods: list[str]
+) -> Callable[[Handler], Handler]:
+    """Register an `async def` with the parameters `req` and `client`."""
+    return _with_client(bp, bp.route(route=route, methods=methods, trigger_arg_name="req"))
+
+
+def http(bp: df.Blueprint, route: str, methods: list[str]) -> Callable[[Handler], Handler]:
+    """Register a function whose parameter is named `req`."""
+    return _same_type(bp.route(route=route, methods=methods, trigger_arg_name="req"))
+
+
+def _with_client(bp: df.Blueprint, trigger: Callable[[Any], Any]) -> Callable[[Handler], Handler]:
+    # the client must be bound next to the function: it wraps the function's own code
+    bind = bp.durable_client_input(client_name="client")
+    return _same_type(lambda handler: trigger(bind(handler)))
+
+
+def _same_type(decorator: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return decorator

@@ -1,0 +1,150 @@
+"""Copy an output from the upstream into Blob Storage: streamed, checked, visible only when whole.
+
+Memory stays at one block whatever the size. A repeat finds the finished blob and does nothing.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+
+from shared.domain import polling
+from shared.domain.mp4 import Mp4Error, Mp4Info, Mp4Inspector
+from shared.domain.video import Stage
+from shared.domain.work import Work
+from shared.lifecycle import money, verdicts
+from shared.lifecycle.services import Services
+from shared.lifecycle.steps import Done, begin, done, log
+from shared.storage.layout import output_blob
+from shared.storage.outputs import BLOCK
+from shared.upstream.protocol import Content, JobGone, Throttled, UpstreamError
+
+_LARGEST_OUTPUT = 2 * 1024**3
+_MOST_SPOILED = 5
+_LONGEST_BACKOFF = 60.0
+
+
+class _Spoiled(Exception):
+    """The bytes that arrived are not a whole MP4 of the promised length."""
+
+
+def collect_output(services: Services, video_id: str, epoch: int, index: int) -> Done:
+    """Copy one output. Outcomes: stored, retry, decided, done, superseded."""
+    stored = begin(services, video_id, epoch)
+    if isinstance(stored, Done):
+        return stored
+    work, now = stored.work, services.clock()
+    if work.verdict is not None or index >= len(work.parts):
+        return done("decided")
+    name = output_blob(video_id, index)
+    if services.outputs.find(name) is not None:
+        return done("stored")
+    if work.ended and now > _expiry(work, now):
+        return verdicts.decide(services, work, money.watch_over(work))
+    if not work.ended and work.job_deadline is not None and now > work.job_deadline:
+        return verdicts.decide(services, work, money.timed_out(work))
+    client = services.client(work.deployment or "")
+    if client is None:
+        return _retry(services, work, "its deployment is not configured any more")
+    try:
+        with client.open(work.parts[index], trace=video_id) as content:
+            info, size, sha256, won = _copy(services, name, content)
+    except JobGone as error:
+        if now >= _expiry(work, now + 1):
+            verdict = money.watch_over(work) if work.ended else money.lost(work, now)
+            return verdicts.decide(services, work, verdict)
+        return _retry(services, work, str(error))
+    except UpstreamError as error:
+        told = error.retry_after if isinstance(error, Throttled) else None
+        return _retry(services, work, str(error), told=told)
+    except _Spoiled as error:
+        if work.spoiled + 1 >= _MOST_SPOILED and not work.ended:
+            return verdicts.decide(services, work, money.bad_output(work, str(error)))
+        return _retry(services, work, str(error), spoiled=True)
+    log.info(
+        "output_stored video_id=%s index=%d size_bytes=%d sha256=%s width=%d height=%d "
+        "seconds=%.3f copy_seconds=%.3f first=%s",
+        video_id,
+        index,
+        size,
+        sha256,
+        info.width,
+        info.height,
+        info.seconds,
+        services.clock() - now,
+        won,
+    )
+    return done("stored")
+
+
+def _copy(services: Services, name: str, content: Content) -> tuple[Mp4Info, int, str, bool]:
+    """Stream the content into a blob. Raises _Spoiled before anything becomes visible."""
+    inspector, digest, size = Mp4Inspector(), hashlib.sha256(), 0
+    writer = services.outputs.writer(name)
+    try:
+        for block in _blocks(content):
+            size += len(block)
+            inspector.feed(block)
+            digest.update(block)
+            writer.write(block)
+        if content.length is not None and size != content.length:
+            raise _Spoiled(f"{size:,} bytes arrived where {content.length:,} were announced")
+        info = inspector.finish()
+    except Mp4Error as error:
+        raise _Spoiled(str(error)) from None
+    sha256 = digest.hexdigest()
+    facts = {
+        "width": str(info.width),
+        "height": str(info.height),
+        "seconds": f"{info.seconds:.6f}",
+    }
+    won = writer.commit(sha256=sha256, content_type="video/mp4", facts=facts)
+    return info, size, sha256, won
+
+
+def _blocks(content: Content) -> Iterator[bytes]:
+    """The content in blocks of one size, however it arrives."""
+    if content.length is not None and content.length > _LARGEST_OUTPUT:
+        raise _Spoiled(f"{content.length:,} bytes are announced")
+    buffer, total = bytearray(), 0
+    for piece in content.pieces:
+        buffer += piece
+        total += len(piece)
+        if total > _LARGEST_OUTPUT:
+            raise _Spoiled(f"more than {_LARGEST_OUTPUT:,} bytes arrived")
+        while len(buffer) >= BLOCK:
+            yield bytes(buffer[:BLOCK])
+            del buffer[:BLOCK]
+    if buffer:
+        yield bytes(buffer)
+
+
+def _retry(
+    services: Services,
+    work: Work,
+    why: str,
+    *,
+    told: float | None = None,
+    spoiled: bool = False,
+) -> Done:
+    log.warning("output_not_copied video_id=%s message=%s", work.video_id, why)
+
+    def change(current: Work) -> Work:
+        return replace(
+            current,
+            troubles=current.troubles + 1,
+            spoiled=current.spoiled + (1 if spoiled else 0),
+        )
+
+    if services.work.change(work.video_id, work.epoch, change) is None:
+        return done("superseded")
+    wait = services.settings.durations.of(
+        polling.backoff(work.troubles + 1, longest=_LONGEST_BACKOFF)
+    )
+    now = services.clock()
+    if work.job_deadline is not None and not work.ended:
+        wait = max(0.1, min(wait, work.job_deadline - now + 0.1))
+    return done("retry", wait=wait if told is None else told, stage=Stage.COLLECTING, progress=99)
+
+
+def _expiry(work: Work, otherwise: float) -> float:
+    return otherwise if work.job_expires_at is None else work.job_expires_at

@@ -1,0 +1,252 @@
+"""Follow a job to its end: look, show the progress, and decide what its end means for the video.
+
+A video that has ended for its caller (timed out, cancelled, submission unknown) is followed on:
+its render may still turn up, and its money is unknown until the job is over.
+"""
+
+from dataclasses import replace
+
+from shared.domain import polling
+from shared.domain.video import Stage, rescuable
+from shared.domain.work import Submit, Work, WorkStage
+from shared.lifecycle import line, money, verdicts
+from shared.lifecycle.services import Services
+from shared.lifecycle.steps import Done, begin, done, log, show
+from shared.lifecycle.submit import MOST_POSTS, claim_job, find_candidates
+from shared.names import Hint
+from shared.upstream.protocol import (
+    Fault,
+    JobGone,
+    JobState,
+    JobStatus,
+    Throttled,
+    UpstreamError,
+)
+
+_WATCH_PAUSE = 60.0
+_LONGEST_BACKOFF = 30.0
+_GONE_TWICE = 30.0
+"""A job that was there is only taken for gone when it is still missing this much later."""
+
+
+def follow_job(services: Services, video_id: str, epoch: int) -> Done:
+    """Look at the upstream job of a video once.
+
+    Outcomes: rendering, rendered, again (it is rendered anew), decided, watching, done, superseded.
+    """
+    stored = begin(services, video_id, epoch)
+    if isinstance(stored, Done):
+        return stored
+    work, now = stored.work, services.clock()
+    if work.verdict is not None:
+        return done("decided")
+    if work.ended and now > _watch_until(services, work):
+        return verdicts.decide(services, work, money.watch_over(work))
+    if not work.ended and work.job_deadline is not None and now > work.job_deadline:
+        return verdicts.decide(services, work, money.timed_out(work))
+    if work.submit is not Submit.KNOWN:
+        return _search(services, work)
+    if work.stage is WorkStage.COLLECTING:
+        return done("rendered", outputs=len(work.parts), stage=Stage.COLLECTING)
+    assert work.job_id is not None, "a known submit has a job id"
+    client = services.client(work.deployment or "")
+    if client is None:
+        return _trouble(services, work, "its deployment is not configured any more")
+    try:
+        job = client.status(work.job_id, trace=video_id)
+    except JobGone:
+        return _missing(services, work)
+    except UpstreamError as error:
+        told = error.retry_after if isinstance(error, Throttled) else None
+        return _trouble(services, work, str(error), told=told)
+    if job.state in (JobState.RUNNING, JobState.STRANGE):
+        return _rendering(services, work, job)
+    return _over(services, work, job)
+
+
+def _rendering(services: Services, work: Work, job: JobStatus) -> Done:
+    durations, now = services.settings.durations, services.clock()
+    if job.state is JobState.STRANGE:
+        log.warning("job_status_unknown video_id=%s status=%s", work.video_id, job.word)
+    elapsed = now - (work.job_created_at or now)
+    delay = polling.next_poll_delay(
+        elapsed=elapsed * durations.scale,
+        expected=work.expected * durations.scale,
+        progress=job.progress,
+    )
+    progress = job.progress
+    if progress is None:
+        progress = polling.estimated_progress(elapsed, work.expected)
+
+    def change(current: Work) -> Work:
+        return replace(
+            current,
+            polls=current.polls + 1,
+            troubles=0,
+            missing_since=None,
+            job_expires_at=job.expires_at or current.job_expires_at,
+        )
+
+    if services.work.change(work.video_id, work.epoch, change) is None:
+        return done("superseded")
+    if work.ended:
+        return done("watching", wait=durations.of(_WATCH_PAUSE))
+    wait = _within(work, now, durations.of(delay))
+    estimate = max(now + wait, (work.job_created_at or now) + work.expected)
+    show(services, work, Stage.RENDERING, progress=progress, estimate=estimate)
+    return done("rendering", wait=wait, stage=Stage.RENDERING, progress=min(progress, 99))
+
+
+def _over(services: Services, work: Work, job: JobStatus) -> Done:
+    """The job has ended: its slot is free, whatever that means for the video."""
+    line.free(services, work)
+    _, hints = line.call_next(services)
+    log.info(
+        "job_ended video_id=%s deployment=%s job_id=%s status=%s fault=%s outputs=%d polls=%d",
+        work.video_id,
+        work.deployment,
+        work.job_id,
+        job.word,
+        job.fault,
+        len(job.parts),
+        work.polls + 1,
+    )
+    if job.state is JobState.SUCCEEDED and job.parts:
+        return _rendered(services, work, job, hints)
+    if job.fault is Fault.INTERNAL and not work.ended and work.posts < MOST_POSTS:
+        return _once_more(services, work, hints)
+    verdict = money.render_failed(services, work, job)
+    return verdicts.decide(services, work, verdict, hints=hints)
+
+
+def _rendered(services: Services, work: Work, job: JobStatus, hints: tuple[Hint, ...]) -> Done:
+    stored = services.videos.get(work.caller, work.video_id)
+    if stored is None:
+        return done("done", hints=hints)
+    if work.ended and not rescuable(stored.video):
+        verdict = money.rendered_for_nobody(services, work, stored.video, job)
+        return verdicts.decide(services, work, verdict, hints=hints)
+
+    def change(current: Work) -> Work:
+        return replace(
+            current,
+            stage=WorkStage.COLLECTING,
+            parts=job.parts,
+            polls=current.polls + 1,
+            troubles=0,
+            job_expires_at=job.expires_at or current.job_expires_at,
+        )
+
+    if services.work.change(work.video_id, work.epoch, change) is None:
+        return done("superseded", hints=hints)
+    if not work.ended:
+        show(services, work, Stage.COLLECTING, progress=99, estimate=services.clock())
+    return done(
+        "rendered", outputs=len(job.parts), stage=Stage.COLLECTING, progress=99, hints=hints
+    )
+
+
+def _once_more(services: Services, work: Work, hints: tuple[Hint, ...]) -> Done:
+    """The upstream's own fault: back into the line, once, booked as the price row says."""
+    booked = money.book_failed_render(services, work)
+    assert work.deployment is not None, "a known job has a deployment"
+    services.jobs.close(work.deployment, work.job_id or "")
+
+    def change(current: Work) -> Work:
+        return replace(
+            current,
+            stage=WorkStage.WAITING,
+            submit=Submit.NOTHING,
+            deployment=None,
+            billing=booked,
+            job_id=None,
+            job_created_at=None,
+            job_expires_at=None,
+            job_deadline=None,
+            polls=0,
+            troubles=0,
+        )
+
+    if services.work.change(work.video_id, work.epoch, change) is None:
+        return done("superseded", hints=hints)
+    show(services, replace(work, deployment=None, job_id=None), Stage.WAITING_FOR_QUOTA)
+    return done("again", wait=0.0, stage=Stage.WAITING_FOR_QUOTA, progress=0, hints=hints)
+
+
+def _missing(services: Services, work: Work) -> Done:
+    """404 for a job that we have: not yet visible, hidden for a moment, or gone."""
+    durations, now = services.settings.durations, services.clock()
+    age = now - (work.job_created_at or now)
+    since = work.missing_since or now
+    if age < durations.not_found_grace or now - since < durations.of(_GONE_TWICE):
+        changed = services.work.change(
+            work.video_id, work.epoch, lambda current: replace(current, missing_since=since)
+        )
+        if changed is None:
+            return done("superseded")
+        wait = _within(work, now, durations.of(_GONE_TWICE / 2))
+        return done("watching" if work.ended else "rendering", wait=wait)
+    line.free(services, work)
+    _, hints = line.call_next(services)
+    log.error(
+        "job_lost video_id=%s deployment=%s job_id=%s expired=%s",
+        work.video_id,
+        work.deployment,
+        work.job_id,
+        now >= (work.job_expires_at or now),
+    )
+    verdict = money.watch_over(work) if work.ended else money.lost(work, now)
+    return verdicts.decide(services, work, verdict, hints=hints)
+
+
+def _search(services: Services, work: Work) -> Done:
+    """An ended video whose submission is unknown: a later listing may still find its job."""
+    client = services.client(work.deployment or "")
+    upstream = services.settings.upstream(work.deployment or "")
+    if not work.ended:
+        return done("again", wait=0.0)
+    if client is None or upstream is None or not upstream.can_list:
+        return verdicts.decide(services, work, money.watch_over(work))
+    try:
+        candidates = find_candidates(services, work, client)
+    except UpstreamError as error:
+        return _trouble(services, work, str(error))
+    if len(candidates) == 1:
+        return claim_job(services, work, client, candidates[0].job_id)
+    return done("watching", wait=services.settings.durations.of(_WATCH_PAUSE * 5))
+
+
+def _trouble(services: Services, work: Work, why: str, *, told: float | None = None) -> Done:
+    """The upstream could not be asked: wait longer each time, never past the deadline."""
+    log.warning(
+        "job_not_readable video_id=%s deployment=%s job_id=%s troubles=%d message=%s",
+        work.video_id,
+        work.deployment,
+        work.job_id,
+        work.troubles + 1,
+        why,
+    )
+    changed = services.work.change(
+        work.video_id, work.epoch, lambda current: replace(current, troubles=current.troubles + 1)
+    )
+    if changed is None:
+        return done("superseded")
+    backoff = polling.backoff(work.troubles + 1, longest=_LONGEST_BACKOFF)
+    wait = services.settings.durations.of(backoff) if told is None else told
+    outcome = done("watching" if work.ended else "rendering")
+    outcome.result["wait"] = round(_within(work, services.clock(), wait), 3)
+    return outcome
+
+
+def _within(work: Work, now: float, wait: float) -> float:
+    """`wait`, but not past the deadline, where something has to be decided."""
+    if work.ended or work.job_deadline is None:
+        return wait
+    return max(0.1, min(wait, work.job_deadline - now + 0.1))
+
+
+def _watch_until(services: Services, work: Work) -> float:
+    """When nothing can turn up any more: the job, or the intent, has outlived its retention."""
+    durations = services.settings.durations
+    expires = work.job_expires_at or (work.intent_at or work.created_at) + durations.sora_retention
+    return expires + durations.not_found_grace

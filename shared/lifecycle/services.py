@@ -1,0 +1,64 @@
+"""What the use cases work with, built once per process on first use."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from shared.settings import Settings, settings
+from shared.storage import layout
+from shared.storage.accounts import Account
+from shared.storage.deployments import Deployments
+from shared.storage.jobs import Jobs
+from shared.storage.ledger import Ledger
+from shared.storage.links import LinkSigner
+from shared.storage.outputs import Blobs
+from shared.storage.videos import Videos
+from shared.storage.work import WorkTable
+from shared.upstream.protocol import Dialect
+from shared.upstream.registry import Upstreams
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Settings, storage and upstreams of one app. `clock` gives unix seconds."""
+
+    settings: Settings
+    videos: Videos
+    work: WorkTable
+    jobs: Jobs
+    deployments: Deployments
+    ledger: Ledger
+    outputs: Blobs
+    links: LinkSigner
+    upstreams: Upstreams
+    clock: Callable[[], float] = time.time
+
+    def client(self, deployment: str) -> Dialect | None:
+        """The client of a deployment, or None where it was taken out of the settings."""
+        upstream = self.settings.upstream(deployment)
+        return None if upstream is None else self.upstreams.client(upstream)
+
+
+@lru_cache(maxsize=1)
+def services() -> Services:
+    """The services of this process. Raises SettingsError where a setting is missing or wrong."""
+    return build(settings())
+
+
+def build(settings: Settings) -> Services:
+    """Services for given settings: no request is sent until one is used."""
+    account = Account(
+        connection=settings.storage_connection, account_name=settings.storage_account_name
+    )
+    return Services(
+        settings=settings,
+        videos=Videos(account.table(layout.VIDEOS)),
+        work=WorkTable(account.table(layout.WORK)),
+        jobs=Jobs(account.table(layout.JOBS)),
+        deployments=Deployments(account.table(layout.DEPLOYMENTS)),
+        ledger=Ledger(account.table(layout.LEDGER)),
+        outputs=Blobs(account.container(layout.OUTPUTS_CONTAINER)),
+        links=LinkSigner(account.blobs, account_key=account.emulator_key),
+        upstreams=Upstreams(),
+    )

@@ -1,0 +1,223 @@
+"""Carry a verdict out: manifest, ledger, the video's end, and what is left to watch.
+
+The order makes every promise hold wherever it is interrupted: the money is booked before the video
+shows its end, and the row in `work` goes last, so that somebody always comes back to finish.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from shared.domain.ledger import Kind
+from shared.domain.video import (
+    RESCUABLE,
+    Cost,
+    CostState,
+    IllegalTransition,
+    Output,
+    Status,
+    Video,
+    cancel,
+    complete,
+    fail,
+    with_cost,
+)
+from shared.domain.work import Submit, Verdict, Work, WorkStage
+from shared.lifecycle import line, money
+from shared.lifecycle.services import Services
+from shared.lifecycle.steps import Done, begin, done, log
+from shared.storage.layout import manifest_blob, output_blob
+from shared.storage.rows import RowChanged
+
+_STATES = {
+    Kind.SETTLE: CostState.SETTLED,
+    Kind.RELEASE: CostState.RELEASED,
+    Kind.UNKNOWN: CostState.UNKNOWN,
+}
+_CONFLICTS = 8
+
+
+def finish_video(services: Services, video_id: str, epoch: int) -> Done:
+    """Finish a video whose end is decided, or whose outputs are all stored.
+
+    Outcomes: done, watching, retry (an output is missing), again (nothing is decided), superseded.
+    """
+    stored = begin(services, video_id, epoch)
+    if isinstance(stored, Done):
+        return stored
+    work = stored.work
+    found = services.videos.get(work.caller, video_id)
+    if found is None:
+        services.work.delete(stored)
+        return done("done")
+    outputs: tuple[Output, ...] = ()
+    if work.verdict is None or work.verdict.status is Status.COMPLETED:
+        outputs = _stored_outputs(services, work)
+        if work.verdict is None and (not work.parts or len(outputs) < len(work.parts)):
+            return done("retry" if work.stage is WorkStage.COLLECTING else "again", wait=0.0)
+    verdict = work.verdict or _completed(services, work, found.video, outputs)
+    decided = services.work.change(
+        video_id,
+        epoch,
+        lambda current: replace(
+            current, verdict=current.verdict or verdict, stage=WorkStage.FINISHING
+        ),
+    )
+    if decided is None or decided.work.verdict is None:
+        return done("superseded")
+    return _carry_out(services, decided.work, decided.work.verdict, outputs)
+
+
+def _stored_outputs(services: Services, work: Work) -> tuple[Output, ...]:
+    """The outputs that are in storage, as their blobs describe them."""
+    outputs = []
+    for index in range(len(work.parts)):
+        name = output_blob(work.video_id, index)
+        blob = services.outputs.find(name)
+        if blob is not None:
+            outputs.append(
+                Output(
+                    index=index,
+                    blob=name,
+                    content_type="video/mp4",
+                    size_bytes=blob.size,
+                    sha256=blob.sha256,
+                    width=int(blob.facts["width"]),
+                    height=int(blob.facts["height"]),
+                    seconds=float(blob.facts["seconds"]),
+                )
+            )
+    return tuple(outputs)
+
+
+def _completed(
+    services: Services, work: Work, video: Video, outputs: tuple[Output, ...]
+) -> Verdict:
+    amount = money.delivered(services, work, video, [output.seconds for output in outputs])
+    return Verdict(
+        status=Status.COMPLETED, money=Kind.SETTLE, amount=amount, basis="delivered_seconds"
+    )
+
+
+def _carry_out(
+    services: Services, work: Work, verdict: Verdict, outputs: tuple[Output, ...]
+) -> Done:
+    booked = money.entry(services, work, verdict.money, verdict.amount, verdict.basis)
+    services.ledger.write(booked)
+    video = _end(services, work, verdict, outputs, booked.price_version)
+    log.info(
+        "video_ended video_id=%s caller=%s deployment=%s job_id=%s status=%s code=%s "
+        "cost_state=%s amount_micro_usd=%d basis=%s rescued=%s",
+        work.video_id,
+        work.caller,
+        work.deployment,
+        work.job_id,
+        verdict.status,
+        verdict.failure.code if verdict.failure else None,
+        verdict.money,
+        verdict.amount,
+        verdict.basis,
+        video.rescued if video else False,
+    )
+    if _still_open(work, verdict):
+        services.work.change(
+            work.video_id,
+            work.epoch,
+            lambda current: replace(
+                current, verdict=None, ended=True, stage=WorkStage.WATCHING, troubles=0
+            ),
+        )
+        return done("watching", wait=0.0)
+    if work.deployment and work.job_id:
+        services.jobs.close(work.deployment, work.job_id)
+    line.free(services, work)
+    _, hints = line.call_next(services)
+    last = services.work.get(work.video_id)
+    if last is not None and last.work.epoch == work.epoch:
+        services.work.delete(last)
+    return done("done", hints=hints)
+
+
+def _still_open(work: Work, verdict: Verdict) -> bool:
+    """Whether the upstream job may still be running, or may still be found."""
+    if work.ended or work.submit is Submit.NOTHING:
+        return False
+    if verdict.status is Status.CANCELLED:
+        return True
+    return verdict.failure is not None and verdict.failure.code in RESCUABLE
+
+
+def _end(
+    services: Services,
+    work: Work,
+    verdict: Verdict,
+    outputs: tuple[Output, ...],
+    price_version: str,
+) -> Video | None:
+    """The video's own row. What was done before is found done; a conflict is tried again."""
+    for _ in range(_CONFLICTS):
+        stored = services.videos.get(work.caller, work.video_id)
+        if stored is None:
+            return None
+        cost = Cost(
+            estimated=stored.video.cost.estimated,
+            actual=None if verdict.money is Kind.UNKNOWN else verdict.amount,
+            state=_STATES[verdict.money],
+            price_version=price_version,
+            basis=verdict.basis,
+        )
+        try:
+            ended = _ended(services, work, stored.video, verdict, outputs, cost)
+            if ended.status is Status.COMPLETED:
+                services.outputs.put_json(manifest_blob(ended.id), _manifest(ended))
+            return services.videos.replace(stored, ended).video
+        except IllegalTransition:
+            return stored.video
+        except RowChanged:
+            continue
+    raise RowChanged(f"{work.video_id} changes too often")
+
+
+def _ended(
+    services: Services,
+    work: Work,
+    video: Video,
+    verdict: Verdict,
+    outputs: tuple[Output, ...],
+    cost: Cost,
+) -> Video:
+    now = services.clock()
+    placed = replace(video, deployment=work.deployment, job_id=work.job_id)
+    if verdict.status is Status.COMPLETED:
+        days = services.settings.video_retention_days
+        retention = services.settings.durations.retention(days)
+        expires_at = None if retention is None else int(now + retention)
+        return complete(placed, outputs, cost, at=int(now), expires_at=expires_at)
+    if work.ended:
+        return with_cost(video, cost)
+    if verdict.status is Status.CANCELLED:
+        return cancel(placed, cost, at=int(now))
+    assert verdict.failure is not None, "a failed video says why"
+    return fail(placed, verdict.failure, cost, at=int(now))
+
+
+def _manifest(video: Video) -> dict[str, Any]:
+    """What lies beside the outputs, for whoever finds them without the tables."""
+    request = video.request
+    return {
+        "version": 1,
+        "video_id": video.id,
+        "model": request.model,
+        "prompt": request.prompt,
+        "size": request.size,
+        "seconds": request.seconds,
+        "variants": request.variants,
+        "metadata": dict(request.metadata),
+        "created_at": video.created_at,
+        "completed_at": video.completed_at,
+        "deployment": video.deployment,
+        "job_id": video.job_id,
+        "rescued": video.rescued,
+        "cost_micro_usd": video.cost.actual,
+        "price_version": video.cost.price_version,
+        "outputs": [vars(output) for output in video.outputs],
+    }

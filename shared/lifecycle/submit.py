@@ -1,0 +1,337 @@
+"""Submit at most once: the intent is on record before the POST, the job id before the first poll.
+
+Only the execution that moved the row from `nothing` to `intent` may POST. Whoever finds an intent
+that is not its own (a repeated activity, a new worker) looks for the job in the upstream's list.
+"""
+
+import uuid
+from dataclasses import replace
+
+from shared.domain import polling
+from shared.domain.ledger import Kind
+from shared.domain.video import Stage
+from shared.domain.work import Submit, Work, WorkStage
+from shared.lifecycle import line, verdicts
+from shared.lifecycle.services import Services
+from shared.lifecycle.steps import Done, begin, done, log, show
+from shared.storage.jobs import Job
+from shared.upstream.protocol import (
+    AnswerLost,
+    DeploymentOut,
+    Dialect,
+    JobStatus,
+    JobSummary,
+    NotSent,
+    Refused,
+    Throttled,
+    UpstreamError,
+)
+
+MOST_POSTS = 2
+"""How often a video is POSTed at most, for whatever reason."""
+_CLOCK_TOLERANCE = 60.0
+"""By how much the upstream's clock may be behind ours; never less than two seconds, because
+upstreams cut their times to whole seconds."""
+_ABSENCE = 120.0
+"""How long after a connection ended a job may still appear in the upstream's list."""
+_PAUSE = 20.0
+"""How long a 429 without Retry-After pauses a deployment."""
+
+
+def submit_job(services: Services, video_id: str, epoch: int) -> Done:
+    """Create the upstream job of a video whose turn has come.
+
+    Outcomes: submitted, again, reconcile, decided, watching, done, superseded.
+    """
+    stored = begin(services, video_id, epoch)
+    if isinstance(stored, Done):
+        return stored
+    work = stored.work
+    if work.verdict is not None:
+        return done("decided")
+    if work.submit is Submit.KNOWN:
+        return done("watching" if work.ended else "submitted")
+    client = services.client(work.deployment or "")
+    if client is None:
+        return _back_in_line(services, work, wait=0.0)
+    if work.submit is Submit.INTENT:
+        return _reconcile(services, work, client)
+    return _post(services, work, client)
+
+
+def _post(services: Services, work: Work, client: Dialect) -> Done:
+    video = show(services, work, Stage.SUBMITTING)
+    if video is None:
+        return done("done")
+    execution = uuid.uuid4().hex
+    intent = services.work.change(
+        work.video_id, work.epoch, lambda current: _intent(current, execution, services.clock())
+    )
+    if intent is None:
+        return done("superseded")
+    if intent.work.intent_by != execution:
+        return done("again", wait=0.0)
+    work = intent.work
+    try:
+        job = client.submit(video.request, trace=f"{work.video_id}-{work.posts}")
+    except UpstreamError as error:
+        return _not_submitted(services, work, error)
+    return _known(services, work, job.job_id, job)
+
+
+def _intent(current: Work, execution: str, now: float) -> Work | None:
+    if current.submit is not Submit.NOTHING or current.verdict is not None:
+        return None
+    return replace(
+        current,
+        submit=Submit.INTENT,
+        posts=current.posts + 1,
+        intent_at=now,
+        intent_by=execution,
+        connection_ended_at=None,
+        missing_since=None,
+    )
+
+
+def _not_submitted(services: Services, work: Work, error: UpstreamError) -> Done:
+    log.warning(
+        "submit_failed video_id=%s deployment=%s kind=%s message=%s",
+        work.video_id,
+        work.deployment,
+        type(error).__name__,
+        error,
+    )
+    durations = services.settings.durations
+    if isinstance(error, NotSent):
+        pause = durations.of(polling.backoff(work.troubles + 1))
+        return _back_in_line(services, work, wait=pause, pause=pause, posted=False)
+    if isinstance(error, Throttled):
+        # what the upstream says is in real seconds; our own guess is a duration of ours
+        told = error.retry_after
+        return _back_in_line(
+            services, work, wait=0.0, pause=durations.of(_PAUSE) if told is None else told
+        )
+    if isinstance(error, DeploymentOut):
+        return _back_in_line(services, work, wait=0.0, out=f"{error.status} {error}")
+    if isinstance(error, Refused):
+        verdict = verdicts.failed(
+            "moderation_blocked" if error.moderated else "refused",
+            str(error),
+            stage=Stage.SUBMITTING,
+            retryable=False,
+            money=Kind.RELEASE,
+            basis="refused_not_created",
+        )
+        line.free(services, work)
+        _, hints = line.call_next(services)
+        return verdicts.decide(services, work, verdict, hints=hints)
+    assert isinstance(error, AnswerLost)
+    now = services.clock()
+    services.work.change(
+        work.video_id, work.epoch, lambda current: replace(current, connection_ended_at=now)
+    )
+    return done("reconcile", wait=0.0, stage=Stage.SUBMITTING)
+
+
+def _back_in_line(
+    services: Services,
+    work: Work,
+    *,
+    wait: float,
+    pause: float = 0.0,
+    out: str | None = None,
+    posted: bool = True,
+) -> Done:
+    """Nothing was created: the row goes back to `nothing` and the slot to the next in line."""
+
+    def change(current: Work) -> Work:
+        return replace(
+            current,
+            submit=Submit.NOTHING,
+            stage=WorkStage.WAITING,
+            deployment=None,
+            posts=max(0, current.posts - 1),
+            troubles=0 if posted else current.troubles + 1,
+        )
+
+    if services.work.change(work.video_id, work.epoch, change) is None:
+        return done("superseded")
+    line.free(services, work, pause=pause, out=out)
+    show(services, replace(work, deployment=None), Stage.WAITING_FOR_QUOTA)
+    _, hints = line.call_next(services)
+    return done("again", wait=wait, stage=Stage.WAITING_FOR_QUOTA, progress=0, hints=hints)
+
+
+def _known(services: Services, work: Work, job_id: str, job: JobStatus | None = None) -> Done:
+    """Claim the job, then put it on record, then let the next one submit."""
+    now, durations = services.clock(), services.settings.durations
+    created_at = (job.created_at if job else None) or now
+    expires_at = (job.expires_at if job else None) or created_at + durations.sora_retention
+    assert work.deployment is not None, "a granted video has a deployment"
+    claim = Job(
+        deployment=work.deployment,
+        job_id=job_id,
+        video_id=work.video_id,
+        caller=work.caller,
+        created_at=created_at,
+        expires_at=expires_at,
+    )
+    if not services.jobs.claim(claim):
+        return done("reconcile", wait=0.0)
+
+    def change(current: Work) -> Work:
+        return replace(
+            current,
+            submit=Submit.KNOWN,
+            stage=WorkStage.WATCHING if current.ended else WorkStage.RENDERING,
+            job_id=job_id,
+            job_created_at=created_at,
+            job_expires_at=expires_at,
+            job_deadline=now + durations.job_deadline,
+            troubles=0,
+            missing_since=None,
+        )
+
+    stored = services.work.change(work.video_id, work.epoch, change)
+    if stored is None:
+        return done("superseded")
+    line.close_submit(services, work, until=expires_at)
+    log.info(
+        "job_submitted video_id=%s deployment=%s job_id=%s posts=%d",
+        work.video_id,
+        work.deployment,
+        job_id,
+        work.posts,
+    )
+    show(services, stored.work, Stage.RENDERING, progress=0, estimate=now + work.expected)
+    _, hints = line.call_next(services)
+    first = polling.first_poll_delay(work.expected * durations.scale)
+    wait = durations.of(first)
+    return done("submitted", wait=wait, stage=Stage.RENDERING, progress=0, hints=hints)
+
+
+def _reconcile(services: Services, work: Work, client: Dialect) -> Done:
+    """An intent without a job id: find the job that its POST created, if it created one."""
+    durations, now = services.settings.durations, services.clock()
+    assert work.intent_at is not None, "an intent has a time"
+    if work.connection_ended_at is None:
+        # a worker died between intent and answer; whatever it had open has ended by now
+        services.work.change(
+            work.video_id, work.epoch, lambda current: replace(current, connection_ended_at=now)
+        )
+    ended = work.connection_ended_at or now
+    upstream = services.settings.upstream(work.deployment or "")
+    assert upstream is not None, "a client exists for configured deployments only"
+    if not upstream.can_list:
+        return _unknown(services, work, "the upstream cannot list its jobs")
+    if now > ended + durations.job_deadline:
+        return _unknown(services, work, "the upstream's list could not be read in time")
+    known = services.jobs.claimed_by(upstream.name, work.video_id)
+    if known is not None:
+        return claim_job(services, work, client, known.job_id)
+    try:
+        candidates = find_candidates(services, work, client)
+    except UpstreamError as error:
+        log.warning("reconcile_failed video_id=%s message=%s", work.video_id, error)
+        return _look_again(services, work, durations.of(polling.backoff(work.troubles + 1)))
+    if len(candidates) > 1:
+        return _unknown(services, work, f"{len(candidates)} jobs could be this video's")
+    if candidates:
+        return claim_job(services, work, client, candidates[0].job_id)
+    return _absent(services, work, now=now, ended=ended)
+
+
+def find_candidates(services: Services, work: Work, client: Dialect) -> list[JobSummary]:
+    """The upstream's jobs that the last POST of a video may have created: recent enough, not
+    claimed by another video, and alike in everything that the list shows. Raises UpstreamError."""
+    video = services.videos.get(work.caller, work.video_id)
+    upstream = services.settings.upstream(work.deployment or "")
+    if video is None or upstream is None or work.intent_at is None:
+        return []
+    tolerance = max(2.0, services.settings.durations.of(_CLOCK_TOLERANCE))
+    listed = client.find(work.intent_at - tolerance, trace=work.video_id)
+    request = video.video.request
+    candidates = [
+        job
+        for job in listed
+        if job.model in ("", upstream.deployment, upstream.model)
+        and (job.width, job.height) == (request.width, request.height)
+        and (job.seconds, job.variants) == (request.seconds, request.variants)
+        and job.prompt in (None, "", request.prompt)
+        and services.jobs.free_for(work.video_id, upstream.name, job.job_id)
+    ]
+    log.info(
+        "submit_reconciled video_id=%s deployment=%s listed=%d candidates=%d",
+        work.video_id,
+        upstream.name,
+        len(listed),
+        len(candidates),
+    )
+    return candidates
+
+
+def claim_job(services: Services, work: Work, client: Dialect, job_id: str) -> Done:
+    """Make a job that was found in the upstream's list this video's."""
+    try:
+        job = client.status(job_id, trace=work.video_id)
+    except UpstreamError:
+        job = None
+    return _known(services, work, job_id, job)
+
+
+def _absent(services: Services, work: Work, *, now: float, ended: float) -> Done:
+    settled_at = ended + services.settings.durations.of(_ABSENCE)
+    if work.missing_since is None or now < settled_at:
+        services.work.change(
+            work.video_id,
+            work.epoch,
+            lambda current: replace(current, missing_since=current.missing_since or now),
+        )
+        return done("reconcile", wait=max(0.25, settled_at - now), stage=Stage.SUBMITTING)
+    if work.posts >= MOST_POSTS:
+        verdict = verdicts.failed(
+            "upstream_failed",
+            f"The upstream accepted none of {work.posts} submissions; it has no job of this video.",
+            stage=Stage.SUBMITTING,
+            retryable=True,
+            money=Kind.RELEASE,
+            basis="absent_from_the_list_twice",
+        )
+        line.free(services, work)
+        _, hints = line.call_next(services)
+        return verdicts.decide(services, work, verdict, hints=hints)
+    stored = services.work.change(
+        work.video_id,
+        work.epoch,
+        lambda current: replace(current, submit=Submit.NOTHING, troubles=0),
+    )
+    return done("superseded") if stored is None else done("reconcile", wait=0.0)
+
+
+def _look_again(services: Services, work: Work, wait: float) -> Done:
+    stored = services.work.change(
+        work.video_id,
+        work.epoch,
+        lambda current: replace(current, troubles=current.troubles + 1),
+    )
+    if stored is None:
+        return done("superseded")
+    return done("reconcile", wait=wait, stage=Stage.SUBMITTING)
+
+
+def _unknown(services: Services, work: Work, why: str) -> Done:
+    """It may have been created and cannot be told: never POST again, and say so."""
+    verdict = verdicts.failed(
+        "submit_unknown",
+        f"The answer to the submission was lost and {why}. "
+        "It may have been rendered and billed; it was not and will not be submitted again.",
+        stage=Stage.SUBMITTING,
+        retryable=False,
+        money=Kind.UNKNOWN,
+        amount=work.reserved,
+        basis="answer_lost",
+    )
+    # Its job may be running: the slot stays held. The next submit waits until no job of this
+    # intent could be taken for one of its own.
+    line.close_submit(services, work, pause=services.settings.durations.of(_CLOCK_TOLERANCE))
+    return verdicts.decide(services, work, verdict)

@@ -1,0 +1,78 @@
+"""How triggers, orchestrators and activities meet: function names and what travels between them.
+
+Everything here ends up in Durable histories, which outlive releases: payloads are plain JSON with a
+version `v`, fields are only ever added, and nothing private (prompt, key, URL) is among them.
+"""
+
+from typing import Literal, NotRequired, TypedDict
+
+GENERATE_VIDEO = "generate_video"
+
+TAKE_TURN = "take_turn"
+SUBMIT_JOB = "submit_job"
+FOLLOW_JOB = "follow_job"
+COLLECT_OUTPUT = "collect_output"
+FINISH_VIDEO = "finish_video"
+
+
+class GenerateVideo(TypedDict):
+    """Input of the orchestration; `generation` counts its continue-as-news."""
+
+    v: int
+    video_id: str
+    caller: str
+    epoch: int
+    scale: float
+    generation: NotRequired[int]
+
+
+class Step(TypedDict):
+    """Input of every activity."""
+
+    v: int
+    video_id: str
+    epoch: int
+
+
+class TurnStep(Step):
+    hint: str
+    """The event that this worker will be waiting for."""
+
+
+class OutputStep(Step):
+    index: int
+
+
+Outcome = Literal[
+    "granted",  # the turn has come: submit
+    "waiting",  # not yet: look again after `wait` seconds or on the hint
+    "submitted",  # the upstream job is known: follow it
+    "again",  # back into the line, after `wait` seconds
+    "reconcile",  # a create whose answer was lost: submit_job looks for it after `wait` seconds
+    "rendering",  # look again after `wait` seconds
+    "rendered",  # `outputs` outputs are ready to be collected
+    "stored",  # this output is in Blob Storage
+    "retry",  # this output could not be copied: again after `wait` seconds
+    "decided",  # how the video ends is decided: finish it
+    "watching",  # the video has ended, its upstream job has not: keep following it
+    "done",  # nothing is left to do
+    "superseded",  # another worker has taken over
+]
+
+
+class Result(TypedDict):
+    """Output of every activity. `stage` and `progress` are for the custom status."""
+
+    v: int
+    outcome: Outcome
+    wait: NotRequired[float]
+    outputs: NotRequired[int]
+    stage: NotRequired[str]
+    progress: NotRequired[int]
+
+
+class Hint(TypedDict):
+    """An event to raise: whoever waits for it should look at the tables now."""
+
+    instance: str
+    event: str

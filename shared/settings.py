@@ -1,0 +1,306 @@
+"""Every setting, typed once, read from the environment on first use and never at import.
+
+The same names are used locally and in Bicep. A wrong or missing setting raises SettingsError with
+the setting's name and what is wrong, and never repeats a value.
+
+`TIME_SCALE` divides durations and nothing else: it is applied here, once, by `Durations`, so the
+rest of the code works with the durations it is given. Timestamps are always real UTC.
+"""
+
+import os
+import re
+from datetime import datetime
+from functools import lru_cache
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError as PydanticSettingsError
+
+from shared.domain.capabilities import MODELS, PRICES, Capabilities
+from shared.domain.money import Price, micro_usd
+
+_AZURE_HOSTS = (
+    ".openai.azure.com",
+    ".cognitiveservices.azure.com",
+    ".services.ai.azure.com",
+)
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class SettingsError(Exception):
+    """The app is configured wrongly. The message names the setting; it never shows its value."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EntraAuth(_Strict):
+    """A token of the app's managed identity; only ever sent to Azure's own host names."""
+
+    type: Literal["entra"]
+    scope: str = "https://cognitiveservices.azure.com/.default"
+
+
+class HeaderAuth(_Strict):
+    """A key in a header: `api-key: KEY`, or `Authorization: Bearer KEY`.
+
+    `secret_setting` is the name of the app setting that holds the key (in Azure a Key Vault
+    reference), so that `UPSTREAMS` itself has no secret in it.
+    """
+
+    type: Literal["header"]
+    name: str = "api-key"
+    secret_setting: str
+
+
+class PriceConfig(_Strict):
+    """A price row in US dollars; see `shared.domain.money.Price`."""
+
+    version: str
+    usd_per_second: str | float
+    reference_size: str | None = None
+    failed_render: Literal["released", "settled"] = "released"
+
+    def row(self) -> Price:
+        pixels = None
+        if self.reference_size is not None:
+            width, height = _size(self.reference_size)
+            pixels = width * height
+        return Price(
+            version=self.version,
+            per_second_micro_usd=micro_usd(self.usd_per_second),
+            reference_pixels=pixels,
+            failed_render=self.failed_render,
+        )
+
+
+class CapabilitiesConfig(_Strict):
+    """Replaces parts of a model's capabilities; see `shared.domain.capabilities.Capabilities`."""
+
+    sizes: list[str] | None = None
+    default_size: str | None = None
+    seconds: list[int] | None = None
+    default_seconds: int | None = None
+    prompt_characters: int | None = None
+    variants: dict[int, int] | None = None
+    seconds_above_pixels: dict[int, int] | None = None
+
+    def over(self, base: Capabilities | None) -> Capabilities:
+        values = {key: value for key, value in self.model_dump().items() if value is not None}
+        if base is not None:
+            values = {name: getattr(base, name) for name in _capability_names()} | values
+        for name in ("sizes", "seconds"):
+            if name in values:
+                values[name] = tuple(values[name])
+        if values.get("sizes"):
+            values.setdefault("default_size", values["sizes"][0])
+        if values.get("seconds"):
+            values.setdefault("default_seconds", values["seconds"][0])
+        values.setdefault("prompt_characters", 32_000)
+        return Capabilities(**values)
+
+
+class Upstream(_Strict):
+    """One deployment: an endpoint, its wire, its limits and its price."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+    dialect: Literal["sora-1", "sora-2"]
+    endpoint: str
+    path_prefix: str = "/openai/v1"
+    deployment: str
+    """What goes on the wire as `model`: in Azure the name of the model deployment."""
+    model: str
+    """The public model name that callers ask for."""
+    auth: Annotated[EntraAuth | HeaderAuth, Field(discriminator="type")]
+    max_running: Annotated[int, Field(ge=0)] = 2
+    max_creates_per_minute: Annotated[int, Field(ge=0)] = 2
+    prices: PriceConfig | None = None
+    capabilities: CapabilitiesConfig | None = None
+    can_list: bool = True
+    can_delete_running: bool = False
+    retires_at: datetime | None = None
+
+    @field_validator("endpoint")
+    @classmethod
+    def _endpoint(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("must be a plain URL without credentials, query or fragment")
+        if parts.scheme == "http" and parts.hostname in _LOOPBACK:
+            return value.rstrip("/")
+        if parts.scheme != "https" or not parts.hostname:
+            raise ValueError("must be an https URL (http only for loopback)")
+        return value.rstrip("/")
+
+    @field_validator("path_prefix")
+    @classmethod
+    def _prefix(cls, value: str) -> str:
+        return "/" + value.strip("/") if value.strip("/") else ""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        host = urlsplit(self.endpoint).hostname or ""
+        if isinstance(self.auth, EntraAuth) and not host.endswith(_AZURE_HOSTS):
+            raise ValueError("auth entra sends tokens only to Azure's own host names")
+        if self.prices is None and self.model not in PRICES:
+            raise ValueError(f"model {self.model!r} has no built-in price: give prices")
+        if self.capabilities is None and self.model not in MODELS:
+            raise ValueError(f"model {self.model!r} has no built-in capabilities: give them")
+        return self
+
+    @property
+    def price(self) -> Price:
+        return PRICES[self.model] if self.prices is None else self.prices.row()
+
+    @property
+    def can(self) -> Capabilities:
+        base = MODELS.get(self.model)
+        if self.capabilities is not None:
+            return self.capabilities.over(base)
+        assert base is not None  # _consistent saw to it
+        return base
+
+
+class Caller(_Strict):
+    """Who may call, how they prove it, and how much they may spend."""
+
+    key_sha256: list[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field(default_factory=list)
+    entra: list[str] = Field(default_factory=list)
+    budget_usd_per_month: float = -1
+    max_unfinished: int = -1
+    creates_per_minute: int = -1
+    admin: bool = False
+
+
+class Settings(BaseSettings):
+    """The app's settings; field names in upper case are the names in the environment."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, case_sensitive=False)
+
+    upstreams: list[Upstream]
+    callers: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")], Caller]
+    public_base_url: str
+    storage_connection: str = ""
+    storage_account_name: str = ""
+    max_job_usd: float = 20
+    budget_usd_per_day: float = 200
+    queue_deadline_hours: Annotated[float, Field(gt=0)] = 24
+    job_deadline_minutes: Annotated[float, Field(gt=0)] = 60
+    video_retention_days: Annotated[int, Field(ge=1)] | None = None
+    content_delivery: Literal["redirect", "stream"] = "redirect"
+    time_scale: Annotated[float, Field(gt=0)] = 1
+
+    @field_validator("public_base_url")
+    @classmethod
+    def _base_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be the URL under which callers reach the app")
+        return value.rstrip("/")
+
+    @field_validator("upstreams")
+    @classmethod
+    def _names(cls, value: list[Upstream]) -> list[Upstream]:
+        names = [upstream.name for upstream in value]
+        if len(set(names)) != len(names):
+            raise ValueError("two deployments have the same name")
+        return value
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if bool(self.storage_connection) == bool(self.storage_account_name):
+            raise ValueError("set either STORAGE_CONNECTION or STORAGE_ACCOUNT_NAME")
+        if self.time_scale != 1 and _on_azure():
+            raise ValueError("TIME_SCALE must be 1 on Azure; it exists for local runs")
+        return self
+
+    @property
+    def durations(self) -> "Durations":
+        return Durations(self)
+
+    def upstream(self, name: str) -> Upstream | None:
+        """The deployment of that name, or None where it was taken out of the settings."""
+        return next((upstream for upstream in self.upstreams if upstream.name == name), None)
+
+    def offering(self, model: str) -> list[Upstream]:
+        """The deployments that render a model, in the order of the settings."""
+        return [upstream for upstream in self.upstreams if upstream.model == model]
+
+
+class Durations:
+    """Every delay, lease, deadline and period, in seconds, divided by `TIME_SCALE`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.scale = settings.time_scale
+        self.minute = self.of(60)
+        self.queue_deadline = self.of(settings.queue_deadline_hours * 3600)
+        self.job_deadline = self.of(settings.job_deadline_minutes * 60)
+        self.slot_lease = self.job_deadline + self.of(30 * 60)
+        """How long a granted slot stays held when nothing is heard of its video any more. A last
+        resort: the sweep restarts silent videos long before."""
+        self.longest_wait = self.of(10 * 60)
+        """How long a waiting video sleeps at most, with every hint lost."""
+        self.not_found_grace = self.of(120)
+        """A 404 for a job this young is read as 'not yet visible'."""
+        self.sora_retention = self.of(24 * 3600)
+        """How long an upstream keeps a job when it does not say so itself (from creation)."""
+
+    def of(self, seconds: float) -> float:
+        """A duration at this app's time scale."""
+        return seconds / self.scale
+
+    def retention(self, days: int | None) -> float | None:
+        return None if days is None else self.of(days * 86400)
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process, read on the first call. Raises SettingsError."""
+    try:
+        return Settings()  # type: ignore[call-arg]  # the environment gives them
+    except ValidationError as error:
+        raise SettingsError(_explain(error)) from None
+    except PydanticSettingsError as error:
+        field = re.search(r'"(\w+)"', str(error))
+        name = field.group(1).upper() if field else "a setting"
+        raise SettingsError(f"{name} is not valid JSON") from None
+
+
+def secret(setting: str) -> str:
+    """The value of a setting that another setting names. Raises SettingsError when it is absent."""
+    value = os.environ.get(setting, "")
+    if not value:
+        raise SettingsError(f"{setting} is missing; the setting UPSTREAMS refers to it")
+    return value
+
+
+def _explain(error: ValidationError) -> str:
+    """What is wrong, by setting; pydantic's own text would repeat the values."""
+    problems = []
+    for problem in error.errors(include_url=False, include_context=False, include_input=False):
+        first, *rest = problem["loc"] or ("settings",)
+        where = str(first).upper() + "".join(
+            f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest
+        )
+        what = "is missing" if problem["type"] == "missing" else problem["msg"]
+        problems.append(f"{where}: {what.removeprefix('Value error, ')}")
+    return "; ".join(problems)
+
+
+def _on_azure() -> bool:
+    """Azure sets these on every plan; Core Tools and the local host set neither."""
+    return bool(os.environ.get("WEBSITE_INSTANCE_ID") or os.environ.get("WEBSITE_POD_NAME"))
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d+)x(\d+)", text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a size like 1280x720")
+    return int(match[1]), int(match[2])
+
+
+def _capability_names() -> tuple[str, ...]:
+    return tuple(Capabilities.__dataclass_fields__)

@@ -1,0 +1,89 @@
+"""The clients of the storage account: one of each per process, built on first use.
+
+Locally a connection string names the account (Azurite); in Azure the app's managed identity reaches
+it and no key exists.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from shared.identity import credential
+from shared.storage import layout
+from shared.storage.rows import Table
+
+if TYPE_CHECKING:
+    from azure.data.tables import TableServiceClient
+    from azure.storage.blob import BlobServiceClient, ContainerClient
+
+_RETRIES: dict[str, Any] = {
+    # The SDKs retry throttling, 5xx and timeouts with growing pauses; together with these limits a
+    # request fails within about a minute, well before an activity is taken for dead.
+    "retry_total": 5,
+    "retry_connect": 3,
+    "retry_read": 3,
+    "connection_timeout": 5,
+    "read_timeout": 30,
+}
+
+
+class Account:
+    """The storage account of videos, tables and inputs."""
+
+    def __init__(self, *, connection: str = "", account_name: str = "") -> None:
+        self._connection = connection
+        self._account_name = account_name
+        # azure-core writes a line with every URL at INFO
+        logging.getLogger("azure").setLevel(logging.WARNING)
+
+    @cached_property
+    def tables(self) -> TableServiceClient:
+        from azure.data.tables import TableServiceClient
+
+        if self._connection:
+            return TableServiceClient.from_connection_string(self._connection, **_RETRIES)
+        return TableServiceClient(
+            f"https://{self._account_name}.table.core.windows.net",
+            credential=credential(),
+            **_RETRIES,
+        )
+
+    @cached_property
+    def blobs(self) -> BlobServiceClient:
+        from azure.storage.blob import BlobServiceClient
+
+        if self._connection:
+            return BlobServiceClient.from_connection_string(self._connection, **_RETRIES)
+        return BlobServiceClient(
+            f"https://{self._account_name}.blob.core.windows.net",
+            credential=credential(),
+            **_RETRIES,
+        )
+
+    @property
+    def emulator_key(self) -> str | None:
+        """The account key, where the account is an emulator on this machine; None elsewhere."""
+        parts = dict(part.split("=", 1) for part in self._connection.split(";") if "=" in part)
+        host = urlsplit(parts.get("BlobEndpoint", "")).hostname
+        return parts.get("AccountKey") if host in ("127.0.0.1", "localhost", "::1") else None
+
+    def table(self, name: str) -> Table:
+        return Table(self.tables.get_table_client(name))
+
+    def container(self, name: str) -> ContainerClient:
+        return self.blobs.get_container_client(name)
+
+    def create_all(self) -> None:
+        """Create what is missing of the layout. For local runs: in Azure, Bicep creates it."""
+        from azure.core.exceptions import ResourceExistsError
+
+        for table in layout.TABLES:
+            self.tables.create_table_if_not_exists(table)
+        for container in layout.CONTAINERS:
+            try:
+                self.blobs.create_container(container)
+            except ResourceExistsError:
+                continue

@@ -1,0 +1,84 @@
+"""The table `jobs`: which upstream job belongs to which video, claimed once and for good.
+
+The insert is the claim: a conflict means that the job is another video's.
+"""
+
+from dataclasses import dataclass
+
+from shared.storage.rows import Row, RowExists, Table, Value, as_key
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One upstream job that we know of. Times are unix seconds."""
+
+    deployment: str
+    job_id: str
+    video_id: str
+    caller: str
+    created_at: float
+    expires_at: float
+    collected: bool = False
+    """Whether nothing is left to fetch: stored, failed, or lost and reported so."""
+
+
+class Jobs:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def claim(self, job: Job) -> bool:
+        """Make the job this video's; False when it already is another video's."""
+        try:
+            self._table.insert(job.deployment, as_key(job.job_id), _columns(job))
+        except RowExists:
+            row = self._table.get(job.deployment, as_key(job.job_id))
+            return row is not None and row.text("video_id") == job.video_id
+        return True
+
+    def free_for(self, video_id: str, deployment: str, job_id: str) -> bool:
+        """Whether a job may (still) become this video's: claimed by nobody, or by it and not
+        over yet."""
+        row = self._table.get(deployment, as_key(job_id))
+        if row is None:
+            return True
+        return row.text("video_id") == video_id and not row.flag("collected")
+
+    def claimed_by(self, deployment: str, video_id: str) -> Job | None:
+        """The job that a video claimed and that is not over yet: one query in one partition."""
+        where = f"collected eq false and video_id eq '{video_id}'"
+        rows = self._table.range(deployment, where=where, limit=1)
+        return _job(rows[0]) if rows else None
+
+    def close(self, deployment: str, job_id: str) -> None:
+        """Note that nothing is left to fetch of a job."""
+        row = self._table.get(deployment, as_key(job_id))
+        if row is not None and not row.flag("collected"):
+            self._table.replace(row, {**row.values, "collected": True})
+
+    def uncollected(self, deployment: str, *, limit: int = 1000) -> list[Job]:
+        """Jobs of a deployment that still have something to fetch."""
+        rows = self._table.range(deployment, where="collected eq false", limit=limit)
+        return [_job(row) for row in rows]
+
+
+def _columns(job: Job) -> dict[str, Value]:
+    return {
+        "job_id": job.job_id,
+        "video_id": job.video_id,
+        "caller": job.caller,
+        "created_at": job.created_at,
+        "expires_at": job.expires_at,
+        "collected": job.collected,
+    }
+
+
+def _job(row: Row) -> Job:
+    return Job(
+        deployment=row.partition,
+        job_id=row.text("job_id"),
+        video_id=row.text("video_id"),
+        caller=row.text("caller"),
+        created_at=row.decimal("created_at"),
+        expires_at=row.decimal("expires_at"),
+        collected=row.flag("collected"),
+    )

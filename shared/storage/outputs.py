@@ -1,0 +1,127 @@
+"""Finished videos as blobs: written in blocks, visible only when whole, never overwritten.
+
+A block blob does not exist until its block list is committed, and the commit is conditional on
+nothing being there: whatever is interrupted, no half output can be seen, and of two writers the
+first one wins. The sha256 stands in the blob's metadata, so a repeat can tell that it is done.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from azure.storage.blob import ContainerClient
+
+BLOCK = 4 * 1024 * 1024
+_CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class StoredBlob:
+    """A committed blob: its length and the facts that were committed with it."""
+
+    size: int
+    sha256: str
+    facts: Mapping[str, str]
+
+
+class BlobWriter:
+    """One attempt to write a blob. Blocks of attempts that never commit vanish by themselves."""
+
+    def __init__(self, container: ContainerClient, name: str) -> None:
+        self._client = container.get_blob_client(name)
+        self._attempt = uuid.uuid4().hex[:12]
+        self._blocks: list[str] = []
+
+    def write(self, block: bytes) -> None:
+        """Stage one block (at most BLOCK bytes)."""
+        name = f"{self._attempt}-{len(self._blocks):08d}"
+        block_id = base64.b64encode(name.encode()).decode()
+        self._client.stage_block(block_id, block, length=len(block))
+        self._blocks.append(block_id)
+
+    def commit(self, *, sha256: str, content_type: str, facts: Mapping[str, str]) -> bool:
+        """Make the blob visible; False when another attempt was first."""
+        from azure.core import MatchConditions
+        from azure.core.exceptions import ResourceExistsError, ResourceModifiedError
+        from azure.storage.blob import BlobBlock, ContentSettings
+
+        try:
+            self._client.commit_block_list(
+                [BlobBlock(block_id) for block_id in self._blocks],
+                content_settings=ContentSettings(content_type=content_type),
+                metadata={"sha256": sha256, **facts},
+                match_condition=MatchConditions.IfMissing,
+            )
+        except (ResourceExistsError, ResourceModifiedError):
+            return False
+        return True
+
+
+class Blobs:
+    """The blobs of one container."""
+
+    def __init__(self, container: ContainerClient) -> None:
+        self._container = container
+
+    def writer(self, name: str) -> BlobWriter:
+        return BlobWriter(self._container, name)
+
+    def find(self, name: str) -> StoredBlob | None:
+        """The committed blob of that name, if there is one."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        try:
+            found = self._container.get_blob_client(name).get_blob_properties()
+        except ResourceNotFoundError:
+            return None
+        facts = dict(found.metadata or {})
+        return StoredBlob(found.size, facts.pop("sha256", ""), facts)
+
+    def read(self, name: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """The bytes of a blob from `offset`, in pieces of about a megabyte."""
+        reader = self._container.get_blob_client(name).download_blob(
+            offset=offset, length=length, max_concurrency=1
+        )
+        return iter(reader.chunks())
+
+    def put_json(self, name: str, document: Mapping[str, Any]) -> None:
+        """Write a small JSON blob; the same content again is fine, another replaces it."""
+        from azure.storage.blob import ContentSettings
+
+        data = json.dumps(document, indent=2, ensure_ascii=False).encode()
+        self._container.upload_blob(
+            name,
+            data,
+            overwrite=True,
+            content_settings=ContentSettings(content_type="application/json"),
+        )
+
+    def get_json(self, name: str) -> dict[str, Any] | None:
+        """The content of a small JSON blob, if it is there."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        try:
+            data = self._container.get_blob_client(name).download_blob().readall()
+        except ResourceNotFoundError:
+            return None
+        parsed: dict[str, Any] = json.loads(data)
+        return parsed
+
+    def delete_all(self, prefix: str) -> int:
+        """Delete every blob whose name starts with `prefix`; how many there were."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        count = 0
+        for name in list(self._container.list_blob_names(name_starts_with=prefix)):
+            try:
+                self._container.delete_blob(name)
+                count += 1
+            except ResourceNotFoundError:
+                continue
+        return count

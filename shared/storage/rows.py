@@ -1,0 +1,250 @@
+"""Table rows with optimistic concurrency, and writes that survive a lost answer.
+
+Every write carries a fresh token in the column `write_id`. When the storage client repeats a write
+whose answer was lost, the repeat fails with 409 or 412 although the first try went through; the
+token in the stored row tells that case from a real conflict.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from azure.data.tables import TableClient
+
+Value = str | int | float | bool | None
+
+_TOKEN = "write_id"  # noqa: S105  # the name of a column
+
+
+_NOT_IN_KEYS = re.compile(r"[/\\\\#?%~\x00-\x1f\x7f-\x9f]")
+
+
+def as_key(text: str) -> str:
+    """A row key for any text: what Table Storage forbids in keys becomes `~` and two hex digits."""
+    return _NOT_IN_KEYS.sub(lambda found: f"~{ord(found[0]):02x}", text)
+
+
+class RowExists(Exception):
+    """An insert found a row of that key that somebody else wrote."""
+
+
+class RowChanged(Exception):
+    """A conditional write found that the row was changed or deleted in the meantime."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row as read: its keys, its columns and the version that a write must still find."""
+
+    partition: str
+    key: str
+    values: Mapping[str, Value]
+    etag: str
+
+    def text(self, name: str, default: str = "") -> str:
+        value = self.values.get(name)
+        return default if value is None else str(value)
+
+    def number(self, name: str, default: int = 0) -> int:
+        value = self.values.get(name)
+        return default if value is None else int(value)
+
+    def decimal(self, name: str, default: float = 0.0) -> float:
+        value = self.values.get(name)
+        return default if value is None else float(value)
+
+    def flag(self, name: str) -> bool:
+        return bool(self.values.get(name))
+
+
+@dataclass(frozen=True)
+class Write:
+    """One operation of a transaction. `row` is the version to replace or delete."""
+
+    kind: Literal["insert", "replace", "delete"]
+    key: str
+    values: Mapping[str, Value]
+    row: Row | None = None
+
+
+class Table:
+    """One table. Partition and row keys must not contain / \\ # or ?."""
+
+    def __init__(self, client: TableClient) -> None:
+        self._client = client
+
+    def get(self, partition: str, key: str) -> Row | None:
+        """One point read; None where there is no such row."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        try:
+            return _row(self._client.get_entity(partition, key))
+        except ResourceNotFoundError:
+            return None
+
+    def range(
+        self,
+        partition: str,
+        *,
+        after: str = "",
+        start: str = "",
+        before: str = "",
+        limit: int | None = None,
+        where: str | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> list[Row]:
+        """Rows of one partition in key order: keys > `after`, >= `start` and < `before`.
+
+        `where` is a further OData filter on columns, built from constants only.
+        """
+        filters = ["PartitionKey eq @pk"]
+        parameters = {"pk": partition}
+        for name, operator, bound in (("a", "gt", after), ("s", "ge", start), ("b", "lt", before)):
+            if bound:
+                filters.append(f"RowKey {operator} @{name}")
+                parameters[name] = bound
+        if where:
+            filters.append(f"({where})")
+        select = None if columns is None else ["PartitionKey", "RowKey", *columns]
+        pages = self._client.query_entities(
+            " and ".join(filters),
+            parameters=parameters,
+            select=select,
+            results_per_page=None if limit is None else min(limit, 1000),
+        )
+        rows: list[Row] = []
+        for entity in pages:
+            rows.append(_row(entity))
+            if limit is not None and len(rows) >= limit:
+                break
+        return rows
+
+    def insert(self, partition: str, key: str, values: Mapping[str, Value]) -> Row:
+        """Write a new row. Raises RowExists."""
+        from azure.core.exceptions import ResourceExistsError
+
+        entity = _entity(partition, key, values)
+        try:
+            answer = self._client.create_entity(entity)
+        except ResourceExistsError:
+            mine = self._if_mine(partition, key, entity[_TOKEN])
+            if mine is None:
+                raise RowExists(f"{partition}/{key}") from None
+            return mine
+        return Row(partition, key, _plain(values), answer["etag"])
+
+    def replace(self, row: Row, values: Mapping[str, Value]) -> Row:
+        """Write all columns of a row anew if it is still the version read. Raises RowChanged."""
+        from azure.core import MatchConditions
+        from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
+        from azure.data.tables import UpdateMode
+
+        entity = _entity(row.partition, row.key, values)
+        try:
+            answer = self._client.update_entity(
+                entity,
+                mode=UpdateMode.REPLACE,
+                etag=row.etag,
+                match_condition=MatchConditions.IfNotModified,
+            )
+        except (ResourceModifiedError, ResourceNotFoundError):
+            mine = self._if_mine(row.partition, row.key, entity[_TOKEN])
+            if mine is None:
+                raise RowChanged(f"{row.partition}/{row.key}") from None
+            return mine
+        return Row(row.partition, row.key, _plain(values), answer["etag"])
+
+    def delete(self, row: Row) -> None:
+        """Delete a row if it is still the version read; one that is gone already is fine."""
+        from azure.core import MatchConditions
+        from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
+
+        try:
+            self._client.delete_entity(
+                row.partition,
+                row.key,
+                etag=row.etag,
+                match_condition=MatchConditions.IfNotModified,
+            )
+        except ResourceNotFoundError:
+            return
+        except ResourceModifiedError:
+            raise RowChanged(f"{row.partition}/{row.key}") from None
+
+    def transact(self, partition: str, writes: Sequence[Write]) -> None:
+        """All or none of the writes (at most 100, one partition). Raises RowExists for a key that
+        is taken and RowChanged for a version that is gone."""
+        from azure.data.tables import TableTransactionError
+
+        operations = [_operation(partition, write) for write in writes]
+        try:
+            self._client.submit_transaction(operations)
+        except TableTransactionError as error:
+            if self._went_through(partition, operations):
+                return
+            if error.status_code == 409:
+                raise RowExists(f"{partition}: {_keys(writes)}") from None
+            if error.status_code in (404, 412):
+                raise RowChanged(f"{partition}: {_keys(writes)}") from None
+            raise
+
+    def _if_mine(self, partition: str, key: str, token: str) -> Row | None:
+        found = self.get(partition, key)
+        return found if found is not None and found.values.get(_TOKEN) == token else None
+
+    def _went_through(self, partition: str, operations: Sequence[tuple[Any, ...]]) -> bool:
+        for operation in operations:
+            if operation[0] != "delete":
+                entity = operation[1]
+                return self._if_mine(partition, entity["RowKey"], entity[_TOKEN]) is not None
+        return False
+
+
+def _operation(partition: str, write: Write) -> tuple[Any, ...]:
+    from azure.core import MatchConditions
+
+    if write.kind == "insert":
+        return ("create", _entity(partition, write.key, write.values))
+    assert write.row is not None, "a replace or delete names the version it read"
+    condition = {"etag": write.row.etag, "match_condition": MatchConditions.IfNotModified}
+    if write.kind == "delete":
+        return ("delete", {"PartitionKey": partition, "RowKey": write.key}, condition)
+    return ("update", _entity(partition, write.key, write.values), {"mode": "replace", **condition})
+
+
+def _keys(writes: Sequence[Write]) -> str:
+    return ", ".join(write.key for write in writes)
+
+
+def _plain(values: Mapping[str, Value]) -> dict[str, Value]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _entity(partition: str, key: str, values: Mapping[str, Value]) -> dict[str, Any]:
+    from azure.data.tables import EdmType, EntityProperty
+
+    entity: dict[str, Any] = {"PartitionKey": partition, "RowKey": key}
+    for name, value in _plain(values).items():
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        entity[name] = EntityProperty(value, EdmType.INT64) if whole else value
+    entity[_TOKEN] = uuid.uuid4().hex
+    return entity
+
+
+def _row(entity: Mapping[str, Any]) -> Row:
+    values = dict(_columns(entity))
+    metadata = getattr(entity, "metadata", {})
+    return Row(entity["PartitionKey"], entity["RowKey"], values, str(metadata.get("etag", "")))
+
+
+def _columns(entity: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:
+    from azure.data.tables import EntityProperty
+
+    for name, value in entity.items():
+        if name not in ("PartitionKey", "RowKey"):
+            yield name, value.value if isinstance(value, EntityProperty) else value

@@ -1,0 +1,111 @@
+"""The table `work`: everything unfinished, in one partition, and nothing else.
+
+Queue and sweep read it; a video's row here is written first and deleted last.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from shared.domain.work import Part, Submit, Verdict, Work, WorkStage
+from shared.storage.rows import Row, RowChanged, Table, Value
+
+_OPEN = "open"
+_CONFLICTS = 8
+
+
+@dataclass(frozen=True)
+class StoredWork:
+    """A video's working state and the version of its row that the next write must find."""
+
+    work: Work
+    row: Row
+
+
+class WorkTable:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def get(self, video_id: str) -> StoredWork | None:
+        """One point read; None when nothing is left to do for this video."""
+        row = self._table.get(_OPEN, video_id)
+        return None if row is None else StoredWork(_work(row), row)
+
+    def insert(self, work: Work) -> StoredWork:
+        """A new row, or RowExists."""
+        return StoredWork(work, self._table.insert(_OPEN, work.video_id, _columns(work)))
+
+    def replace(self, stored: StoredWork, work: Work) -> StoredWork:
+        """The changed state, if nobody changed it meanwhile; RowChanged otherwise."""
+        return StoredWork(work, self._table.replace(stored.row, _columns(work)))
+
+    def change(
+        self, video_id: str, epoch: int, how: Callable[[Work], Work | None]
+    ) -> StoredWork | None:
+        """Apply `how` to the current state, again after every conflict.
+
+        None when the row is gone or belongs to another epoch. `how` returns None to leave it.
+        """
+        for _ in range(_CONFLICTS):
+            stored = self.get(video_id)
+            if stored is None or stored.work.epoch != epoch:
+                return None
+            changed = how(stored.work)
+            if changed is None:
+                return stored
+            try:
+                return self.replace(stored, changed)
+            except RowChanged:
+                continue
+        raise RowChanged(f"{_OPEN}/{video_id} changes too often")
+
+    def delete(self, stored: StoredWork) -> None:
+        """The last act for a video. RowChanged if somebody changed it meanwhile."""
+        self._table.delete(stored.row)
+
+    def waiting(self) -> list[Work]:
+        """Everyone in line, in the order of admission."""
+        where = f"stage eq '{WorkStage.WAITING}'"
+        return [_work(row) for row in self._table.range(_OPEN, where=where)]
+
+    def page(self, *, after: str = "", limit: int) -> list[StoredWork]:
+        """Unfinished work in the order of admission, from `after` (a video id, exclusive)."""
+        rows = self._table.range(_OPEN, after=after, limit=limit)
+        return [StoredWork(_work(row), row) for row in rows]
+
+
+_PLAIN = tuple(
+    field.name
+    for field in fields(Work)
+    if field.name not in ("video_id", "stage", "submit", "deployments", "parts", "verdict")
+)
+
+
+def _columns(work: Work) -> dict[str, Value]:
+    columns: dict[str, Value] = {name: getattr(work, name) for name in _PLAIN}
+    columns["v"] = 1
+    columns["stage"] = work.stage.value
+    columns["submit"] = work.submit.value
+    columns["deployments"] = json.dumps(work.deployments)
+    columns["parts"] = json.dumps([[part.ref, part.seconds] for part in work.parts])
+    columns["verdict"] = None if work.verdict is None else json.dumps(work.verdict.as_json())
+    return columns
+
+
+def _work(row: Row) -> Work:
+    values: dict[str, Any] = {
+        name: row.values[name] for name in _PLAIN if row.values.get(name) is not None
+    }
+    verdict = row.text("verdict")
+    return replace(
+        Work(
+            video_id=row.key,
+            stage=WorkStage(row.text("stage")),
+            submit=Submit(row.text("submit", Submit.NOTHING)),
+            deployments=tuple(json.loads(row.text("deployments", "[]"))),
+            **values,
+        ),
+        parts=tuple(Part(ref, seconds) for ref, seconds in json.loads(row.text("parts", "[]"))),
+        verdict=Verdict.from_json(json.loads(verdict)) if verdict else None,
+    )

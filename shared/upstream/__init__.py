@@ -1,0 +1,1 @@
+"""The upstreams: two wires (dialects) behind one protocol. Nothing else knows who answers."""

@@ -1,0 +1,304 @@
+"""HTTP to an upstream: authentication, error envelopes, redirects, and what an answer means.
+
+Nothing is repeated here: a create must not be, and reads are repeated by whoever polls.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from time import monotonic, time
+from typing import Any, NoReturn, TypeVar
+from urllib.parse import quote, urljoin, urlsplit
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from shared.identity import credential
+from shared.settings import EntraAuth, Upstream, secret
+from shared.upstream.protocol import (
+    AnswerLost,
+    Content,
+    DeploymentOut,
+    JobGone,
+    NotSent,
+    Refused,
+    Throttled,
+    Unreadable,
+)
+
+_TIMEOUT = httpx.Timeout(connect=5.0, read=60.0, write=60.0, pool=10.0)
+_LARGEST_JSON = 8 * 1024 * 1024
+_LONGEST_ANSWER = 90.0
+_LONGEST_DOWNLOAD = 900.0
+_LARGEST_MESSAGE = 500
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MOST_REDIRECTS = 2
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+_MODERATION_CODES = frozenset(
+    {
+        "moderation_blocked",  # Sora 2 jobs, seen live
+        "content_filter",  # Azure's general shape, seen live for chat
+        "content_policy_violation",
+        "responsibleaipolicyviolation",  # Sora 1 spec, inner_error.code
+        "input_moderation",
+        "output_moderation",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer that was read to its end, within limits of size and time."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class ErrorBody:
+    """An error answer, whether the body was `{"error": {...}}` or flat, as both occur."""
+
+    message: str
+    code: str
+    inner_code: str
+
+    @property
+    def moderated(self) -> bool:
+        return bool({self.code.lower(), self.inner_code.lower()} & _MODERATION_CODES)
+
+
+class UpstreamHttp:
+    """The HTTP side of one deployment. Safe to share between threads."""
+
+    def __init__(self, upstream: Upstream, transport: httpx.BaseTransport | None = None) -> None:
+        self._upstream = upstream
+        self._base = upstream.endpoint + upstream.path_prefix
+        self._client = httpx.Client(
+            timeout=_TIMEOUT, follow_redirects=False, trust_env=False, transport=transport
+        )
+        # httpx writes a line with the whole URL of every request at INFO
+        logging.getLogger("httpx").setLevel(logging.WARNING)
+
+    def create(
+        self, path: str, body: Mapping[str, Any], *, trace: str, query: Mapping[str, str]
+    ) -> Any:
+        """POST JSON that costs money. Returns the JSON of a 2xx.
+
+        A lost answer is anything but a 2xx, a 4xx other than 408 and 409, or a connection that was
+        never made.
+        """
+        try:
+            answer = self._exchange("POST", path, trace, query, body)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise NotSent(f"no connection to {self._upstream.name}: {_kind(error)}") from None
+        except (httpx.HTTPError, Unreadable) as error:
+            raise AnswerLost(f"the answer to a create was lost: {_kind(error)}") from None
+        if 200 <= answer.status < 300:
+            return _json_or(answer, AnswerLost)
+        if not 400 <= answer.status < 500 or answer.status in (408, 409):
+            raise AnswerLost(f"a create was answered with {answer.status}")
+        said = error_body(answer)
+        if answer.status in (401, 403, 404, 410):
+            raise DeploymentOut(said.message, status=answer.status)
+        if answer.status == 429:
+            raise Throttled(said.message, retry_after(answer.headers))
+        raise Refused(said.message, status=answer.status, moderated=said.moderated)
+
+    def read(self, path: str, *, trace: str, query: Mapping[str, str]) -> Any:
+        """GET JSON of a job or a list."""
+        return _json_or(self._send("GET", path, trace, query), Unreadable)
+
+    def delete(self, path: str, *, trace: str, query: Mapping[str, str]) -> bool:
+        """DELETE; False when there was nothing."""
+        try:
+            self._send("DELETE", path, trace, query)
+        except JobGone:
+            return False
+        return True
+
+    @contextmanager
+    def download(self, path: str, *, trace: str, query: Mapping[str, str]) -> Iterator[Content]:
+        """GET bytes as a stream.
+
+        Redirects are followed by hand, to HTTPS only and at most twice, and never carry the key:
+        where the bytes lie is not who gave us the key.
+        """
+        url, headers = self._base + path, self._headers(trace)
+        params: Mapping[str, str] | None = query
+        for _ in range(_MOST_REDIRECTS + 1):
+            request = self._client.build_request("GET", url, params=params, headers=headers)
+            try:
+                answer = self._client.send(request, stream=True)
+            except httpx.HTTPError as error:
+                _raise_read_error(self._upstream.name, error)
+            try:
+                if answer.status_code in _REDIRECTS:
+                    url = _redirect_target(url, answer.headers.get("location", ""))
+                    headers, params = {}, None
+                    continue
+                if answer.status_code != 200:
+                    _raise_for(_whole(answer))
+                yield Content(
+                    length=_length(answer.headers),
+                    content_type=answer.headers.get("content-type", "").split(";")[0].strip(),
+                    pieces=self._pieces(answer),
+                )
+                return
+            finally:
+                answer.close()
+        raise Unreadable(f"more than {_MOST_REDIRECTS} redirects")
+
+    def _pieces(self, answer: httpx.Response) -> Iterator[bytes]:
+        began = monotonic()
+        try:
+            for piece in answer.iter_raw():
+                yield piece
+                if monotonic() - began > _LONGEST_DOWNLOAD:
+                    raise Unreadable(f"the download took more than {_LONGEST_DOWNLOAD:.0f} s")
+        except httpx.HTTPError as error:
+            raise Unreadable(f"the download broke off: {_kind(error)}") from None
+
+    def _send(self, method: str, path: str, trace: str, query: Mapping[str, str]) -> Answer:
+        try:
+            answer = self._exchange(method, path, trace, query)
+        except httpx.HTTPError as error:
+            _raise_read_error(self._upstream.name, error)
+        if not 200 <= answer.status < 300:
+            _raise_for(answer)
+        return answer
+
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        trace: str,
+        query: Mapping[str, str],
+        body: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        with self._client.stream(
+            method, self._base + path, params=query, json=body, headers=self._headers(trace)
+        ) as answer:
+            return _whole(answer)
+
+    def _headers(self, trace: str) -> dict[str, str]:
+        auth = self._upstream.auth
+        if isinstance(auth, EntraAuth):
+            token = credential().get_token(auth.scope).token
+            name, value = "Authorization", f"Bearer {token}"
+        else:
+            name, value = auth.name, secret(auth.secret_setting)
+            if name.lower() == "authorization":
+                value = f"Bearer {value}"
+        return {name: value, "x-ms-client-request-id": trace, "accept-encoding": "identity"}
+
+
+def error_body(answer: Answer) -> ErrorBody:
+    """What an error answer says, in any of the shapes that occur, HTML included."""
+    try:
+        data: Any = json.loads(answer.body)
+    except ValueError:
+        return ErrorBody(f"HTTP {answer.status} without a JSON body", "", "")
+    if isinstance(data, dict) and isinstance(data.get("error"), dict):
+        data = data["error"]
+    if not isinstance(data, dict):
+        return ErrorBody(f"HTTP {answer.status}", "", "")
+    inner = data.get("inner_error") or data.get("innererror") or {}
+    inner_code = inner.get("code") if isinstance(inner, dict) else None
+    message = str(data.get("message") or f"HTTP {answer.status}")
+    return ErrorBody(message[:_LARGEST_MESSAGE], str(data.get("code") or ""), str(inner_code or ""))
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait: `retry-after-ms`, or `Retry-After` as seconds or as a date; else None."""
+    try:
+        if milliseconds := headers.get("retry-after-ms"):
+            return max(0.0, float(milliseconds) / 1000)
+        value = headers.get("retry-after")
+        if not value:
+            return None
+        if value.strip().replace(".", "", 1).isdigit():
+            return float(value)
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time())
+    except ValueError:
+        return None
+
+
+def _raise_read_error(name: str, error: httpx.HTTPError) -> NoReturn:
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
+        raise NotSent(f"no connection to {name}: {_kind(error)}") from None
+    raise Unreadable(f"{name} did not answer: {_kind(error)}") from None
+
+
+def _raise_for(answer: Answer) -> NoReturn:
+    said = error_body(answer)
+    status = answer.status
+    if status == 404:
+        raise JobGone(said.message)
+    if status in (401, 403, 410):
+        raise DeploymentOut(said.message, status=status)
+    if status == 429:
+        raise Throttled(said.message, retry_after(answer.headers))
+    if 400 <= status < 500 and status != 408:
+        raise Refused(said.message, status=status, moderated=said.moderated)
+    raise Unreadable(f"HTTP {status}: {said.message}")
+
+
+def _whole(answer: httpx.Response) -> Answer:
+    """Read a JSON-sized answer. Raises Unreadable where it is too large or takes too long."""
+    began, body = monotonic(), bytearray()
+    for piece in answer.iter_raw():
+        body += piece
+        if len(body) > _LARGEST_JSON:
+            raise Unreadable(f"an answer of more than {_LARGEST_JSON:,} bytes")
+        if monotonic() - began > _LONGEST_ANSWER:
+            raise Unreadable(f"an answer that took more than {_LONGEST_ANSWER:.0f} s")
+    return Answer(answer.status_code, answer.headers, bytes(body))
+
+
+def _json_or(answer: Answer, error: type[AnswerLost] | type[Unreadable]) -> Any:
+    try:
+        return json.loads(answer.body)
+    except ValueError:
+        kind = answer.headers.get("content-type", "nothing")
+        raise error(f"{kind} where JSON was expected") from None
+
+
+def _redirect_target(url: str, location: str) -> str:
+    target = urljoin(url, location)
+    parts = urlsplit(target)
+    loopback = parts.hostname in _LOOPBACK and urlsplit(url).hostname in _LOOPBACK
+    if not location or not (parts.scheme == "https" or (parts.scheme == "http" and loopback)):
+        raise Unreadable("a redirect to something that is not HTTPS")
+    return target
+
+
+def _length(headers: Mapping[str, str]) -> int | None:
+    value = headers.get("content-length", "")
+    return int(value) if value.isdigit() else None
+
+
+def _kind(error: Exception) -> str:
+    return type(error).__name__
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def checked(model: type[M], data: Any) -> M:
+    """An answer as the wire promises it. Raises Unreadable for any other."""
+    try:
+        return model.model_validate(data)
+    except ValidationError:
+        raise Unreadable("the answer is not what this wire promises") from None
+
+
+def segment(identifier: str) -> str:
+    """An upstream's id as one segment of a path, whatever is in it."""
+    return quote(identifier, safe="")

@@ -1,0 +1,22 @@
+"""One client per deployment, built on first use from its settings."""
+
+from shared.domain.capabilities import SORA_1
+from shared.settings import Upstream
+from shared.upstream.http import UpstreamHttp
+from shared.upstream.protocol import Dialect
+from shared.upstream.sora1 import Sora1
+from shared.upstream.sora2 import Sora2
+
+
+class Upstreams:
+    """The clients of all deployments, by name. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._clients: dict[str, Dialect] = {}
+
+    def client(self, upstream: Upstream) -> Dialect:
+        if upstream.name not in self._clients:
+            http = UpstreamHttp(upstream)
+            kind = Sora1 if upstream.dialect == SORA_1 else Sora2
+            self._clients[upstream.name] = kind(http, upstream.deployment)
+        return self._clients[upstream.name]

@@ -1,0 +1,148 @@
+"""The `sora-1` dialect: Azure's video generation jobs.
+
+Source: azure-rest-api-specs `azure-v1-preview` (fields, statuses, paths), Microsoft's quickstart;
+`failure_reason` words beyond the spec from Microsoft's PyRIT. One job has several generations, each
+an MP4 of its own; fewer may come back than were asked for.
+"""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+
+from pydantic import BaseModel, Field, ValidationError
+
+from shared.domain.request import VideoRequest
+from shared.domain.work import Part
+from shared.upstream.http import UpstreamHttp, checked, segment
+from shared.upstream.listing import created_since
+from shared.upstream.protocol import (
+    AnswerLost,
+    Content,
+    Fault,
+    JobState,
+    JobStatus,
+    JobSummary,
+    Unreadable,
+)
+
+_QUERY: Mapping[str, str] = {"api-version": "preview"}
+_JOBS = "/video/generations/jobs"
+
+_STATES: Mapping[str, JobState] = {
+    "preprocessing": JobState.RUNNING,
+    "queued": JobState.RUNNING,
+    "running": JobState.RUNNING,
+    "processing": JobState.RUNNING,
+    "succeeded": JobState.SUCCEEDED,
+    "failed": JobState.FAILED,
+    "cancelled": JobState.CANCELLED,
+}
+
+
+class _Generation(BaseModel):
+    id: str
+    n_seconds: int | None = None
+
+
+class _Job(BaseModel):
+    id: str
+    status: str
+    created_at: float
+    expires_at: float | None = None
+    generations: list[_Generation] | None = None
+    prompt: str | None = None
+    model: str | None = None
+    n_variants: int = 1
+    n_seconds: int = 0
+    height: int = 0
+    width: int = 0
+    failure_reason: str | None = None
+
+
+class _List(BaseModel):
+    data: list[_Job] = Field(default_factory=list)
+    has_more: bool = False
+    last_id: str | None = None
+
+
+class Sora1:
+    """One jobs-API deployment."""
+
+    def __init__(self, http: UpstreamHttp, deployment: str) -> None:
+        self._http = http
+        self._deployment = deployment
+
+    def submit(self, request: VideoRequest, *, trace: str) -> JobStatus:
+        body = {
+            "model": self._deployment,
+            "prompt": request.prompt,
+            "width": request.width,
+            "height": request.height,
+            "n_seconds": request.seconds,
+            "n_variants": request.variants,
+        }
+        data = self._http.create(_JOBS, body, trace=trace, query=_QUERY)
+        try:
+            return _status(_Job.model_validate(data))
+        except ValidationError:
+            raise AnswerLost("a create was answered with something that is not a job") from None
+
+    def status(self, job_id: str, *, trace: str) -> JobStatus:
+        data = self._http.read(f"{_JOBS}/{segment(job_id)}", trace=trace, query=_QUERY)
+        job = checked(_Job, data)
+        if job.id != job_id:
+            raise Unreadable("the answer is about another job")
+        return _status(job)
+
+    def open(self, part: Part, *, trace: str) -> AbstractContextManager[Content]:
+        path = f"/video/generations/{segment(part.ref)}/content/video"
+        return self._http.download(path, trace=trace, query=_QUERY)
+
+    def find(self, since: float, *, trace: str) -> list[JobSummary]:
+        def page(after: Mapping[str, str]) -> tuple[list[_Job], bool, str | None]:
+            query = {**_QUERY, "limit": "100", **after}
+            listed = checked(_List, self._http.read(_JOBS, trace=trace, query=query))
+            return listed.data, listed.has_more, listed.last_id
+
+        jobs = sorted(created_since(since, page), key=lambda job: job.created_at, reverse=True)
+        return [_summary(job) for job in jobs]
+
+    def delete(self, job_id: str, *, trace: str) -> bool:
+        return self._http.delete(f"{_JOBS}/{segment(job_id)}", trace=trace, query=_QUERY)
+
+
+def _summary(job: _Job) -> JobSummary:
+    return JobSummary(
+        job_id=job.id,
+        created_at=job.created_at,
+        model=job.model or "",
+        width=job.width,
+        height=job.height,
+        seconds=job.n_seconds,
+        variants=job.n_variants,
+        prompt=job.prompt,
+    )
+
+
+def _status(job: _Job) -> JobStatus:
+    state = _STATES.get(job.status, JobState.STRANGE)
+    fault = _fault(job.failure_reason or "") if state is JobState.FAILED else None
+    return JobStatus(
+        job_id=job.id,
+        state=state,
+        word=job.status,
+        progress=None,
+        created_at=job.created_at,
+        expires_at=job.expires_at,
+        parts=tuple(
+            Part(generation.id, generation.n_seconds or job.n_seconds)
+            for generation in job.generations or []
+        ),
+        fault=fault,
+        message=job.failure_reason or ("the upstream gave no reason" if fault else ""),
+    )
+
+
+def _fault(reason: str) -> Fault:
+    if reason.endswith("moderation"):
+        return Fault.MODERATION
+    return Fault.INTERNAL if reason == "internal_error" else Fault.OTHER

@@ -1,0 +1,133 @@
+"""Real services for tests: one Azurite and one simulator per run, a storage account per test."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from local.stack import Ports, Stack
+from shared import settings as settings_module
+from shared.lifecycle.services import Services, build
+from shared.settings import Settings
+from shared.storage.accounts import Account
+
+TIME_SCALE = 100
+_ACCOUNTS = 300
+_KEY = "a2V5"  # base64 of "key"; Azurite takes any
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Azurite and the simulator, without a Functions host."""
+    data = tmp_path_factory.mktemp("stack")
+    running = Stack(data, Ports.any_free(), overrides={"TIME_SCALE": str(TIME_SCALE)})
+    names = ";".join(f"test{number}:{_KEY}" for number in range(_ACCOUNTS))
+    os.environ["AZURITE_ACCOUNTS"] = f"devstoreaccount1:{_dev_key(running)};{names}"
+    try:
+        running.start_azurite()
+        running.start_simulator()
+        yield running
+    finally:
+        running.stop()
+        del os.environ["AZURITE_ACCOUNTS"]
+
+
+@pytest.fixture(scope="session")
+def _account_numbers() -> Iterator[int]:
+    return itertools.count()
+
+
+@pytest.fixture
+def connection(stack: Stack, _account_numbers: Iterator[int]) -> str:
+    """The connection string of a storage account that no other test uses, with its layout."""
+    blob, queue, table = stack.ports.azurite
+    name = f"test{next(_account_numbers)}"
+    text = (
+        f"DefaultEndpointsProtocol=http;AccountName={name};AccountKey={_KEY};"
+        f"BlobEndpoint=http://127.0.0.1:{blob}/{name};"
+        f"QueueEndpoint=http://127.0.0.1:{queue}/{name};"
+        f"TableEndpoint=http://127.0.0.1:{table}/{name}"
+    )
+    Account(connection=text).create_all()
+    return text
+
+
+@dataclass
+class Simulator:
+    """The running simulator, freshly reset, and its control endpoints."""
+
+    url: str
+
+    def journal(self) -> dict[str, Any]:
+        body: dict[str, Any] = self._http("GET", "/_sim/journal").json()
+        return body
+
+    def script(self, *rules: Mapping[str, Any]) -> None:
+        """Add fault rules."""
+        self._http("POST", "/_sim/faults", json=list(rules))
+
+    def force(self, job_id: str, **state: Any) -> None:
+        """Put a job into a state."""
+        self._http("POST", f"/_sim/jobs/{job_id}", json=state)
+
+    def reset(self) -> None:
+        self._http("POST", "/_sim/reset")
+
+    def _http(self, method: str, path: str, **extra: Any) -> httpx.Response:
+        answer = httpx.request(method, self.url + path, timeout=10, trust_env=False, **extra)
+        assert answer.is_success, answer.text
+        return answer
+
+
+@pytest.fixture
+def simulator(stack: Stack) -> Simulator:
+    running = Simulator(stack.simulator_url)
+    running.reset()
+    return running
+
+
+@pytest.fixture
+def make_settings(
+    stack: Stack, connection: str, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Settings]:
+    """Settings of the local stack with a storage account of this test's own."""
+
+    def make(**overrides: str) -> Settings:
+        for name, value in {**stack.settings, "STORAGE_CONNECTION": connection}.items():
+            monkeypatch.setenv(name, value)
+        for name, value in overrides.items():
+            monkeypatch.setenv(name, value)
+        settings_module.settings.cache_clear()
+        return settings_module.settings()
+
+    return make
+
+
+@pytest.fixture
+def services(make_settings: Callable[..., Settings], simulator: Simulator) -> Services:
+    """The app's services on Azurite and the simulator."""
+    return build(make_settings())
+
+
+@pytest.fixture(autouse=True)
+def _fresh_settings() -> Iterator[None]:
+    yield
+    settings_module.settings.cache_clear()
+
+
+@pytest.fixture
+def histories() -> Path:
+    """Durable histories of releases, kept to be replayed."""
+    return Path(__file__).parent / "histories"
+
+
+def _dev_key(running: Stack) -> str:
+    parts = dict(part.split("=", 1) for part in running.settings["STORAGE_CONNECTION"].split(";"))
+    return parts["AccountKey"]

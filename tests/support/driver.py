@@ -1,0 +1,131 @@
+"""Runs the orchestrator without a Functions host: its activities for real, its timers slept.
+
+For tests of the life of a video that need no HTTP trigger; replay, histories and event delivery are
+the host's and are tested with it.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from orchestrators.generate_video import generate_video
+from shared import names
+from shared.lifecycle import acquire, collect, follow, settle, submit
+from shared.lifecycle.services import Services
+from shared.lifecycle.steps import Done
+from shared.names import GenerateVideo
+
+Activity = Callable[[Services, Mapping[str, Any]], Done]
+
+ACTIVITIES: Mapping[str, Activity] = {
+    names.TAKE_TURN: lambda app, s: acquire.take_turn(app, s["video_id"], s["epoch"], s["hint"]),
+    names.SUBMIT_JOB: lambda app, s: submit.submit_job(app, s["video_id"], s["epoch"]),
+    names.FOLLOW_JOB: lambda app, s: follow.follow_job(app, s["video_id"], s["epoch"]),
+    names.COLLECT_OUTPUT: lambda app, s: collect.collect_output(
+        app, s["video_id"], s["epoch"], s["index"]
+    ),
+    names.FINISH_VIDEO: lambda app, s: settle.finish_video(app, s["video_id"], s["epoch"]),
+}
+
+
+@dataclass
+class FakeTask:
+    """An activity call, a timer, an event or a combination, resolved when it is yielded."""
+
+    kind: str
+    resolve: Callable[[], Any] = lambda: None
+    children: list["FakeTask"] = field(default_factory=list)
+    cancelled: bool = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+@dataclass
+class FakeContext:
+    """The parts of `OrchestrationContext` that the orchestrator uses."""
+
+    services: Services
+    payload: GenerateVideo
+    calls: list[str] = field(default_factory=list)
+    statuses: list[Any] = field(default_factory=list)
+    next_input: GenerateVideo | None = None
+    instance_id: str = "driven"
+    is_replaying: bool = False
+
+    @property
+    def current_utc_datetime(self) -> datetime:
+        return datetime.now(UTC)
+
+    def get_input(self) -> GenerateVideo:
+        return self.payload
+
+    def call_activity(self, name: str, input_: Any = None) -> FakeTask:
+        def work() -> Any:
+            self.calls.append(name)
+            return ACTIVITIES[name](self.services, input_).result
+
+        return FakeTask("activity", work)
+
+    def create_timer(self, fire_at: datetime) -> FakeTask:
+        def sleep() -> None:
+            time.sleep(max(0.0, (fire_at - datetime.now(UTC)).total_seconds()))
+
+        return FakeTask("timer", sleep)
+
+    def wait_for_external_event(self, name: str) -> FakeTask:
+        return FakeTask(f"event {name}")
+
+    def task_any(self, tasks: list[FakeTask]) -> FakeTask:
+        """No event ever comes: every hint is lost, so the timer wins."""
+        timer = next(task for task in tasks if task.kind == "timer")
+
+        def first() -> FakeTask:
+            timer.resolve()
+            return timer
+
+        return FakeTask("any", first, tasks)
+
+    def task_all(self, tasks: list[FakeTask]) -> FakeTask:
+        return FakeTask("all", lambda: [task.resolve() for task in tasks], tasks)
+
+    def set_custom_status(self, status: Any) -> None:
+        self.statuses.append(status)
+
+    def continue_as_new(self, input_: Any) -> None:
+        self.next_input = input_
+
+
+def drive(services: Services, payload: GenerateVideo) -> tuple[str, list[str]]:
+    """Run a video's orchestration to its end, over all generations; its output and its calls."""
+    calls: list[str] = []
+    while True:
+        context = FakeContext(services, payload, calls)
+        output = run_generation(context)
+        if context.next_input is None:
+            return output, calls
+        payload = context.next_input
+
+
+def run_generation(context: FakeContext) -> str:
+    generator = orchestrator()(context)
+    send: Callable[[], Any] = lambda: next(generator)  # noqa: E731
+    while True:
+        try:
+            task = send()
+        except StopIteration as end:
+            return str(end.value)
+        try:
+            value = task.resolve()
+        except Exception as error:  # noqa: BLE001  # as the SDK does with a failed task
+            send = lambda error=error: generator.throw(error)  # noqa: E731
+        else:
+            send = lambda value=value: generator.send(value)  # noqa: E731
+
+
+def orchestrator() -> Callable[[Any], Any]:
+    """The generator function below the SDK's decorators."""
+    built: Any = generate_video
+    return built._function._func.orchestrator_function  # type: ignore[no-any-return]

@@ -1,0 +1,100 @@
+"""Answers in OpenAI's form: JSON bodies, error envelopes, and a request id on every one."""
+
+import json
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import azure.functions as func
+
+from shared.domain.errors import Problem
+from shared.settings import SettingsError
+
+log = logging.getLogger("durable_video")
+
+BASE_PATH = "openai/v1"
+
+Handler = Callable[[func.HttpRequest], func.HttpResponse]
+
+
+def json_answer(
+    body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> func.HttpResponse:
+    """A JSON answer; never cached, because what it shows changes."""
+    return func.HttpResponse(
+        json.dumps(body, ensure_ascii=False),
+        status_code=status,
+        mimetype="application/json",
+        headers=_headers({"cache-control": "no-store", **(headers or {})}),
+    )
+
+
+def bytes_answer(
+    body: bytes, *, status: int, content_type: str, headers: Mapping[str, str]
+) -> func.HttpResponse:
+    return func.HttpResponse(
+        body, status_code=status, mimetype=content_type, headers=_headers(headers)
+    )
+
+
+def redirect(location: str) -> func.HttpResponse:
+    """A redirect that nobody may keep: its location is a short-lived credential."""
+    headers = {"location": location, "cache-control": "no-store", "referrer-policy": "no-referrer"}
+    return func.HttpResponse(b"", status_code=302, headers=_headers(headers))
+
+
+def problem_answer(problem: Problem) -> func.HttpResponse:
+    """The error envelope, with `stage`, `retryable` and `charged` beside OpenAI's four fields."""
+    error: dict[str, Any] = {
+        "message": problem.message,
+        "type": problem.type,
+        "param": problem.param,
+        "code": problem.code,
+        "retryable": problem.retryable,
+        "charged": problem.charged,
+    }
+    if problem.stage is not None:
+        error["stage"] = problem.stage
+    headers: dict[str, str] = {}
+    if problem.retry_after is not None:
+        headers["retry-after"] = str(max(1, round(problem.retry_after)))
+    if problem.status in (409, 429) and not problem.retryable:
+        # OpenAI's clients repeat 409 and 429 by themselves; here a repeat cannot help
+        headers["x-should-retry"] = "false"
+    if problem.status == 401:
+        headers["www-authenticate"] = "Bearer"
+    return json_answer({"error": error}, status=problem.status, headers=headers)
+
+
+def answer(work: Callable[[], func.HttpResponse]) -> func.HttpResponse:
+    """What `work` answers, or the envelope of what it raises."""
+    try:
+        return work()
+    except Exception as error:  # noqa: BLE001  # the last line before the host's empty 500
+        return _failed(error)
+
+
+async def answer_async(work: Awaitable[func.HttpResponse]) -> func.HttpResponse:
+    """`answer` for functions that bind the durable client."""
+    try:
+        return await work
+    except Exception as error:  # noqa: BLE001  # the last line before the host's empty 500
+        return _failed(error)
+
+
+def _failed(error: Exception) -> func.HttpResponse:
+    if isinstance(error, Problem):
+        return problem_answer(error)
+    if isinstance(error, SettingsError):
+        log.error("misconfigured message=%s", error)
+        misconfigured = Problem(f"The app is not configured: {error}.", code="misconfigured")
+        return problem_answer(misconfigured)
+    log.error("request_failed", exc_info=error)
+    hidden = Problem("Something failed here. The log has it.", code="internal_error")
+    hidden.retryable = True
+    return problem_answer(hidden)
+
+
+def _headers(extra: Mapping[str, str]) -> dict[str, str]:
+    return {"x-request-id": f"req_{secrets.token_hex(16)}", **extra}

@@ -1,0 +1,119 @@
+"""Delivering an MP4: as a redirect to a short-lived link, or as bytes through the app.
+
+A client that sends its key as `api-key` forwards that header to the redirect's host; it gets bytes.
+"""
+
+import re
+
+import azure.functions as func
+
+from shared.domain.errors import Conflict, InvalidRequest, NotFound
+from shared.domain.video import Output, Status, Video
+from shared.lifecycle.services import Services
+from shared.storage.layout import OUTPUTS_CONTAINER
+from triggers.web.answers import bytes_answer, redirect
+from triggers.web.authenticate import Identity
+
+_LARGEST_STREAM = 256 * 1024 * 1024
+"""The worker hands an answer to the host in one piece, so a larger one must be asked for in
+ranges (see docs/decisions)."""
+
+
+def deliver(
+    services: Services, req: func.HttpRequest, identity: Identity, video: Video
+) -> func.HttpResponse:
+    """The content that a request asks for. Raises InvalidRequest, NotFound or Conflict."""
+    output = _chosen(req, video)
+    if not _streamed(services, req, identity):
+        return redirect(services.links.link(OUTPUTS_CONTAINER, output.blob))
+    return _stream(services, req, output)
+
+
+def _chosen(req: func.HttpRequest, video: Video) -> Output:
+    variant = req.params.get("variant", "video")
+    if variant not in ("video", "thumbnail", "spritesheet"):
+        raise InvalidRequest(
+            f"variant {variant!r} is not known: video, thumbnail or spritesheet.", param="variant"
+        )
+    if video.status is not Status.COMPLETED:
+        after = 5.0 if not video.terminal else None
+        raise Conflict(
+            f"The video is {video.status}; it has no content"
+            + (" yet." if not video.terminal else "."),
+            code="video_not_ready",
+            stage=video.stage.value if video.stage else None,
+            retry_after=after,
+        )
+    if variant != "video":
+        raise NotFound(f"This video has no {variant}.", param="variant")
+    index = req.params.get("index", "0")
+    if not index.isdigit() or int(index) >= len(video.outputs):
+        raise InvalidRequest(
+            f"index {index!r} is not one of this video's {len(video.outputs)} outputs, "
+            "which count from 0.",
+            param="index",
+        )
+    return video.outputs[int(index)]
+
+
+def _streamed(services: Services, req: func.HttpRequest, identity: Identity) -> bool:
+    return (
+        services.settings.content_delivery == "stream"
+        or identity.by_api_key_header
+        or req.params.get("stream", "").lower() == "true"
+        or req.method == "HEAD"
+    )
+
+
+def _stream(services: Services, req: func.HttpRequest, output: Output) -> func.HttpResponse:
+    size = output.size_bytes
+    headers = {
+        "accept-ranges": "bytes",
+        "etag": f'"{output.sha256}"',
+        "content-disposition": f'inline; filename="{output.blob.replace("/", "-")}"',
+        "cache-control": "private, no-store",
+    }
+    if req.method == "HEAD":
+        return bytes_answer(
+            b"",
+            status=200,
+            content_type=output.content_type,
+            headers={**headers, "content-length": str(size)},
+        )
+    wanted = _range(req.headers.get("range", ""), size)
+    if wanted is None:
+        first, last, status = 0, size - 1, 200
+    else:
+        first, last = wanted
+        if first > last:
+            return bytes_answer(
+                b"",
+                status=416,
+                content_type=output.content_type,
+                headers={**headers, "content-range": f"bytes */{size}"},
+            )
+        status, headers["content-range"] = 206, f"bytes {first}-{last}/{size}"
+    length = last - first + 1
+    if length > _LARGEST_STREAM:
+        raise InvalidRequest(
+            f"{length:,} bytes are more than is streamed at once ({_LARGEST_STREAM:,}): "
+            "ask for a Range, or send the key as 'Authorization: Bearer' and follow the redirect.",
+            code="range_required",
+        )
+    body = b"".join(services.outputs.read(output.blob, offset=first, length=length))
+    return bytes_answer(body, status=status, content_type=output.content_type, headers=headers)
+
+
+def _range(header: str, size: int) -> tuple[int, int] | None:
+    """First and last byte of a single range; None for none or for one that is not understood
+    (which RFC 9110 says to ignore); first > last where it lies outside the content."""
+    match = re.fullmatch(r"bytes=(\d*)-(\d*)", header.strip())
+    if match is None or match[0] == "bytes=-":
+        return None
+    if not match[1]:
+        return (max(0, size - int(match[2])), size - 1) if int(match[2]) else (1, 0)
+    first = int(match[1])
+    last = min(int(match[2]), size - 1) if match[2] else size - 1
+    if match[2] and int(match[2]) < first:
+        return None
+    return (first, last) if first < size else (1, 0)
