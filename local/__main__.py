@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 from rich.console import Console
 
@@ -53,7 +52,7 @@ def demo(
             "QUEUE_DEADLINE_HOURS": os.environ.get("QUEUE_DEADLINE_HOURS", "0.3"),
         },
     )
-    with console.status("starting Azurite, the simulator and the Functions host"):
+    with console.status("starting the local stack"):
         stack.__enter__()
     try:
         job.run(stack, order, data / "videos", console)
@@ -66,17 +65,23 @@ def demo(
 
 
 @app.command()
-def up() -> None:
+def up(
+    host: Annotated[
+        bool, typer.Option(help="--no-host: storage and simulator only, for `func start`.")
+    ] = True,
+) -> None:
     """Serve the local stack until Ctrl-C. State is kept in DATA_DIR (.data) between runs."""
     data = _data_dir() / "up"
-    stack = Stack(data, Ports.from_environment(), ephemeral=False)
-    with console.status("starting Azurite, the simulator and the Functions host"):
+    stack = Stack(data, Ports.from_environment(), ephemeral=False, with_host=host)
+    with console.status("starting the local stack"):
         stack.__enter__()
     try:
         _say_where(stack)
         while not (ended := stack.ended()):
             time.sleep(0.5)
         raise StackError(f"{ended[0].name} ended:\n{ended[0].last_lines()}")
+    except KeyboardInterrupt:
+        console.print("stopping")
     finally:
         stack.stop()
 
@@ -93,7 +98,8 @@ def new_key(name: str) -> None:
 
 def _say_where(stack: Stack) -> None:
     blob, queue, table = stack.ports.azurite
-    console.print(f"API         {stack.api}  (key {API_KEY})")
+    if stack.with_host:
+        console.print(f"API         {stack.api}  (key {API_KEY})")
     console.print(f"simulator   {stack.simulator_url}  (journal at /_sim/journal)")
     console.print(f"Azurite     blob {blob}, queue {queue}, table {table} on 127.0.0.1")
     console.print(
@@ -109,16 +115,10 @@ def _data_dir() -> Path:
 
 def main() -> None:
     try:
-        app(standalone_mode=False)
+        app()
     except StackError as error:
-        print(f"\n{error}" if sys.stderr.isatty() else str(error), file=sys.stderr)
+        print(error, file=sys.stderr)
         sys.exit(1)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        print("stopped", file=sys.stderr)
-        sys.exit(130)
 
 
 main()

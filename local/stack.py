@@ -1,7 +1,7 @@
 """The whole product on loopback: Azurite, the simulator and the Functions host, as child processes.
 
 Any app setting in the environment wins over `local.settings.json`; `FUNCTIONS_PORT`,
-`SIMULATOR_PORT` and `DATA_DIR` move things.
+`SIMULATOR_PORT`, `AZURITE_PORTS` (blob,queue,table) and `DATA_DIR` move things.
 """
 
 from __future__ import annotations
@@ -58,6 +58,8 @@ class Stack:
     ephemeral: bool = True
     seed: int = 0
     simulator_config: Path | None = None
+    with_host: bool = True
+    host_module: str = "local.host"
     children: list[Child] = field(default_factory=list)
 
     @property
@@ -97,7 +99,8 @@ class Stack:
         self._check()
         self.start_azurite()
         self.start_simulator()
-        self.start_host()
+        if self.with_host:
+            self.start_host()
 
     def stop(self) -> None:
         """Stop everything, last started first."""
@@ -136,7 +139,7 @@ class Stack:
         child.wait_until(lambda: listens(self.ports.simulator), seconds=20)
 
     def start_host(self) -> None:
-        command = [sys.executable, "-m", "local.host", "--app", str(ROOT)]
+        command = [sys.executable, "-m", self.host_module, "--app", str(ROOT)]
         command += ["--port", str(self.ports.functions)]
         if self.ephemeral:
             command += ["--ephemeral"]
@@ -150,10 +153,11 @@ class Stack:
         _node()
         if not _azurite().exists():
             raise StackError("Azurite is not installed. Run: make setup")
-        check_port_free(self.ports.functions, "Functions host", "FUNCTIONS_PORT")
+        if self.with_host:
+            check_port_free(self.ports.functions, "Functions host", "FUNCTIONS_PORT")
         check_port_free(self.ports.simulator, "simulator", "SIMULATOR_PORT")
         for port in self.ports.azurite:
-            check_port_free(port, "Azurite", "nothing: it is fixed")
+            check_port_free(port, "Azurite", "AZURITE_PORTS=blob,queue,table")
 
     def _start(self, name: str, command: list[str]) -> Child:
         environment = {**os.environ, **self.settings, "PYTHONUNBUFFERED": "1"}
@@ -198,6 +202,16 @@ def _port(name: str, default: int) -> int:
     if not value.isdigit() or not 1 <= int(value) <= 65535:
         raise StackError(f"{name}={value} is not a port number.")
     return int(value)
+
+
+def _azurite_ports() -> tuple[int, int, int]:
+    value = os.environ.get("AZURITE_PORTS", "")
+    if not value:
+        return _AZURITE_PORTS
+    ports = [int(part) for part in value.split(",") if part.isdigit()]
+    if len(ports) != 3:
+        raise StackError(f"AZURITE_PORTS={value} is not three port numbers: blob,queue,table.")
+    return (ports[0], ports[1], ports[2])
 
 
 def _node() -> str:

@@ -35,12 +35,12 @@ def generate_video(context: OrchestrationContext) -> Generator[Task, Any, str]:
 
 
 def _work(steps: Steps) -> Flow:
-    """One generation: stage after stage, each chosen by the outcome of the one before."""
+    """One generation: stage after stage, each chosen by the outcome of the one before. The stages
+    that may take long return None when the generation is full."""
     outcome: Outcome | None = "again"
-    while outcome not in _ENDS and not steps.full:
-        assert outcome is not None, "None is an end"
+    while outcome is not None and outcome not in _ENDS:
         outcome = yield from _STAGES[outcome](steps)
-    return outcome if outcome in _ENDS else None
+    return outcome
 
 
 def _wait_for_turn(steps: Steps) -> Flow:
@@ -74,7 +74,7 @@ def _follow(steps: Steps) -> Flow:
 
 
 def _collect(steps: Steps, outputs: int) -> Flow:
-    while not steps.full:
+    while True:
         results = yield from steps.call_all(
             names.COLLECT_OUTPUT, [{"index": index} for index in range(outputs)]
         )
@@ -86,7 +86,8 @@ def _collect(steps: Steps, outputs: int) -> Flow:
             return "decided"
         slowest = max(results, key=lambda result: result.get("wait", 0.0))
         yield from steps.wait(slowest)
-    return None
+        if steps.full:
+            return None
 
 
 def _finish(steps: Steps) -> Flow:
@@ -95,7 +96,7 @@ def _finish(steps: Steps) -> Flow:
     return result["outcome"]
 
 
-_ENDS: frozenset[Outcome | None] = frozenset({"done", "superseded", None})
+_ENDS: frozenset[Outcome] = frozenset({"done", "superseded"})
 
 _STAGES: Mapping[Outcome, Callable[[Steps], Flow]] = {
     "again": _wait_for_turn,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from shared import settings as settings_module
 from shared.lifecycle.services import Services, build
 from shared.settings import Settings
 from shared.storage.accounts import Account
+from tests.support.stacks import Client, client
 
 TIME_SCALE = 100
 _ACCOUNTS = 300
@@ -27,7 +29,15 @@ _KEY = "a2V5"  # base64 of "key"; Azurite takes any
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Azurite and the simulator, without a Functions host."""
     data = tmp_path_factory.mktemp("stack")
-    running = Stack(data, Ports.any_free(), overrides={"TIME_SCALE": str(TIME_SCALE)})
+    config = data / "simulator.json"
+    fixed = {"distribution": {"type": "fixed", "seconds": 40}}
+    config.write_text(json.dumps({"render_times": [fixed]}))
+    running = Stack(
+        data,
+        Ports.any_free(),
+        overrides={"TIME_SCALE": str(TIME_SCALE)},
+        simulator_config=config,
+    )
     names = ";".join(f"test{number}:{_KEY}" for number in range(_ACCOUNTS))
     os.environ["AZURITE_ACCOUNTS"] = f"devstoreaccount1:{_dev_key(running)};{names}"
     try:
@@ -111,9 +121,52 @@ def make_settings(
 
 
 @pytest.fixture
-def services(make_settings: Callable[..., Settings], simulator: Simulator) -> Services:
+def services_with(make_settings: Callable[..., Settings]) -> Iterator[Callable[..., Services]]:
+    """Make the app's services with changed settings, all on this test's storage account."""
+    made: list[Services] = []
+
+    def make(**overrides: str) -> Services:
+        made.append(build(make_settings(**overrides)))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def services(services_with: Callable[..., Services], simulator: Simulator) -> Services:
     """The app's services on Azurite and the simulator."""
-    return build(make_settings())
+    return services_with()
+
+
+@pytest.fixture
+def upstreams(make_settings: Callable[..., Settings]) -> Callable[..., str]:
+    """The setting UPSTREAMS with fields of every deployment replaced."""
+
+    def make(**changes: Any) -> str:
+        listed = json.loads(make_settings().model_dump_json(include={"upstreams"}))["upstreams"]
+        return json.dumps([{**upstream, **changes} for upstream in listed])
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def served(stack: Stack) -> Iterator[Stack]:
+    """Azurite, the simulator and the Functions host with the app."""
+    stack.start_host()
+    yield stack
+    stack.children.pop().stop()
+
+
+@pytest.fixture
+def api(served: Stack, simulator: Simulator) -> Iterator[Client]:
+    """The local caller of the running app; the simulator is freshly reset."""
+    caller = client(served)
+    yield caller
+    caller.http.close()
+    if served.ended():
+        pytest.fail(f"{served.ended()[0].name} ended:\n{served.ended()[0].last_lines(40)}")
 
 
 @pytest.fixture(autouse=True)

@@ -24,6 +24,7 @@ class Services:
     """Settings, storage and upstreams of one app. `clock` gives unix seconds."""
 
     settings: Settings
+    account: Account
     videos: Videos
     work: WorkTable
     jobs: Jobs
@@ -33,6 +34,11 @@ class Services:
     links: LinkSigner
     upstreams: Upstreams
     clock: Callable[[], float] = time.time
+
+    def close(self) -> None:
+        """Close every connection. For tests and tools: the app keeps them as long as it lives."""
+        self.account.close()
+        self.upstreams.close()
 
     def client(self, deployment: str) -> Dialect | None:
         """The client of a deployment, or None where it was taken out of the settings."""
@@ -53,6 +59,7 @@ def build(settings: Settings) -> Services:
     )
     return Services(
         settings=settings,
+        account=account,
         videos=Videos(account.table(layout.VIDEOS)),
         work=WorkTable(account.table(layout.WORK)),
         jobs=Jobs(account.table(layout.JOBS)),

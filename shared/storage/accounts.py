@@ -76,6 +76,12 @@ class Account:
     def container(self, name: str) -> ContainerClient:
         return self.blobs.get_container_client(name)
 
+    def close(self) -> None:
+        """Close every connection. For tests and tools: the app keeps them as long as it lives."""
+        for client in ("tables", "blobs"):
+            if client in self.__dict__:
+                getattr(self, client).close()
+
     def create_all(self) -> None:
         """Create what is missing of the layout. For local runs: in Azure, Bicep creates it."""
         from azure.core.exceptions import ResourceExistsError

@@ -86,6 +86,9 @@ class UpstreamHttp:
         # httpx writes a line with the whole URL of every request at INFO
         logging.getLogger("httpx").setLevel(logging.WARNING)
 
+    def close(self) -> None:
+        self._client.close()
+
     def create(
         self, path: str, body: Mapping[str, Any], *, trace: str, query: Mapping[str, str]
     ) -> Any:
@@ -158,7 +161,7 @@ class UpstreamHttp:
     def _pieces(self, answer: httpx.Response) -> Iterator[bytes]:
         began = monotonic()
         try:
-            for piece in answer.iter_raw():
+            for piece in answer.iter_bytes():
                 yield piece
                 if monotonic() - began > _LONGEST_DOWNLOAD:
                     raise Unreadable(f"the download took more than {_LONGEST_DOWNLOAD:.0f} s")
@@ -253,7 +256,7 @@ def _raise_for(answer: Answer) -> NoReturn:
 def _whole(answer: httpx.Response) -> Answer:
     """Read a JSON-sized answer. Raises Unreadable where it is too large or takes too long."""
     began, body = monotonic(), bytearray()
-    for piece in answer.iter_raw():
+    for piece in answer.iter_bytes():
         body += piece
         if len(body) > _LARGEST_JSON:
             raise Unreadable(f"an answer of more than {_LARGEST_JSON:,} bytes")
@@ -280,6 +283,8 @@ def _redirect_target(url: str, location: str) -> str:
 
 
 def _length(headers: Mapping[str, str]) -> int | None:
+    if headers.get("content-encoding", "identity") != "identity":
+        return None  # it would be the length of what was sent, not of what arrives
     value = headers.get("content-length", "")
     return int(value) if value.isdigit() else None
 

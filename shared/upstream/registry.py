@@ -13,10 +13,17 @@ class Upstreams:
 
     def __init__(self) -> None:
         self._clients: dict[str, Dialect] = {}
+        self._connections: list[UpstreamHttp] = []
 
     def client(self, upstream: Upstream) -> Dialect:
         if upstream.name not in self._clients:
             http = UpstreamHttp(upstream)
+            self._connections.append(http)
             kind = Sora1 if upstream.dialect == SORA_1 else Sora2
             self._clients[upstream.name] = kind(http, upstream.deployment)
         return self._clients[upstream.name]
+
+    def close(self) -> None:
+        """Close every connection. For tests and tools: the app keeps them as long as it lives."""
+        for http in self._connections:
+            http.close()

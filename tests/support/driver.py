@@ -111,18 +111,18 @@ def drive(services: Services, payload: GenerateVideo) -> tuple[str, list[str]]:
 
 def run_generation(context: FakeContext) -> str:
     generator = orchestrator()(context)
-    send: Callable[[], Any] = lambda: next(generator)  # noqa: E731
+    value: Any = None
+    failure: Exception | None = None
     while True:
         try:
-            task = send()
+            task = generator.send(value) if failure is None else generator.throw(failure)
         except StopIteration as end:
             return str(end.value)
+        value, failure = None, None
         try:
             value = task.resolve()
         except Exception as error:  # noqa: BLE001  # as the SDK does with a failed task
-            send = lambda error=error: generator.throw(error)  # noqa: E731
-        else:
-            send = lambda value=value: generator.send(value)  # noqa: E731
+            failure = error
 
 
 def orchestrator() -> Callable[[Any], Any]:

@@ -1,0 +1,199 @@
+"""The main job through HTTP, as an app developer sees it."""
+
+from __future__ import annotations
+
+import hashlib
+from io import BytesIO
+from typing import Any
+
+import av
+import httpx
+import pytest
+from openai import OpenAI
+
+from local.stack import API_KEY, Stack
+from shared.domain.ids import inverted
+from shared.storage.accounts import Account
+from tests.conftest import Simulator
+from tests.support.stacks import Client, client
+
+
+def played(data: bytes) -> tuple[int, int, float, bool]:
+    """Width, height, seconds and sound of an MP4, found by decoding every frame."""
+    stream: Any = BytesIO(data)
+    with av.open(stream) as movie:
+        picture = movie.streams.video[0]
+        frames = sum(1 for _ in movie.decode(picture))
+        assert picture.average_rate is not None
+        seconds = float(frames / picture.average_rate)
+        return picture.width, picture.height, seconds, bool(movie.streams.audio)
+
+
+@pytest.mark.parametrize(
+    ("body", "size", "seconds", "sound", "cost"),
+    [
+        ({"model": "sora-2", "prompt": "a fox"}, (720, 1280), 4, True, "0.40"),
+        (
+            {"model": "sora-2", "prompt": "a fox", "size": "1280x720", "seconds": "8"},
+            (1280, 720),
+            8,
+            True,
+            "0.80",
+        ),
+        (
+            {
+                "model": "sora",
+                "prompt": "a fox",
+                "size": "480x480",
+                "seconds": "5",
+                "n_variants": 2,
+            },
+            (480, 480),
+            5,
+            False,
+            "0.125",
+        ),
+    ],
+)
+def test_a_prompt_becomes_mp4s_in_blob_storage_and_a_cost_in_table_storage(
+    api: Client,
+    simulator: Simulator,
+    body: dict[str, Any],
+    size: tuple[int, int],
+    seconds: int,
+    sound: bool,
+    cost: str,
+) -> None:
+    made = api.create(**body)
+    assert (made["status"], made["stage"], made["progress"]) == ("queued", "accepted", 0)
+    assert made["cost"] == {
+        "currency": "USD",
+        "estimated": cost,
+        "actual": None,
+        "state": "reserved",
+    }
+    video = api.wait(made["id"])
+    assert video["status"] == "completed", video["error"]
+    assert video["cost"] == {
+        "currency": "USD",
+        "estimated": cost,
+        "actual": cost,
+        "state": "settled",
+    }
+
+    (job,) = simulator.journal()["jobs"]
+    account = Account(connection=api.stack.settings["STORAGE_CONNECTION"])
+    row = account.tables.get_table_client("videos").get_entity(
+        "key:local", f"d_{inverted(video['id'])}"
+    )
+    assert row["job_id"] == job["id"]
+    assert len(video["outputs"]) == len(job["outputs"]) == body.get("n_variants", 1)
+    for output, upstream in zip(video["outputs"], job["outputs"], strict=True):
+        blob = f"{video['id']}/output-{output['index']}.mp4"
+        stored = account.container("videos").download_blob(blob).readall()
+        downloaded = api.http.get(output["url"], follow_redirects=True).content
+        assert stored == downloaded
+        digest = hashlib.sha256(stored).hexdigest()
+        assert digest == output["sha256"] == upstream["files"]["video"]["sha256"]
+        width, height, length, audible = played(stored)
+        assert (width, height, audible) == (*size, sound)
+        assert (output["width"], output["height"]) == size
+        assert length == pytest.approx(seconds, abs=0.2)
+        assert output["seconds"] == pytest.approx(seconds, abs=0.2)
+        assert output["size_bytes"] == len(stored)
+    account.close()
+
+
+@pytest.mark.filterwarnings("ignore:The Sora API is scheduled:DeprecationWarning")
+def test_an_openai_client_works_unchanged(api: Client) -> None:
+    with OpenAI(base_url=api.stack.api, api_key=API_KEY, max_retries=0) as openai:
+        video = openai.videos.create_and_poll(
+            model="sora-2", prompt="a fox in the snow", seconds="4", size="1280x720"
+        )
+        assert (video.status, video.progress, video.seconds) == ("completed", 100, "4")
+        content = openai.videos.download_content(video.id).read()
+    assert played(content)[:2] == (1280, 720)
+
+
+def test_content_by_redirect_stream_range_and_head(api: Client) -> None:
+    video = api.wait(api.create(prompt="a fox")["id"])
+    url = video["outputs"][0]["url"]
+    redirect = api.http.get(url)
+    assert redirect.status_code == 302
+    assert redirect.headers["cache-control"] == "no-store"
+    assert "sig=" in redirect.headers["location"]
+    assert "sig=" not in str(video)
+    whole = api.http.get(url, follow_redirects=True).content
+    assert api.http.get(url, params={"stream": "true"}).content == whole
+
+    with httpx.Client(headers={"api-key": API_KEY}, trust_env=False) as by_header:
+        streamed = by_header.get(url)  # its key would travel to the blob's host: no redirect
+        assert (streamed.status_code, streamed.content) == (200, whole)
+        assert streamed.headers["content-type"] == "video/mp4"
+        part = by_header.get(url, headers={"range": "bytes=10-19"})
+        assert (part.status_code, part.content) == (206, whole[10:20])
+        assert part.headers["content-range"] == f"bytes 10-19/{len(whole)}"
+        assert by_header.get(url, headers={"range": "bytes=-5"}).content == whole[-5:]
+        beyond = by_header.get(url, headers={"range": f"bytes={len(whole)}-"})
+        assert (beyond.status_code, beyond.headers["content-range"]) == (
+            416,
+            f"bytes */{len(whole)}",
+        )
+        head = by_header.head(url)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-length"] == str(len(whole))
+
+
+def test_lists_are_newest_first_and_paged(api: Client) -> None:
+    made = [api.create(prompt=f"fox {number}")["id"] for number in range(3)]
+    newest = list(reversed(made))
+    page = api.http.get(f"{api.stack.api}/videos", params={"limit": 2}).json()
+    assert [video["id"] for video in page["data"]] == newest[:2]
+    assert (page["object"], page["has_more"]) == ("list", True)
+    assert (page["first_id"], page["last_id"]) == (newest[0], newest[1])
+    rest = api.http.get(f"{api.stack.api}/videos", params={"limit": 2, "after": page["last_id"]})
+    assert rest.json()["data"][0]["id"] == newest[2]
+    oldest = api.http.get(
+        f"{api.stack.api}/videos", params={"order": "asc", "after": made[0], "limit": 2}
+    ).json()
+    assert [video["id"] for video in oldest["data"]] == made[1:]
+    for video_id in made:
+        assert api.wait(video_id)["status"] == "completed"
+
+
+def test_an_upstream_that_vanishes_ends_in_a_clear_failure(
+    api: Client, simulator: Simulator, served: Stack
+) -> None:
+    simulator.script(
+        {"operation": "get", "times": "unlimited", "action": {"type": "drop", "when": "before"}}
+    )
+    made = api.create(prompt="a fox")
+    video = api.wait(made["id"], until=lambda v: v["stage"] == "rendering")
+    assert video["estimated_completion_at"] >= video["created_at"]
+    log = served.child("Functions host").log
+    assert "Traceback" not in log.read_text()
+    simulator.reset()
+    failed = api.wait(made["id"], seconds=60)
+    assert failed["status"] == "failed"
+    assert failed["error"]["code"] in ("lost", "timed_out")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+def test_unknown_routes_get_the_envelope(api: Client, method: str) -> None:
+    answer = api.http.request(method, f"{api.stack.api}/nothing/here")
+    assert answer.status_code == 404
+    assert answer.json()["error"]["code"] == "unknown_route"
+    assert answer.headers["x-request-id"].startswith("req_")
+
+
+def test_strangers_get_nothing(api: Client, served: Stack) -> None:
+    made = api.create(prompt="a fox")
+    for key in (None, "wrong-key"):
+        stranger = client(served, key)
+        for path in ("", f"/{made['id']}", f"/{made['id']}/content"):
+            answer = stranger.http.get(f"{served.api}/videos{path}")
+            assert answer.status_code == 401, path
+            assert answer.json()["error"]["type"] == "authentication_error"
+        assert stranger.http.post(f"{served.api}/videos", json={}).status_code == 401
+        stranger.http.close()
+    assert api.wait(made["id"])["status"] == "completed"

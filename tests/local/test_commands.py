@@ -1,0 +1,113 @@
+"""The commands of the README, as a newcomer meets them: what they print and what they leave."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from local.processes import free_ports
+from local.stack import ROOT
+from shared.settings import Caller
+
+LOCAL = [sys.executable, "-m", "local"]
+
+
+def run(
+    *arguments: str, seconds: float = 60, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*LOCAL, *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+
+
+def test_a_busy_port_is_one_clear_line(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        answer = run("demo", FUNCTIONS_PORT=str(port), DATA_DIR=str(tmp_path))
+    assert answer.returncode == 1
+    assert answer.stderr.strip() == (
+        f"Port {port} (Functions host) is in use. Stop what uses it, or set FUNCTIONS_PORT."
+    )
+
+
+def test_a_missing_node_is_one_clear_line(tmp_path: Path) -> None:
+    answer = run("demo", PATH="/nonexistent", DATA_DIR=str(tmp_path))
+    assert answer.returncode == 1
+    assert "Node.js 20 or newer" in answer.stderr
+    assert len(answer.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("option", ["--nonsense", "--duration=four"])
+def test_a_wrong_option_is_explained(option: str) -> None:
+    answer = run("demo", option)
+    assert answer.returncode == 2
+    assert "Traceback" not in answer.stderr
+
+
+def test_a_new_key_is_shown_once_with_its_entry() -> None:
+    printed = run("new-key", "alice").stdout
+    key = printed.splitlines()[0].split(": ")[1]
+    assert len(key) >= 43  # 32 bytes
+    entry = json.loads("{" + printed.splitlines()[1].split("entry: ")[1] + "}")
+    import hashlib
+
+    assert Caller(**entry["alice"]).key_sha256 == [hashlib.sha256(key.encode()).hexdigest()]
+
+
+def children_of(pid: int) -> set[int]:
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return {int(child) for child in listed}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc to find the children")
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_ending_the_stack_ends_every_child(tmp_path: Path, end: signal.Signals) -> None:
+    functions, simulator = free_ports(2)
+    azurite = free_ports(3)
+    environment = {
+        **os.environ,
+        "FUNCTIONS_PORT": str(functions),
+        "SIMULATOR_PORT": str(simulator),
+        "AZURITE_PORTS": ",".join(map(str, azurite)),
+        "DATA_DIR": str(tmp_path),
+    }
+    up = subprocess.Popen(
+        [*LOCAL, "up"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert up.stdout is not None
+        printed = ""
+        while "Ctrl-C" not in printed:
+            line = up.stdout.readline()
+            assert line, printed
+            printed += line
+        assert f"http://127.0.0.1:{functions}/openai/v1" in printed
+        children = children_of(up.pid)
+        assert len(children) == 3
+        up.send_signal(end)
+        assert up.wait(15) == (0 if end is signal.SIGINT else -signal.SIGKILL)
+        until = time.monotonic() + 5
+        while any(Path(f"/proc/{child}").exists() for child in children):
+            assert time.monotonic() < until, "a child is still there"
+            time.sleep(0.05)
+    finally:
+        up.kill()
+        up.wait()
+        assert up.stdout is not None
+        up.stdout.close()

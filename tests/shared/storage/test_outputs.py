@@ -1,0 +1,135 @@
+"""Blobs: nothing half written is ever visible, the first writer wins, links open one blob only."""
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from azure.core.credentials import AccessToken
+from azure.storage.blob import BlobServiceClient
+
+from shared.storage.accounts import Account
+from shared.storage.links import LinkSigner
+from shared.storage.outputs import Blobs
+
+
+@pytest.fixture
+def account(connection: str) -> Account:
+    return Account(connection=connection)
+
+
+@pytest.fixture
+def blobs(account: Account) -> Blobs:
+    return Blobs(account.container("videos"))
+
+
+def write(blobs: Blobs, name: str, *pieces: bytes) -> bool:
+    writer = blobs.writer(name)
+    for piece in pieces:
+        writer.write(piece)
+    digest = hashlib.sha256(b"".join(pieces)).hexdigest()
+    return writer.commit(sha256=digest, content_type="video/mp4", facts={"width": "720"})
+
+
+def test_a_blob_appears_whole_or_not_at_all(blobs: Blobs) -> None:
+    writer = blobs.writer("v/output-0.mp4")
+    writer.write(b"one")
+    assert blobs.find("v/output-0.mp4") is None
+    assert write(blobs, "v/output-0.mp4", b"whole ", b"file")
+    found = blobs.find("v/output-0.mp4")
+    assert found is not None
+    assert (found.size, found.facts) == (10, {"width": "720"})
+    assert found.sha256 == hashlib.sha256(b"whole file").hexdigest()
+    assert b"".join(blobs.read("v/output-0.mp4", offset=2, length=5)) == b"ole f"
+
+
+def test_the_first_writer_wins_and_the_second_learns_it(blobs: Blobs) -> None:
+    assert write(blobs, "v/0", b"first")
+    assert not write(blobs, "v/0", b"second")
+    assert b"".join(blobs.read("v/0")) == b"first"
+
+
+def test_json_documents(blobs: Blobs) -> None:
+    assert blobs.get_json("v/manifest.json") is None
+    blobs.put_json("v/manifest.json", {"a": "ü"})
+    assert blobs.get_json("v/manifest.json") == {"a": "ü"}
+
+
+def test_deleting_by_prefix(blobs: Blobs) -> None:
+    write(blobs, "v1/0", b"x")
+    write(blobs, "v1/1", b"x")
+    write(blobs, "v2/0", b"x")
+    assert blobs.delete_all("v1/") == 2
+    assert blobs.find("v1/0") is None
+    assert blobs.find("v2/0") is not None
+
+
+def test_a_link_reads_one_blob_and_nothing_else(account: Account, blobs: Blobs) -> None:
+    write(blobs, "v/0", b"mine")
+    write(blobs, "v/1", b"other")
+    signer = LinkSigner(account.blobs, account_key=account.emulator_key)
+    link = signer.link("videos", "v/0")
+    with httpx.Client(trust_env=False) as http:
+        answer = http.get(link)
+        assert (answer.status_code, answer.content) == (200, b"mine")
+        assert answer.headers["cache-control"] == "no-store"
+        assert http.get(link.replace("v/0?", "v/1?")).status_code == 403
+        assert http.delete(link).status_code == 403
+
+
+class Token:
+    """A credential that signs in without a network."""
+
+    def get_token(self, *scopes: str, **extra: Any) -> AccessToken:
+        return AccessToken("token", 4_000_000_000)
+
+
+def test_in_azure_links_are_signed_with_a_user_delegation_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No account key is there; the service's answer is the documented XML."""
+    asked: list[str] = []
+    body = (
+        "<?xml version='1.0' encoding='utf-8'?><UserDelegationKey>"
+        "<SignedOid>00000000-0000-0000-0000-000000000001</SignedOid>"
+        "<SignedTid>00000000-0000-0000-0000-000000000002</SignedTid>"
+        "<SignedStart>2026-11-21T00:00:00Z</SignedStart>"
+        "<SignedExpiry>2026-11-21T01:00:00Z</SignedExpiry>"
+        "<SignedService>b</SignedService><SignedVersion>2025-01-05</SignedVersion>"
+        "<Value>c2VjcmV0IGtleQ==</Value></UserDelegationKey>"
+    )
+
+    def send(self: Any, request: Any, **extra: Any) -> Any:
+        from azure.core.pipeline.transport import RequestsTransportResponse
+        from requests import Response
+
+        asked.append(f"{request.method} {request.url}")
+        assert request.headers["Authorization"] == "Bearer token"
+        answer = Response()
+        answer.status_code, answer._content = 200, body.encode()
+        answer.headers["content-type"] = "application/xml"
+        return RequestsTransportResponse(request, answer)
+
+    monkeypatch.setattr("azure.core.pipeline.transport.RequestsTransport.send", send)
+    service = BlobServiceClient("https://acct.blob.core.windows.net", credential=Token())
+    signer = LinkSigner(service, account_key=None)
+    now = datetime(2026, 11, 21, 0, 10, tzinfo=UTC)
+    first = signer.link("videos", "v/0", now=now)
+    signer.link("videos", "v/1", now=now)
+    assert len(asked) == 1  # the key is kept for as long as it is good for a link
+    assert "comp=userdelegationkey" in asked[0]
+    parts = urlsplit(first)
+    query = parse_qs(parts.query)
+    assert parts.netloc == "acct.blob.core.windows.net"
+    assert parts.path == "/videos/v/0"
+    assert query["skoid"] == ["00000000-0000-0000-0000-000000000001"]
+    assert (query["sp"], query["sr"], query["se"]) == (["r"], ["b"], ["2026-11-21T00:25:00Z"])
+    signer.link("videos", "v/0", now=datetime(2026, 11, 21, 0, 56, tzinfo=UTC))
+    assert len(asked) == 2
+
+
+def test_only_an_emulator_has_an_account_key() -> None:
+    azure = "AccountName=a;AccountKey=a2V5;BlobEndpoint=https://a.blob.core.windows.net"
+    assert Account(connection=azure).emulator_key is None

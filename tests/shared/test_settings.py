@@ -1,0 +1,149 @@
+"""Settings: read on use, wrong ones named, no value ever repeated."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.stack import local_settings
+from shared import settings as module
+from shared.settings import SettingsError, settings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+UPSTREAM: dict[str, Any] = {
+    "name": "a",
+    "dialect": "sora-2",
+    "endpoint": "https://x.openai.azure.com/",
+    "deployment": "sora-2",
+    "model": "sora-2",
+    "auth": {"type": "entra"},
+}
+
+
+@pytest.fixture(autouse=True)
+def _local(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in local_settings().items():
+        monkeypatch.setenv(name, value)
+
+
+def upstreams(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
+    monkeypatch.setenv("UPSTREAMS", json.dumps([{**UPSTREAM, **changes}]))
+
+
+def test_the_local_settings_are_valid() -> None:
+    assert [upstream.name for upstream in settings().upstreams] == ["sora-2", "sora"]
+    assert settings().durations.job_deadline == 60 * 60 / 20
+
+
+def test_every_duration_is_divided_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    scaled = vars(settings().durations)
+    module.settings.cache_clear()
+    monkeypatch.setenv("TIME_SCALE", "1")
+    for name, value in vars(settings().durations).items():
+        if name != "scale":
+            assert scaled[name] == pytest.approx(value / 20), name
+    assert settings().upstreams[0].max_creates_per_minute == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("UPSTREAMS", "", "UPSTREAMS"),
+        ("UPSTREAMS", "[{", "UPSTREAMS is not valid JSON"),
+        ("UPSTREAMS", "[{}]", "UPSTREAMS[0].name: is missing"),
+        ("CALLERS", '{"a": {"key_sha256": ["secret-value"]}}', "CALLERS.a.key_sha256[0]"),
+        ("PUBLIC_BASE_URL", "ftp://x", "PUBLIC_BASE_URL"),
+        ("TIME_SCALE", "0", "TIME_SCALE"),
+        ("STORAGE_ACCOUNT_NAME", "also", "either STORAGE_CONNECTION or STORAGE_ACCOUNT_NAME"),
+    ],
+)
+def test_a_wrong_setting_is_named_and_its_value_is_not(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as raised:
+        settings()
+    assert says in str(raised.value)
+    assert "secret-value" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"endpoint": "http://example.com"}, "https"),
+        ({"endpoint": "https://user:pw@x.openai.azure.com"}, "without credentials"),
+        ({"endpoint": "https://evil.example.com"}, "Azure's own host names"),
+        ({"endpoint": "https://openai.azure.com.evil.example.com"}, "Azure's own host names"),
+        ({"model": "other"}, "no built-in price"),
+        ({"dialect": "sora"}, "dialect"),
+        ({"surprise": 1}, "surprise"),
+        ({"name": "a/b"}, "name"),
+        ({"max_running": -1}, "max_running"),
+    ],
+)
+def test_a_wrong_deployment_is_refused(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], says: str
+) -> None:
+    upstreams(monkeypatch, **changes)
+    with pytest.raises(SettingsError, match=says):
+        settings()
+
+
+def test_another_model_brings_its_own_price_and_capabilities(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    upstreams(
+        monkeypatch,
+        model="wan-2",
+        prices={"version": "w1", "usd_per_second": "0.02"},
+        capabilities={"sizes": ["832x480"], "seconds": [5]},
+    )
+    (upstream,) = settings().upstreams
+    assert upstream.price.amount(832, 480, 5) == 100_000
+    assert (upstream.can.default_size, upstream.can.default_seconds) == ("832x480", 5)
+
+
+def test_a_part_of_the_capabilities_can_be_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    upstreams(monkeypatch, capabilities={"seconds": [4, 8, 12, 16]})
+    (upstream,) = settings().upstreams
+    assert upstream.can.seconds == (4, 8, 12, 16)
+    assert "1792x1024" in upstream.can.sizes
+
+
+def test_the_time_scale_is_refused_on_azure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBSITE_INSTANCE_ID", "0123")
+    with pytest.raises(SettingsError, match="TIME_SCALE"):
+        settings()
+
+
+def test_nothing_is_read_or_built_at_import() -> None:
+    """With no setting at all the app still shows every function."""
+    code = (
+        "import function_app, sys, json;"
+        "print(json.dumps(["
+        "sorted(f.get_function_name() for f in function_app.app.get_functions()),"
+        "[m for m in ('azure.storage.blob','azure.data.tables','azure.identity','PIL','local')"
+        " if m in sys.modules]]))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    functions, heavy = json.loads(answer.stdout)
+    assert {"create_video", "get_video", "generate_video", "submit_job"} <= set(functions)
+    assert heavy == []
+
+
+def test_threads_suffice_for_the_activities_that_run_at_once() -> None:
+    host = json.loads((ROOT / "host.json").read_text())
+    activities = host["extensions"]["durableTask"]["maxConcurrentActivityFunctions"]
+    assert int(local_settings()["PYTHON_THREADPOOL_THREAD_COUNT"]) >= activities + 8

@@ -1,0 +1,402 @@
+"""What an answer of an upstream means. The bodies are the ones that were seen or specified."""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from shared.domain.request import VideoRequest
+from shared.domain.work import Part
+from shared.settings import HeaderAuth, Upstream
+from shared.upstream.http import UpstreamHttp
+from shared.upstream.protocol import (
+    AnswerLost,
+    DeploymentOut,
+    Fault,
+    JobGone,
+    JobState,
+    NotSent,
+    Refused,
+    Throttled,
+    Unreadable,
+    UpstreamError,
+)
+from shared.upstream.sora1 import Sora1
+from shared.upstream.sora2 import Sora2
+
+Handler = Callable[[httpx.Request], httpx.Response]
+REQUEST = VideoRequest(model="sora-2", prompt="p", width=720, height=1280, seconds=4)
+
+VIDEO = {
+    "id": "video_1",
+    "object": "video",
+    "model": "sora-2",
+    "status": "queued",
+    "progress": 0,
+    "created_at": 1760627796,
+    "completed_at": None,
+    "expires_at": None,
+    "prompt": None,
+    "size": "720x1280",
+    "seconds": "4",
+    "remixed_from_video_id": None,
+    "error": None,
+}
+JOB = {
+    "object": "video.generation.job",
+    "id": "task_1",
+    "status": "queued",
+    "created_at": 1747907366,
+    "finished_at": None,
+    "expires_at": 1747993766,
+    "generations": [],
+    "prompt": "p",
+    "model": "sora",
+    "n_variants": 1,
+    "n_seconds": 5,
+    "height": 480,
+    "width": 480,
+    "failure_reason": None,
+}
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_KEY", "secret-key")
+
+
+def upstream_http(handler: Handler) -> UpstreamHttp:
+    upstream = Upstream(
+        name="a",
+        dialect="sora-2",
+        endpoint="https://x.openai.azure.com",
+        deployment="my-deployment",
+        model="sora-2",
+        auth=HeaderAuth(type="header", secret_setting="A_KEY"),
+    )
+    return UpstreamHttp(upstream, httpx.MockTransport(handler))
+
+
+def sora2(handler: Handler) -> Sora2:
+    return Sora2(upstream_http(handler), "my-deployment")
+
+
+def sora1(handler: Handler) -> Sora1:
+    return Sora1(upstream_http(handler), "my-deployment")
+
+
+def answering(status: int, body: Any = None, **headers: str) -> Handler:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda request: httpx.Response(status, json=body, headers=named)
+
+
+def raising(error: type[httpx.HTTPError]) -> Handler:
+    def handler(request: httpx.Request) -> httpx.Response:
+        raise error("with a secret-key in it", request=request)  # type: ignore[call-arg]
+
+    return handler
+
+
+CREATES: list[tuple[Handler, type[UpstreamError], str]] = [
+    # the connection was never made
+    (raising(httpx.ConnectError), NotSent, "ConnectError"),
+    (raising(httpx.ConnectTimeout), NotSent, "ConnectTimeout"),
+    # it may have been carried out
+    (raising(httpx.ReadTimeout), AnswerLost, "ReadTimeout"),
+    (raising(httpx.RemoteProtocolError), AnswerLost, "RemoteProtocolError"),
+    (raising(httpx.WriteError), AnswerLost, "WriteError"),
+    (answering(500), AnswerLost, "500"),
+    (answering(503, {"error": {"message": "overloaded"}}), AnswerLost, "503"),
+    (answering(408), AnswerLost, "408"),
+    (answering(409), AnswerLost, "409"),
+    (answering(307, location="https://elsewhere.example"), AnswerLost, "307"),
+    (answering(200, {"unexpected": True}), AnswerLost, "not a"),
+    (lambda r: httpx.Response(200, html="<html>"), AnswerLost, "text/html"),
+    # Seen live: the concurrency limit, code null
+    (
+        answering(
+            429,
+            {
+                "error": {
+                    "message": "Too many running tasks",
+                    "type": "video_generation_user_error",
+                    "param": None,
+                    "code": None,
+                }
+            },
+        ),
+        Throttled,
+        "Too many running tasks",
+    ),
+    # Seen live
+    (
+        answering(400, {"error": {"message": "Missing required parameter: 'model'."}}),
+        Refused,
+        "Missing required parameter",
+    ),
+    (answering(422, {"code": "bad", "message": "flat body"}), Refused, "flat body"),
+    (
+        answering(404, {"error": {"message": "The API deployment 'sora-2' does not exist."}}),
+        DeploymentOut,
+        "does not exist",
+    ),
+    (answering(401, {"error": {"message": "expired"}}), DeploymentOut, "expired"),
+    (answering(403), DeploymentOut, "403"),
+    (answering(410, {"error": {"message": "retired"}}), DeploymentOut, "retired"),
+]
+
+
+@pytest.mark.parametrize("dialect", [sora1, sora2])
+@pytest.mark.parametrize(("handler", "expected", "says"), CREATES)
+def test_what_the_answer_to_a_create_means(
+    dialect: Callable[[Handler], Sora1 | Sora2],
+    handler: Handler,
+    expected: type[UpstreamError],
+    says: str,
+) -> None:
+    with pytest.raises(UpstreamError) as raised:
+        dialect(handler).submit(REQUEST, trace="t")
+    assert type(raised.value) is expected
+    assert says in str(raised.value)
+    assert "secret-key" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"message": "m", "code": "content_filter", "innererror": {"code": "x"}}},
+        {"error": {"message": "m", "code": "moderation_blocked"}},
+        {"message": "m", "inner_error": {"code": "ResponsibleAIPolicyViolation"}},
+        {"error": {"message": "m", "innererror": {"code": "ResponsibleAIPolicyViolation"}}},
+    ],
+)
+def test_a_refusal_for_its_content_is_told_from_a_bad_parameter(body: dict[str, Any]) -> None:
+    with pytest.raises(Refused) as raised:
+        sora2(answering(400, body)).submit(REQUEST, trace="t")
+    assert raised.value.moderated
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry_after_ms": "1500"}, 1.5),
+        ({"retry_after": "20"}, 20.0),
+        ({"retry_after": "0.5"}, 0.5),
+        ({"retry_after_ms": "2000", "retry_after": "20"}, 2.0),
+        ({"retry_after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
+        ({"retry_after": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_how_long_a_429_asks_to_wait(headers: dict[str, str], seconds: float | None) -> None:
+    with pytest.raises(Throttled) as raised:
+        sora2(answering(429, **headers)).submit(REQUEST, trace="t")
+    assert raised.value.retry_after == seconds
+
+
+READS: list[tuple[Handler, type[UpstreamError]]] = [
+    (raising(httpx.ConnectError), NotSent),
+    (raising(httpx.ReadTimeout), Unreadable),
+    (answering(404), JobGone),
+    (answering(500), Unreadable),
+    (answering(408), Unreadable),
+    (answering(429), Throttled),
+    (answering(401), DeploymentOut),
+    (answering(410), DeploymentOut),
+    (answering(400), Refused),
+    (answering(200, []), Unreadable),
+    (answering(200, {**VIDEO, "id": "another"}), Unreadable),
+    (answering(200, {**JOB, "id": "another"}), Unreadable),
+    (lambda r: httpx.Response(200, html="<html>"), Unreadable),
+    (lambda r: httpx.Response(200, content=b"x" * 9_000_000), Unreadable),
+]
+
+
+@pytest.mark.parametrize("dialect", [sora1, sora2])
+@pytest.mark.parametrize(("handler", "expected"), READS)
+def test_what_the_answer_to_a_read_means(
+    dialect: Callable[[Handler], Sora1 | Sora2], handler: Handler, expected: type[UpstreamError]
+) -> None:
+    with pytest.raises(UpstreamError) as raised:
+        dialect(handler).status("video_1", trace="t")
+    assert type(raised.value) is expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "fault"),
+    [
+        ({}, JobState.RUNNING, None),
+        ({"status": "in_progress"}, JobState.RUNNING, None),
+        ({"status": "completed"}, JobState.SUCCEEDED, None),
+        ({"status": "cancelled"}, JobState.CANCELLED, None),
+        ({"status": "dreaming"}, JobState.STRANGE, None),
+        # Seen live, three times identically
+        (
+            {
+                "status": "failed",
+                "error": {"code": "moderation_blocked", "message": "Your request was blocked."},
+            },
+            JobState.FAILED,
+            Fault.MODERATION,
+        ),
+        (
+            {"status": "failed", "error": {"code": "internal_error"}},
+            JobState.FAILED,
+            Fault.INTERNAL,
+        ),
+        ({"status": "failed", "error": None}, JobState.FAILED, Fault.OTHER),
+    ],
+)
+def test_states_of_a_sora_2_video(
+    changes: dict[str, Any], state: JobState, fault: Fault | None
+) -> None:
+    job = sora2(answering(200, {**VIDEO, **changes})).status("video_1", trace="t")
+    assert (job.state, job.fault, job.parts) == (state, fault, (Part("video_1", 4),))
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "fault"),
+    [
+        ({}, JobState.RUNNING, None),
+        ({"status": "preprocessing"}, JobState.RUNNING, None),
+        ({"status": "running"}, JobState.RUNNING, None),
+        ({"status": "processing"}, JobState.RUNNING, None),
+        ({"status": "succeeded"}, JobState.SUCCEEDED, None),
+        ({"status": "cancelled"}, JobState.CANCELLED, None),
+        ({"status": "completed"}, JobState.STRANGE, None),  # the other dialect's word
+        (
+            {"status": "failed", "failure_reason": "input_moderation"},
+            JobState.FAILED,
+            Fault.MODERATION,
+        ),
+        (
+            {"status": "failed", "failure_reason": "output_moderation"},
+            JobState.FAILED,
+            Fault.MODERATION,
+        ),
+        ({"status": "failed", "failure_reason": "internal_error"}, JobState.FAILED, Fault.INTERNAL),
+        ({"status": "failed", "failure_reason": None}, JobState.FAILED, Fault.OTHER),
+    ],
+)
+def test_states_of_a_sora_1_job(
+    changes: dict[str, Any], state: JobState, fault: Fault | None
+) -> None:
+    job = sora1(answering(200, {**JOB, **changes})).status("task_1", trace="t")
+    assert (job.state, job.fault) == (state, fault)
+
+
+def test_every_generation_of_a_sora_1_job_is_a_part() -> None:
+    generations = [{"id": "gen_1", "n_seconds": 5}, {"id": "gen_2"}]
+    body = {**JOB, "status": "succeeded", "generations": generations}
+    assert sora1(answering(200, body)).status("task_1", trace="t").parts == (
+        Part("gen_1", 5),
+        Part("gen_2", 5),
+    )
+
+
+def test_what_is_sent() -> None:
+    sent: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(200, json=VIDEO)
+
+    sora2(handler).submit(REQUEST, trace="video_x-1")
+    (request,) = sent
+    assert str(request.url) == "https://x.openai.azure.com/openai/v1/videos"
+    assert request.headers["api-key"] == "secret-key"
+    assert request.headers["x-ms-client-request-id"] == "video_x-1"
+    assert (
+        request.read() == b'{"model":"my-deployment","prompt":"p","size":"720x1280","seconds":"4"}'
+    )
+
+
+def test_a_job_id_cannot_leave_its_path() -> None:
+    paths: list[bytes] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        paths.append(request.url.raw_path)
+        return httpx.Response(404)
+
+    with pytest.raises(JobGone):
+        sora2(handler).status("../../admin?x=", trace="t")
+    assert paths == [b"/openai/v1/videos/..%2F..%2Fadmin%3Fx%3D"]
+
+
+class Downloads:
+    """Redirects of a download, and who was shown the key."""
+
+    def __init__(self, *locations: str) -> None:
+        self._locations = list(locations)
+        self.seen: list[tuple[str, bool]] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.seen.append((str(request.url), "api-key" in request.headers))
+        if self._locations:
+            return httpx.Response(302, headers={"location": self._locations.pop(0)})
+        return httpx.Response(200, content=b"bytes", headers={"content-type": "video/mp4"})
+
+
+def read(handler: Handler) -> bytes:
+    with sora2(handler).open(Part("video_1", 4), trace="t") as content:
+        return b"".join(content.pieces)
+
+
+def test_a_redirected_download_never_takes_the_key_along() -> None:
+    hops = Downloads("https://cdn.example/1", "/2")
+    assert read(hops) == b"bytes"
+    assert hops.seen == [
+        ("https://x.openai.azure.com/openai/v1/videos/video_1/content?variant=video", True),
+        ("https://cdn.example/1", False),
+        ("https://cdn.example/2", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    "locations",
+    [
+        ["http://cdn.example/1"],
+        ["http://127.0.0.1/1"],
+        ["file:///etc/passwd"],
+        [""],
+        ["https://a.example", "https://b.example", "https://c.example"],
+    ],
+)
+def test_redirects_that_are_not_followed(locations: list[str]) -> None:
+    with pytest.raises(Unreadable):
+        read(Downloads(*locations))
+
+
+def test_a_list_in_the_wrong_order_is_still_read_to_its_end() -> None:
+    """An overlooked job would be paid for twice."""
+    pages = {
+        None: {"data": [{**VIDEO, "id": "old", "created_at": 1}], "has_more": True},
+        "old": {"data": [{**VIDEO, "id": "new", "created_at": 100}], "has_more": False},
+    }
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=pages[request.url.params.get("after")])
+
+    assert [job.job_id for job in sora2(handler).find(50, trace="t")] == ["new"]
+
+
+def test_a_list_newest_first_is_left_where_it_gets_too_old() -> None:
+    asked: list[str | None] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.params.get("after"))
+        jobs = [{**VIDEO, "id": f"v{at}", "created_at": at} for at in (90, 60, 30)]
+        return httpx.Response(200, json={"data": jobs, "has_more": True})
+
+    assert [job.job_id for job in sora2(handler).find(50, trace="t")] == ["v90", "v60"]
+    assert asked == [None]
+
+
+def test_a_list_that_never_ends_is_given_up() -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        jobs = [{**VIDEO, "created_at": 100}]
+        return httpx.Response(200, json={"data": jobs, "has_more": True, "last_id": "same"})
+
+    with pytest.raises(Unreadable):
+        sora2(handler).find(50, trace="t")

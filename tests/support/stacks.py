@@ -1,0 +1,53 @@
+"""A whole running stack for end-to-end tests, and a client's view of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from local.stack import API_KEY, Stack
+
+
+UNFINISHED = ("queued", "in_progress")
+
+
+@dataclass
+class Client:
+    """A caller of the API."""
+
+    stack: Stack
+    http: httpx.Client
+
+    def create(self, **body: Any) -> dict[str, Any]:
+        answer = self.http.post(f"{self.stack.api}/videos", json=body)
+        assert answer.status_code == 200, answer.text
+        made: dict[str, Any] = answer.json()
+        return made
+
+    def get(self, video_id: str) -> dict[str, Any]:
+        answer = self.http.get(f"{self.stack.api}/videos/{video_id}")
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def wait(
+        self,
+        video_id: str,
+        *,
+        seconds: float = 30,
+        until: Callable[[dict[str, Any]], bool] = lambda v: v["status"] not in UNFINISHED,
+    ) -> dict[str, Any]:
+        limit = time.monotonic() + seconds
+        while not until(video := self.get(video_id)):
+            assert time.monotonic() < limit, video
+            time.sleep(0.05)
+        return video
+
+
+def client(stack: Stack, key: str | None = API_KEY) -> Client:
+    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+    return Client(stack, httpx.Client(headers=headers, timeout=30, trust_env=False))
