@@ -1,0 +1,205 @@
+"""The way of every request: read, authenticate, meet the fault script, be handled, be journaled."""
+
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from local.simulator import errors
+from local.simulator.answers import answer
+from local.simulator.body import parse_body
+from local.simulator.errors import ApiError, Face
+from local.simulator.faults.actions import Action, LookAlike
+from local.simulator.faults.effects import Effects
+from local.simulator.faults.script import Occasion
+from local.simulator.outgoing import NoAnswer
+from local.simulator.wire import Call, NotCarriedOut, Operation, Reply
+from local.simulator.world import World
+
+log = logging.getLogger("simulator")
+
+ELSEWHERE = "simulator.elsewhere"
+"""Scope key of requests that followed a redirect to the other host: no key, no faults."""
+
+CREATES = ("create", "remix")
+
+
+@dataclass
+class Passage:
+    """What is known so far about a request on its way."""
+
+    operation: Operation
+    call: Call
+    fired: list[Action] = field(default_factory=list)
+    limit: str | None = None
+
+
+class Gateway:
+    """Turns operations into endpoints."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def endpoint(
+        self, operation: Operation, face: Face
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """The endpoint of an operation under one of its faces."""
+
+        async def endpoint(request: Request) -> Response:
+            passage = Passage(operation, self._call(request, face))
+            response = await self._pass(passage, request)
+            self._journal(passage, response)
+            return response
+
+        return endpoint
+
+    async def refuse(self, request: Request, face: Face, error: ApiError) -> Response:
+        """The answer to a path or method that belongs to no operation."""
+        self._world.store.count("unknown", str(error.status))
+        log.info("%s %s %s -", request.method, request.url.path, error.status)
+        call = self._call(request, face)
+        reply = Reply(error.status, error.body("wrapped"))
+        return await answer(self._world, call, reply, Effects(self._world, call, []))
+
+    def _call(self, request: Request, face: Face) -> Call:
+        return Call(
+            face=face,
+            method=request.method,
+            path=request.url.path,
+            path_id=request.path_params.get("id", ""),
+            query=request.query_params,
+            headers=request.headers,
+            at=self._world.clock.now(),
+        )
+
+    async def _pass(self, passage: Passage, request: Request) -> Response:
+        call, world = passage.call, self._world
+        effects = Effects(world, call, [])
+        try:
+            raw = await self._read(request)
+            elsewhere = bool(request.scope.get(ELSEWHERE))
+            if not elsewhere:
+                self._authenticate(call)
+            call.body = parse_body(call.headers.get("content-type", ""), raw)
+            self._locate(passage)
+            if not elsewhere:
+                passage.fired = world.script.fire(self._occasion(passage))
+                if world.script.changed:
+                    world.store.save_rules(world.script.states)
+                    world.script.changed = False
+            call.fates = tuple(passage.fired)
+            effects = Effects(world, call, passage.fired)
+            await effects.wait("before")
+            reply = effects.instead_of_processing()
+            if reply is None:
+                reply = await passage.operation.handler(world, call)
+                reply = effects.instead_of_answer(reply)
+            else:
+                await self._strangers(passage)
+        except ApiError as error:
+            reply = effects.instead_of_answer(self._refusal(passage, error))
+        await effects.wait("after")
+        return await answer(world, call, reply, effects)
+
+    async def _read(self, request: Request) -> bytes:
+        """The body, unless it is too long.
+
+        Raises:
+            ApiError: 413.
+        """
+        raw = bytearray()
+        async for piece in request.stream():
+            raw += piece
+            if len(raw) > self._world.config.max_body_bytes:
+                raise ApiError(413, "The request body is too large.")
+        return bytes(raw)
+
+    def _authenticate(self, call: Call) -> None:
+        """`api-key: KEY` or `Authorization: Bearer KEY` [S].
+
+        Raises:
+            ApiError: 401 for no known key, 403 for a caller without the role.
+        """
+        key = call.headers.get("api-key")
+        scheme, _, token = call.headers.get("authorization", "").partition(" ")
+        if key is None and scheme.lower() == "bearer":
+            key = token.strip()
+        config = self._world.config
+        if key in config.keys_without_role:
+            raise errors.permission_denied(f"{call.method} {call.path}")
+        if key not in config.api_keys:
+            raise errors.access_denied(call.face, key)
+
+    def _locate(self, passage: Passage) -> None:
+        """Find what the path names, in the operation's own dialect, and its deployment."""
+        call, operation, studio = passage.call, passage.operation, self._world.studio
+        job, output = studio.find(call.path_id), None
+        if operation.names == "generation":
+            job, output = studio.find_generation(call.path_id) or (None, None)
+        if job is not None and job.gone is None and job.dialect == operation.dialect:
+            call.job, call.output = job, output
+        name = call.model if call.job is None else call.job.deployment
+        if isinstance(name, str):
+            call.deployment = self._world.config.deployment(name)
+
+    def _occasion(self, passage: Passage) -> Occasion:
+        call, world = passage.call, self._world
+        prompt = call.job.spec.prompt if call.job is not None else None
+        ordinal = call.job.ordinal if call.job is not None else None
+        if passage.operation.name in CREATES:
+            given = call.body.fields.get("prompt")
+            prompt = given if isinstance(given, str) else None
+            ordinal = world.studio.next_ordinal()
+        variant = None
+        if passage.operation.name == "content":
+            is_thumbnail = passage.operation.path.endswith("/thumbnail")
+            variant = call.query.get("variant", "thumbnail" if is_thumbnail else "video")
+        return Occasion(
+            operation=passage.operation.name,
+            dialect=passage.operation.dialect,
+            deployment=None if call.deployment is None else call.deployment.name,
+            ordinal=ordinal,
+            prompt=prompt,
+            variant=variant,
+            job_age=None if call.job is None else call.at - call.job.created_at,
+        )
+
+    async def _strangers(self, passage: Passage) -> None:
+        """Look-alikes come into being even when the request itself is not carried out."""
+        if not any(isinstance(action, LookAlike) for action in passage.fired):
+            return
+        passage.call.only_look_alikes = True
+        with contextlib.suppress(ApiError, NotCarriedOut):
+            await passage.operation.handler(self._world, passage.call)
+
+    def _refusal(self, passage: Passage, error: ApiError) -> Reply:
+        passage.limit = error.limit
+        deployment = passage.call.deployment
+        shape = "wrapped" if deployment is None else deployment.error_body
+        return Reply(error.status, error.body(shape), headers=dict(error.headers))
+
+    def _journal(self, passage: Passage, response: Response) -> None:
+        call, operation = passage.call, passage.operation
+        status = "dropped" if isinstance(response, NoAnswer) else str(response.status_code)
+        faults = [str(getattr(action, "type", "?")) for action in passage.fired]
+        about = call.created or call.job
+        self._world.store.count(f"{operation.dialect} {operation.name}", status)
+        suffix = f" fault: {', '.join(faults)}" if faults else ""
+        about_id = "-" if about is None else about.id
+        log.info("%s %s %s %s%s", call.method, call.path, status, about_id, suffix)
+        if operation.name in CREATES:
+            model = call.model if call.job is None else call.job.deployment
+            request = call.remembered(self._world.config.request_id_headers)
+            outcome = {
+                "operation": operation.name,
+                "dialect": operation.dialect,
+                "deployment": model if isinstance(model, str) else None,
+                "status": status,
+                "job": None if call.created is None else call.created.id,
+                "limit": passage.limit,
+                "faults": faults,
+            }
+            self._world.store.note("create", outcome | request)

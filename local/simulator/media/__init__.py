@@ -1,0 +1,1 @@
+"""Real, playable pictures and sound. Importing this package alone loads no codec."""

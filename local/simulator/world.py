@@ -1,0 +1,85 @@
+"""Everything that one simulator consists of, put together."""
+
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local.simulator.clock import Clock
+from local.simulator.config import Config
+from local.simulator.faults.rules import Rule
+from local.simulator.faults.script import RuleState, Script
+from local.simulator.renderer import Renderer
+from local.simulator.store import Store
+from local.simulator.studio import Studio
+
+
+@dataclass
+class World:
+    """The parts, and their life from start to close."""
+
+    config: Config
+    clock: Clock
+    seed: int
+    file_rules: list[Rule]
+    store: Store
+    renderer: Renderer
+    studio: Studio
+    script: Script
+    started_at: float
+    scratch: tempfile.TemporaryDirectory[str] | None = field(default=None, repr=False)
+
+    def start(self) -> None:
+        """Take up stored jobs. Needs a running event loop."""
+        self.studio.start()
+
+    async def reset(self) -> None:
+        """As after a start with an empty folder; rules of the fault file count from zero."""
+        await self.studio.reset()
+        self.store.clear()
+        self.script.states = [RuleState(rule=rule, from_file=True) for rule in self.file_rules]
+        self.store.save_rules(self.script.states)
+
+    async def close(self) -> None:
+        """Stop everything and keep what belongs to the state folder."""
+        await self.studio.stop()
+        self.renderer.close()
+        self.store.save_rules(self.script.states)
+        self.store.close()
+        if self.scratch is not None:
+            self.scratch.cleanup()
+
+
+def build_world(
+    config: Config, clock: Clock, seed: int, state_dir: Path | None, file_rules: list[Rule]
+) -> World:
+    """Open the state folder (or none) and put the parts together.
+
+    Raises:
+        OSError: the folder cannot be used.
+        sqlite3.Error: its database cannot be used, for example by a second simulator.
+    """
+    scratch = None
+    if state_dir is None:
+        scratch = tempfile.TemporaryDirectory(prefix="simulator-")
+        media = Path(scratch.name)
+    else:
+        media = state_dir / "media"
+        media.mkdir(parents=True, exist_ok=True)
+    store = Store(state_dir)
+    renderer = Renderer(media)
+    script = Script(clock, _merged(file_rules, store.rules()))
+    store.save_rules(script.states)
+    studio = Studio(config, clock, seed, store, renderer)
+    return World(
+        config, clock, seed, file_rules, store, renderer, studio, script, clock.now(), scratch
+    )
+
+
+def _merged(file_rules: list[Rule], stored: list[RuleState]) -> list[RuleState]:
+    """The file's rules with the counts they had, then those that were posted."""
+    known = {state.rule.model_dump_json(): state for state in stored if state.from_file}
+    states = [
+        known.get(rule.model_dump_json()) or RuleState(rule=rule, from_file=True)
+        for rule in file_rules
+    ]
+    return states + [state for state in stored if not state.from_file]
