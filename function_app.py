@@ -5,7 +5,7 @@ import azure.functions as func
 
 from activities import collect_output, finish_video, follow_job, submit_job, take_turn
 from orchestrators import generate_video
-from triggers import fallback, health, videos
+from triggers import fallback, health, sweeps, videos
 
 # AuthLevel.ANONYMOUS: the app authenticates its callers itself, see triggers.web.authenticate
 app = df.DFApp(http_auth_level=func.AuthLevel.ANONYMOUS)
@@ -14,6 +14,7 @@ for module in (
     videos,
     health,
     fallback,
+    sweeps,
     generate_video,
     take_turn,
     submit_job,

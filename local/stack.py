@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 API_KEY = "local-dev-key"
 SIMULATOR_KEY = "sim-key"
 _AZURITE_PORTS = (10000, 10001, 10002)
+_SWEEP_PERIOD = 120.0
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,10 @@ class Stack:
         the overrides."""
         values = local_settings()
         shared = {name: os.environ[name] for name in _setting_names() if name in os.environ}
-        return {**self._moved(values), **shared, **self.overrides}
+        merged = {**self._moved(values), **shared, **self.overrides}
+        if "SWEEP_SCHEDULE" not in {**shared, **self.overrides}:
+            merged["SWEEP_SCHEDULE"] = _every(_SWEEP_PERIOD / float(merged["TIME_SCALE"]))
+        return merged
 
     def __enter__(self) -> Self:
         try:
@@ -193,6 +197,13 @@ def _setting_names() -> set[str]:
     from shared.settings import Settings
 
     return set(local_settings()) | {name.upper() for name in Settings.model_fields}
+
+
+def _every(seconds: float) -> str:
+    """An NCRONTAB schedule of about this period, to the second or the minute."""
+    if seconds < 60:
+        return f"*/{max(1, round(seconds))} * * * * *"
+    return f"0 */{min(59, round(seconds / 60))} * * * *"
 
 
 def _port(name: str, default: int) -> int:

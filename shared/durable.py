@@ -44,6 +44,20 @@ class Client(Protocol):
         self, orchestration_function_name: str, instance_id: str, client_input: Any
     ) -> str: ...
     async def raise_event(self, instance_id: str, event_name: str, event_data: Any) -> None: ...
+    async def purge_instance_history_by(
+        self, created_time_from: datetime, created_time_to: datetime, runtime_status: list[Any]
+    ) -> Any: ...
+
+
+async def purge_finished(client: Client, created_from: datetime, created_to: datetime) -> int:
+    """Delete the histories of finished instances created between two times (UTC); how many."""
+    finished = [
+        df.OrchestrationRuntimeStatus.Completed,
+        df.OrchestrationRuntimeStatus.Failed,
+        df.OrchestrationRuntimeStatus.Terminated,
+    ]
+    result = await client.purge_instance_history_by(created_from, created_to, finished)
+    return int(result.instances_deleted)
 
 
 Orchestrator = Callable[[OrchestrationContext], Generator[Task, Any, Any]]
@@ -74,6 +88,12 @@ def http_with_client(
 ) -> Callable[[Handler], Handler]:
     """Register an `async def` with the parameters `req` and `client`."""
     return _with_client(bp, bp.route(route=route, methods=methods, trigger_arg_name="req"))
+
+
+def timer_with_client(bp: df.Blueprint, schedule: str) -> Callable[[Handler], Handler]:
+    """Register an `async def` with the parameters `timer` and `client`. `schedule` is NCRONTAB, or
+    the name of the setting that holds it between percent signs."""
+    return _with_client(bp, bp.timer_trigger(arg_name="timer", schedule=schedule))
 
 
 def http(bp: df.Blueprint, route: str, methods: list[str]) -> Callable[[Handler], Handler]:

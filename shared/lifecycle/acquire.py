@@ -26,8 +26,10 @@ def take_turn(services: Services, video_id: str, epoch: int, hint: str) -> Done:
     work = stored.work
     if work.verdict is not None:
         return done("decided")
+    if work.ended:
+        return done("watching")
     if work.submit is Submit.KNOWN:
-        return done("watching" if work.ended else "submitted")
+        return done("submitted")
     if work.submit is Submit.INTENT:
         return done("granted")
     now = services.clock()

@@ -91,14 +91,9 @@ def admit(services: Services, caller: str, request: VideoRequest) -> Admitted:
         raise _limit_reached(reached, work.day) from None
     services.videos.insert(video)
     try:
-        services.work.replace(stored, replace(work, stage=WorkStage.WAITING))
+        work = services.work.replace(stored, replace(work, stage=WorkStage.WAITING)).work
     except RowChanged:
-        # The sweep took this admission for dead. Where it undid it, nothing was promised.
-        left = services.work.get(video_id)
-        if left is None or left.work.stage is WorkStage.ADMITTING:
-            raise Unavailable(
-                "The request was not admitted in time; nothing was charged."
-            ) from None
+        work = _overtaken(services, video)
     log.info(
         "video_accepted video_id=%s caller=%s model=%s size=%s seconds=%d variants=%d "
         "reserved_micro_usd=%d",
@@ -110,7 +105,16 @@ def admit(services: Services, caller: str, request: VideoRequest) -> Admitted:
         request.variants,
         reserved,
     )
-    return Admitted(video, instance_id(video_id, _FIRST_EPOCH), payload(services, work))
+    return Admitted(video, instance_id(video_id, work.epoch), payload(services, work))
+
+
+def _overtaken(services: Services, video: Video) -> Work:
+    """The sweep took this admission for dead: it finishes it, or has undone it."""
+    left = services.work.get(video.id)
+    if left is not None:
+        return left.work
+    services.videos.delete(video)
+    raise Unavailable("The request was not admitted in time; nothing was charged.")
 
 
 def payload(services: Services, work: Work) -> GenerateVideo:

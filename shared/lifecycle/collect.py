@@ -23,8 +23,15 @@ _MOST_SPOILED = 5
 _LONGEST_BACKOFF = 60.0
 
 
+_HEARTBEAT = 30.0
+
+
 class _Spoiled(Exception):
     """The bytes that arrived are not a whole MP4 of the promised length."""
+
+
+class _Superseded(Exception):
+    """Another worker took over while this one was copying."""
 
 
 def collect_output(services: Services, video_id: str, epoch: int, index: int) -> Done:
@@ -47,7 +54,9 @@ def collect_output(services: Services, video_id: str, epoch: int, index: int) ->
         return _retry(services, work, "its deployment is not configured any more")
     try:
         with client.open(work.parts[index], trace=video_id) as content:
-            info, size, sha256, won = _copy(services, name, content)
+            info, size, sha256, won = _copy(services, work, name, content)
+    except _Superseded:
+        return done("superseded")
     except JobGone as error:
         if now >= _expiry(work, now + 1):
             verdict = money.watch_over(work) if work.ended else money.lost(work, now)
@@ -76,16 +85,21 @@ def collect_output(services: Services, video_id: str, epoch: int, index: int) ->
     return done("stored")
 
 
-def _copy(services: Services, name: str, content: Content) -> tuple[Mp4Info, int, str, bool]:
+def _copy(
+    services: Services, work: Work, name: str, content: Content
+) -> tuple[Mp4Info, int, str, bool]:
     """Stream the content into a blob. Raises _Spoiled before anything becomes visible."""
     inspector, digest, size = Mp4Inspector(), hashlib.sha256(), 0
     writer = services.outputs.writer(name)
+    next_beat = services.clock() + services.settings.durations.of(_HEARTBEAT)
     try:
         for block in _blocks(content):
             size += len(block)
             inspector.feed(block)
             digest.update(block)
             writer.write(block)
+            if services.clock() > next_beat:
+                next_beat = _beat(services, work)
         if content.length is not None and size != content.length:
             raise _Spoiled(f"{size:,} bytes arrived where {content.length:,} were announced")
         info = inspector.finish()
@@ -99,6 +113,13 @@ def _copy(services: Services, name: str, content: Content) -> tuple[Mp4Info, int
     }
     won = writer.commit(sha256=sha256, content_type="video/mp4", facts=facts)
     return info, size, sha256, won
+
+
+def _beat(services: Services, work: Work) -> float:
+    """Leave a sign of life; the time of the next one. Raises _Superseded."""
+    if isinstance(begin(services, work.video_id, work.epoch), Done):
+        raise _Superseded
+    return services.clock() + services.settings.durations.of(_HEARTBEAT)
 
 
 def _blocks(content: Content) -> Iterator[bytes]:

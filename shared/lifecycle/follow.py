@@ -201,11 +201,16 @@ def _missing(services: Services, work: Work) -> Done:
 
 def _search(services: Services, work: Work) -> Done:
     """An ended video whose submission is unknown: a later listing may still find its job."""
-    client = services.client(work.deployment or "")
-    upstream = services.settings.upstream(work.deployment or "")
     if not work.ended:
         return done("again", wait=0.0)
+    client = services.client(work.deployment or "")
+    upstream = services.settings.upstream(work.deployment or "")
+    pause = services.settings.durations.of(_WATCH_PAUSE)
     if client is None or upstream is None or not upstream.can_list:
+        # It cannot be found, but it may be running: its slot stays held for as long as a job takes.
+        running_until = (work.intent_at or 0.0) + services.settings.durations.job_deadline
+        if services.clock() < running_until:
+            return done("watching", wait=pause)
         return verdicts.decide(services, work, money.watch_over(work))
     try:
         candidates = find_candidates(services, work, client)
@@ -213,7 +218,7 @@ def _search(services: Services, work: Work) -> Done:
         return _trouble(services, work, str(error))
     if len(candidates) == 1:
         return claim_job(services, work, client, candidates[0].job_id)
-    return done("watching", wait=services.settings.durations.of(_WATCH_PAUSE * 5))
+    return done("watching", wait=pause * 5)
 
 
 def _trouble(services: Services, work: Work, why: str, *, told: float | None = None) -> Done:

@@ -49,8 +49,10 @@ def submit_job(services: Services, video_id: str, epoch: int) -> Done:
     work = stored.work
     if work.verdict is not None:
         return done("decided")
+    if work.ended:
+        return done("watching")
     if work.submit is Submit.KNOWN:
-        return done("watching" if work.ended else "submitted")
+        return done("submitted")
     client = services.client(work.deployment or "")
     if client is None:
         return _back_in_line(services, work, wait=0.0)
@@ -222,13 +224,13 @@ def _reconcile(services: Services, work: Work, client: Dialect) -> Done:
     ended = work.connection_ended_at or now
     upstream = services.settings.upstream(work.deployment or "")
     assert upstream is not None, "a client exists for configured deployments only"
+    known = services.jobs.claimed_by(upstream.name, work.video_id)
+    if known is not None:
+        return claim_job(services, work, client, known.job_id)
     if not upstream.can_list:
         return _unknown(services, work, "the upstream cannot list its jobs")
     if now > ended + durations.job_deadline:
         return _unknown(services, work, "the upstream's list could not be read in time")
-    known = services.jobs.claimed_by(upstream.name, work.video_id)
-    if known is not None:
-        return claim_job(services, work, client, known.job_id)
     try:
         candidates = find_candidates(services, work, client)
     except UpstreamError as error:

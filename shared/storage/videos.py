@@ -53,6 +53,13 @@ class Videos:
             return stored
         return StoredVideo(video, self._table.replace(stored.row, _columns(video)))
 
+    def delete(self, video: Video) -> None:
+        """Both rows, whatever they are by now."""
+        for key in (_key(video.id), f"a_{video.id}"):
+            row = self._table.get(video.caller, key)
+            if row is not None:
+                self._table.delete(row)
+
     def page(self, caller: str, *, after: str | None, limit: int) -> list[Video]:
         """Up to `limit` videos older than `after`, newest first: one range query."""
         rows = self._table.range(

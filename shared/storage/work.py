@@ -4,7 +4,7 @@ Queue and sweep read it; a video's row here is written first and deleted last.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -69,10 +69,18 @@ class WorkTable:
         where = f"stage eq '{WorkStage.WAITING}'"
         return [_work(row) for row in self._table.range(_OPEN, where=where)]
 
-    def page(self, *, after: str = "", limit: int) -> list[StoredWork]:
-        """Unfinished work in the order of admission, from `after` (a video id, exclusive)."""
-        rows = self._table.range(_OPEN, after=after, limit=limit)
+    def silent(self, before: Mapping[WorkStage, float], *, limit: int) -> list[StoredWork]:
+        """Work whose heartbeat is older than its stage allows, in the order of admission."""
+        where = " or ".join(
+            f"(stage eq '{stage}' and heartbeat_at lt {heartbeat:.6f})"
+            for stage, heartbeat in before.items()
+        )
+        rows = self._table.range(_OPEN, where=where, limit=limit)
         return [StoredWork(_work(row), row) for row in rows]
+
+    def all(self) -> list[Work]:
+        """Everything unfinished. For tools and tests: the app asks for less."""
+        return [_work(row) for row in self._table.range(_OPEN)]
 
 
 _PLAIN = tuple(

@@ -1,0 +1,113 @@
+"""The sweep: find what nobody works on any more, and start it again from what is known.
+
+A worker leaves a heartbeat with every step. Where one is older than its stage allows, the sweep
+raises the video's epoch and a new worker begins; the old one, if it lives, stops at its next step.
+Overlapping sweeps are harmless: the epoch is raised against the version that was read.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from shared.domain.ledger import Kind, LedgerError
+from shared.domain.work import Work, WorkStage, instance_id
+from shared.lifecycle import money
+from shared.lifecycle.admit import payload
+from shared.lifecycle.services import Services
+from shared.lifecycle.steps import log
+from shared.names import GenerateVideo
+from shared.storage.rows import RowChanged
+from shared.storage.work import StoredWork
+
+_MOST_ROWS = 200
+_EXPIRY_NEAR = 2 * 3600.0
+
+
+@dataclass(frozen=True)
+class Restart:
+    """An orchestration to start."""
+
+    instance: str
+    payload: GenerateVideo
+
+
+def sweep(services: Services) -> list[Restart]:
+    """Take over at most 200 silent videos; the orchestrations to start for them."""
+    now = services.clock()
+    restarts = []
+    for stored in services.work.silent(_silent_before(services, now), limit=_MOST_ROWS):
+        try:
+            work = _take_over(services, stored, now)
+        except RowChanged:
+            continue  # somebody works on it after all, or another sweep was first
+        if work is not None:
+            restarts.append(
+                Restart(instance_id(work.video_id, work.epoch), payload(services, work))
+            )
+    _watch_expiry(services, now)
+    return restarts
+
+
+def _silent_before(services: Services, now: float) -> dict[WorkStage, float]:
+    """For each stage: a heartbeat older than this means that nobody is working."""
+    durations = services.settings.durations
+    minute = durations.of(60)
+    allowed = {
+        WorkStage.ADMITTING: 2 * minute,
+        WorkStage.WAITING: durations.longest_wait + 2 * minute,
+        WorkStage.SUBMITTING: 4 * minute,
+        WorkStage.RENDERING: 2 * minute,
+        WorkStage.COLLECTING: 3 * minute,
+        WorkStage.FINISHING: 2 * minute,
+        WorkStage.WATCHING: 8 * minute,
+    }
+    return {stage: now - seconds for stage, seconds in allowed.items()}
+
+
+def _take_over(services: Services, stored: StoredWork, now: float) -> Work | None:
+    """The work with its epoch raised, or None where there is nothing to start. RowChanged."""
+    work = stored.work
+    raised = replace(work, epoch=work.epoch + 1, heartbeat_at=now)
+    if work.stage is not WorkStage.ADMITTING:
+        log.warning(
+            "video_resumed video_id=%s stage=%s epoch=%d silent_seconds=%.1f",
+            work.video_id,
+            work.stage,
+            raised.epoch,
+            now - work.heartbeat_at,
+        )
+        return services.work.replace(stored, raised).work
+    if services.videos.get(work.caller, work.video_id) is not None:
+        log.warning("admission_finished video_id=%s", work.video_id)
+        return services.work.replace(stored, replace(raised, stage=WorkStage.WAITING)).work
+    if work.epoch == 1:
+        # The admission may still be under way. Raising the epoch makes its last step fail, so
+        # that the next sweep can tell for certain.
+        services.work.replace(stored, raised)
+        return None
+    _undo_admission(services, stored)
+    return None
+
+
+def _undo_admission(services: Services, stored: StoredWork) -> None:
+    """Nobody was promised anything: give the money back and forget it."""
+    work = stored.work
+    log.warning("admission_undone video_id=%s", work.video_id)
+    with suppress(LedgerError):  # it may not have come as far as its reservation
+        services.ledger.write(money.entry(services, work, Kind.RELEASE, 0, "admission_undone"))
+    services.work.delete(stored)
+
+
+def _watch_expiry(services: Services, now: float) -> None:
+    """Say loudly when a job that is not collected yet is about to expire at its upstream."""
+    near = now + services.settings.durations.of(_EXPIRY_NEAR)
+    for upstream in services.settings.upstreams:
+        for job in services.jobs.uncollected(upstream.name):
+            if job.expires_at > near:
+                continue
+            log.error(
+                "expiry_near video_id=%s deployment=%s job_id=%s seconds_left=%.0f",
+                job.video_id,
+                job.deployment,
+                job.job_id,
+                job.expires_at - now,
+            )

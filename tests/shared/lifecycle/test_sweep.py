@@ -1,0 +1,234 @@
+"""The sweep: whatever a dead worker leaves, somebody goes on from there, once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from shared.domain.errors import Unavailable
+from shared.domain.ledger import Amounts
+from shared.domain.video import Status
+from shared.domain.work import WorkStage, instance_id
+from shared.lifecycle import acquire, collect, follow, settle, submit
+from shared.lifecycle.services import Services
+from shared.lifecycle.sweep import sweep
+from shared.storage.layout import output_blob
+from shared.storage.ledger import Ledger
+from tests.shared.lifecycle.conftest import CALLER, Job, Order
+from tests.support.driver import drive
+
+
+def die_after(job: Job, steps: int) -> None:
+    """Run the first steps of a video's life, then nothing more."""
+    app, video_id = job.services, job.id
+    life: list[Callable[[], Any]] = [
+        lambda: acquire.take_turn(app, video_id, 1, "hint"),
+        lambda: submit.submit_job(app, video_id, 1),
+        lambda: follow.follow_job(app, video_id, 1),
+        lambda: job.simulator.force(job.upstream_jobs()[0]["id"], state="completed"),
+        lambda: follow.follow_job(app, video_id, 1),
+        lambda: collect.collect_output(app, video_id, 1, 0),
+        lambda: settle.finish_video(app, video_id, 1),
+    ]
+    for step in life[:steps]:
+        step()
+
+
+@pytest.mark.parametrize("steps", range(7))
+@pytest.mark.parametrize("model", ["sora-2", "sora"])
+def test_a_silent_video_is_taken_up_where_it_was_left(
+    services: Services, order: Order, model: str, steps: int
+) -> None:
+    job = order(model)
+    die_after(job, steps)
+    late = replace(services, clock=lambda: time.time() + 30)
+    (restart,) = sweep(late)
+    assert restart.instance == instance_id(job.id, 2)
+    assert restart.payload["epoch"] == 2
+    assert drive(services, restart.payload)[0] == "done"
+    assert job.video.status is Status.COMPLETED
+    assert len(job.upstream_jobs()) == 1
+    assert job.booked == Amounts(settled=job.video.cost.estimated)
+    assert job.work is None
+
+
+def test_a_working_video_is_left_alone(services: Services, order: Order) -> None:
+    job = order()
+    die_after(job, 2)
+    assert sweep(services) == []
+    assert job.work is not None
+    assert job.work.epoch == 1
+
+
+def test_two_sweeps_at_once_start_one_worker(services: Services, order: Order) -> None:
+    job = order()
+    die_after(job, 2)
+    late = replace(services, clock=lambda: time.time() + 30)
+    silent = late.work.silent({stage: late.clock() for stage in WorkStage}, limit=200)
+    assert len(sweep(late)) == 1
+    # the second sweep read the same rows before the first one wrote them
+    slow = replace(late, work=_Stale(late.work, silent))  # type: ignore[arg-type]
+    assert sweep(slow) == []
+    assert job.work is not None
+    assert job.work.epoch == 2
+
+
+class _Stale:
+    """A work table whose listing is what another sweep read earlier."""
+
+    def __init__(self, table: Any, listed: list[Any]) -> None:
+        self._table = table
+        self._listed = listed
+
+    def silent(self, *_: Any, **__: Any) -> list[Any]:
+        return self._listed
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._table, name)
+
+
+class _StopsAt(Exception):
+    """The process dies here."""
+
+
+class _Dies:
+    """A table that dies before one of its methods does anything."""
+
+    def __init__(self, table: Any, method: str) -> None:
+        self._table = table
+        self._method = method
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._method:
+            raise _StopsAt(name)
+        return getattr(self._table, name)
+
+
+@pytest.mark.parametrize(("part", "method"), [("ledger", "write"), ("videos", "insert")])
+def test_an_admission_that_dies_before_its_video_exists_is_undone(
+    services: Services, order: Order, part: str, method: str
+) -> None:
+    broken: dict[str, Any] = {part: _Dies(getattr(services, part), method)}
+    dying = replace(services, **broken)
+    with pytest.raises(_StopsAt):
+        Order(dying, order._simulator)()
+    (left,) = services.work.all()
+    assert left.stage is WorkStage.ADMITTING
+    clock = time.time
+    assert sweep(replace(services, clock=lambda: clock() + 30)) == []
+    assert len(services.work.all()) == 1  # it might still be under way
+    assert sweep(replace(services, clock=lambda: clock() + 60)) == []
+    assert services.work.all() == []
+    entries = services.ledger.entries(left.day[:7], left.video_id)
+    total = Amounts()
+    for entry in entries:
+        total = total + entry.change
+    assert total == Amounts()
+    assert services.videos.page(CALLER, after=None, limit=5) == []
+
+
+def test_an_admission_that_dies_after_its_video_exists_is_finished(
+    services: Services, order: Order
+) -> None:
+    dying = replace(services, work=_Dies(services.work, "replace"))  # type: ignore[arg-type]
+    with pytest.raises(_StopsAt):
+        Order(dying, order._simulator)()
+    clock = time.time
+    (restart,) = sweep(replace(services, clock=lambda: clock() + 30))
+    assert drive(services, restart.payload)[0] == "done"
+    (video,) = services.videos.page(CALLER, after=None, limit=5)
+    assert video.status is Status.COMPLETED
+
+
+class _Slow:
+    """A ledger during whose write the sweep runs, as if the admission took minutes."""
+
+    def __init__(self, ledger: Ledger, meanwhile: Callable[[], None]) -> None:
+        self._ledger = ledger
+        self._meanwhile = meanwhile
+
+    def write(self, *args: Any) -> bool:
+        written = self._ledger.write(*args)
+        self._meanwhile()
+        return written
+
+
+@pytest.mark.parametrize("sweeps", [1, 2])
+def test_an_admission_slower_than_the_sweep_ends_well_either_way(
+    services: Services, order: Order, sweeps: int
+) -> None:
+    clock = time.time
+
+    def meanwhile() -> None:
+        for number in range(sweeps):
+            late = 30.0 * (number + 1)
+            sweep(replace(services, clock=lambda late=late: clock() + late))  # type: ignore[misc]
+
+    slow = replace(services, ledger=_Slow(services.ledger, meanwhile))  # type: ignore[arg-type]
+    if sweeps == 1:
+        job = Order(slow, order._simulator)()
+        assert job.admitted.payload["epoch"] == 2
+        assert drive(services, job.admitted.payload)[0] == "done"
+        assert job.video.status is Status.COMPLETED
+    else:
+        with pytest.raises(Unavailable, match="nothing was charged"):
+            Order(slow, order._simulator)()
+        assert services.videos.page(CALLER, after=None, limit=5) == []
+    assert services.work.all() == []
+
+
+def test_jobs_near_their_expiry_are_named(
+    services: Services, order: Order, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = order()
+    die_after(job, 2)
+    work = job.work
+    assert work is not None
+    assert work.job_expires_at is not None
+    near = work.job_expires_at - 10
+    sweep(replace(services, clock=lambda: near))
+    assert f"expiry_near video_id={job.id}" in caplog.text
+
+
+class _TakenOver:
+    """Outputs during whose first block another worker takes the video over."""
+
+    def __init__(self, services: Services, job: Job) -> None:
+        self._services = services
+        self._job = job
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._services.outputs, name)
+
+    def writer(self, name: str) -> Any:
+        writer = self._services.outputs.writer(name)
+        write = writer.write
+
+        def taking_over(block: bytes) -> None:
+            write(block)
+            stored = self._services.work.get(self._job.id)
+            assert stored is not None
+            self._services.work.replace(stored, replace(stored.work, epoch=2))
+
+        writer.write = taking_over  # type: ignore[method-assign]
+        return writer
+
+
+def test_a_copy_under_way_stops_when_another_worker_takes_over(
+    services: Services, order: Order
+) -> None:
+    job = order()
+    die_after(job, 5)
+    began, looks = time.time(), iter(range(10**6))
+    hasty = replace(
+        services,
+        clock=lambda: began + next(looks) / 2,  # every look at the clock is half a second later
+        outputs=_TakenOver(services, job),  # type: ignore[arg-type]
+    )
+    assert collect.collect_output(hasty, job.id, 1, 0).result["outcome"] == "superseded"
+    assert services.outputs.find(output_blob(job.id, 0)) is None
+    assert collect.collect_output(services, job.id, 2, 0).result["outcome"] == "stored"

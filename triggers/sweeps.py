@@ -1,0 +1,37 @@
+"""Timer functions: what must happen although nobody asks for it."""
+
+from datetime import UTC, datetime, timedelta
+
+import azure.functions as func
+
+from shared import names
+from shared.durable import Client, blueprint, purge_finished, timer_with_client
+from shared.lifecycle.services import services
+from shared.lifecycle.sweep import sweep as sweep_silent_videos
+from shared.offload import in_thread
+from triggers.web.answers import log
+
+bp = blueprint()
+
+_KEEP_INSTANCES = timedelta(days=7)
+_PURGE_WINDOW = timedelta(days=30)
+
+
+@timer_with_client(bp, "%SWEEP_SCHEDULE%")
+async def sweep(timer: func.TimerRequest, client: Client) -> None:  # noqa: ARG001
+    """Start again what nobody works on."""
+    for restart in await in_thread(lambda: sweep_silent_videos(services())):
+        try:
+            await client.start_new(names.GENERATE_VIDEO, restart.instance, restart.payload)
+        except Exception as error:  # noqa: BLE001  # the SDK raises plain Exceptions
+            # another sweep was first, or the next one will be: the heartbeat grows old again
+            log.warning("restart_lost instance=%s message=%s", restart.instance, error)
+
+
+@timer_with_client(bp, "%PURGE_SCHEDULE%")
+async def purge(timer: func.TimerRequest, client: Client) -> None:  # noqa: ARG001
+    """Delete the histories of instances that finished a week ago: nothing else ever does."""
+    scale = services().settings.durations.scale
+    until = datetime.now(UTC) - _KEEP_INSTANCES / scale
+    purged = await purge_finished(client, until - _PURGE_WINDOW / scale, until)
+    log.info("instances_purged count=%d", purged)
