@@ -1,6 +1,5 @@
 """What all activities share: run the use case off the event loop, then raise its hints."""
 
-import logging
 from collections.abc import Callable
 
 from shared.durable import Client
@@ -8,8 +7,7 @@ from shared.lifecycle.services import Services, services
 from shared.lifecycle.steps import Done
 from shared.names import Result
 from shared.offload import in_thread
-
-log = logging.getLogger("durable_video")
+from shared.telemetry import Event, emit
 
 
 async def run(client: Client, use_case: Callable[[Services], Done]) -> Result:
@@ -18,6 +16,6 @@ async def run(client: Client, use_case: Callable[[Services], Done]) -> Result:
     for hint in done.hints:
         try:
             await client.raise_event(hint["instance"], hint["event"], None)
-        except Exception as error:  # noqa: BLE001  # the SDK raises plain Exceptions
-            log.info("hint_lost instance=%s message=%s", hint["instance"], type(error).__name__)
+        except Exception:  # noqa: BLE001  # the SDK raises plain Exceptions
+            emit(Event.HINT_LOST, instance=hint["instance"])
     return done.result

@@ -9,7 +9,7 @@ from shared.durable import Client, blueprint, purge_finished, timer_with_client
 from shared.lifecycle.services import services
 from shared.lifecycle.sweep import sweep as sweep_silent_videos
 from shared.offload import in_thread
-from triggers.web.answers import log
+from shared.telemetry import Event, emit
 
 bp = blueprint()
 
@@ -25,7 +25,7 @@ async def sweep(timer: func.TimerRequest, client: Client) -> None:  # noqa: ARG0
             await client.start_new(names.GENERATE_VIDEO, restart.instance, restart.payload)
         except Exception as error:  # noqa: BLE001  # the SDK raises plain Exceptions
             # another sweep was first, or the next one will be: the heartbeat grows old again
-            log.warning("restart_lost instance=%s message=%s", restart.instance, error)
+            emit(Event.START_LOST, instance=restart.instance, message=str(error))
 
 
 @timer_with_client(bp, "%PURGE_SCHEDULE%")
@@ -34,4 +34,4 @@ async def purge(timer: func.TimerRequest, client: Client) -> None:  # noqa: ARG0
     scale = services().settings.durations.scale
     until = datetime.now(UTC) - _KEEP_INSTANCES / scale
     purged = await purge_finished(client, until - _PURGE_WINDOW / scale, until)
-    log.info("instances_purged count=%d", purged)
+    emit(Event.INSTANCES_PURGED, count=purged)

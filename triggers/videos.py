@@ -10,8 +10,9 @@ from shared.durable import Client, blueprint, http, http_with_client
 from shared.lifecycle.admit import admit
 from shared.lifecycle.services import Services, services
 from shared.offload import in_thread
+from shared.telemetry import Event, emit
 from triggers.web import bodies
-from triggers.web.answers import BASE_PATH, answer, answer_async, json_answer, log
+from triggers.web.answers import BASE_PATH, answer, answer_async, json_answer
 from triggers.web.authenticate import Identity, authenticate
 from triggers.web.content import deliver
 from triggers.web.views import list_object, video_object
@@ -50,7 +51,7 @@ async def _create(req: func.HttpRequest, client: Client) -> func.HttpResponse:
         await client.start_new(names.GENERATE_VIDEO, admitted.instance, admitted.payload)
     except Exception as error:  # noqa: BLE001  # the SDK raises plain Exceptions
         # The video is on record; the sweep starts what nobody works on.
-        log.warning("start_lost video_id=%s message=%s", admitted.video.id, type(error).__name__)
+        emit(Event.START_LOST, instance=admitted.instance, message=type(error).__name__)
     return json_answer(video_object(admitted.video), headers=_poll_headers(admitted.video))
 
 

@@ -11,6 +11,7 @@ from shared.lifecycle import line, verdicts
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import Done, begin, done, show
 from shared.names import Hint
+from shared.telemetry import Event, emit
 
 _SHORTEST_WAIT = 0.25
 
@@ -63,6 +64,14 @@ def _line_up(services: Services, work: Work, hint: str) -> Done:
             basis="never_submitted",
         )
         return verdicts.decide(services, work, verdict, hints=hints)
+    emit(
+        Event.VIDEO_WAITING,
+        video_id=work.video_id,
+        caller=work.caller,
+        model=work.model,
+        ahead=line.ahead(work, snapshot),
+        wait_seconds=-1.0 if isinf(turn) else turn,
+    )
     estimate = None if isinf(turn) else now + turn + work.expected
     show(services, work, Stage.WAITING_FOR_QUOTA, estimate=estimate)
     until_deadline = work.queue_deadline - now + _SHORTEST_WAIT

@@ -19,11 +19,12 @@ from shared.domain.video import Cost, CostState, Stage, Status, Video
 from shared.domain.work import Work, WorkStage, instance_id
 from shared.lifecycle import money
 from shared.lifecycle.services import Services
-from shared.lifecycle.steps import PAYLOAD_VERSION, log
+from shared.lifecycle.steps import PAYLOAD_VERSION
 from shared.names import GenerateVideo
 from shared.settings import Upstream
 from shared.storage.ledger import Ceiling, CeilingReached, caller_total, day_total
 from shared.storage.rows import RowChanged
+from shared.telemetry import Event, emit
 
 _FIRST_EPOCH = 1
 
@@ -94,16 +95,15 @@ def admit(services: Services, caller: str, request: VideoRequest) -> Admitted:
         work = services.work.replace(stored, replace(work, stage=WorkStage.WAITING)).work
     except RowChanged:
         work = _overtaken(services, video)
-    log.info(
-        "video_accepted video_id=%s caller=%s model=%s size=%s seconds=%d variants=%d "
-        "reserved_micro_usd=%d",
-        video_id,
-        caller,
-        request.model,
-        request.size,
-        request.seconds,
-        request.variants,
-        reserved,
+    emit(
+        Event.VIDEO_ACCEPTED,
+        video_id=video_id,
+        caller=caller,
+        model=request.model,
+        size=request.size,
+        seconds=request.seconds,
+        variants=request.variants,
+        reserved_micro_usd=reserved,
     )
     return Admitted(video, instance_id(video_id, work.epoch), payload(services, work))
 

@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from shared.domain import polling
-from shared.domain.mp4 import Mp4Error, Mp4Info, Mp4Inspector
+from shared.domain.mp4 import Mp4Error, Mp4Inspector
 from shared.domain.video import Stage
 from shared.domain.work import Work
 from shared.lifecycle import money, verdicts
 from shared.lifecycle.services import Services
-from shared.lifecycle.steps import Done, begin, done, log
+from shared.lifecycle.steps import Done, begin, done
 from shared.storage.layout import output_blob
 from shared.storage.outputs import BLOCK
+from shared.telemetry import Event, emit
 from shared.upstream.protocol import Content, JobGone, Throttled, UpstreamError
 
 _LARGEST_OUTPUT = 2 * 1024**3
@@ -51,44 +52,39 @@ def collect_output(services: Services, video_id: str, epoch: int, index: int) ->
         return verdicts.decide(services, work, money.timed_out(work))
     client = services.client(work.deployment or "")
     if client is None:
-        return _retry(services, work, "its deployment is not configured any more")
+        return _retry(services, work, index, "its deployment is not configured any more")
     try:
         with client.open(work.parts[index], trace=video_id) as content:
-            info, size, sha256, won = _copy(services, work, name, content)
+            size, sha256 = _copy(services, work, name, content)
     except _Superseded:
         return done("superseded")
     except JobGone as error:
         if now >= _expiry(work, now + 1):
             verdict = money.watch_over(work) if work.ended else money.lost(work, now)
             return verdicts.decide(services, work, verdict)
-        return _retry(services, work, str(error))
+        return _retry(services, work, index, str(error))
     except UpstreamError as error:
         told = error.retry_after if isinstance(error, Throttled) else None
-        return _retry(services, work, str(error), told=told)
+        return _retry(services, work, index, str(error), told=told)
     except _Spoiled as error:
         if work.spoiled + 1 >= _MOST_SPOILED and not work.ended:
             return verdicts.decide(services, work, money.bad_output(work, str(error)))
-        return _retry(services, work, str(error), spoiled=True)
-    log.info(
-        "output_stored video_id=%s index=%d size_bytes=%d sha256=%s width=%d height=%d "
-        "seconds=%.3f copy_seconds=%.3f first=%s",
-        video_id,
-        index,
-        size,
-        sha256,
-        info.width,
-        info.height,
-        info.seconds,
-        services.clock() - now,
-        won,
+        return _retry(services, work, index, str(error), spoiled=True)
+    emit(
+        Event.OUTPUT_STORED,
+        video_id=video_id,
+        deployment=work.deployment,
+        output=index,
+        size_bytes=size,
+        sha256=sha256,
+        copy_seconds=services.clock() - now,
     )
     return done("stored")
 
 
-def _copy(
-    services: Services, work: Work, name: str, content: Content
-) -> tuple[Mp4Info, int, str, bool]:
-    """Stream the content into a blob. Raises _Spoiled before anything becomes visible."""
+def _copy(services: Services, work: Work, name: str, content: Content) -> tuple[int, str]:
+    """Stream the content into a blob. Its size and sha256. Raises _Spoiled before anything
+    becomes visible."""
     inspector, digest, size = Mp4Inspector(), hashlib.sha256(), 0
     writer = services.outputs.writer(name)
     next_beat = services.clock() + services.settings.durations.of(_HEARTBEAT)
@@ -111,8 +107,8 @@ def _copy(
         "height": str(info.height),
         "seconds": f"{info.seconds:.6f}",
     }
-    won = writer.commit(sha256=sha256, content_type="video/mp4", facts=facts)
-    return info, size, sha256, won
+    writer.commit(sha256=sha256, content_type="video/mp4", facts=facts)
+    return size, sha256
 
 
 def _beat(services: Services, work: Work) -> float:
@@ -142,12 +138,19 @@ def _blocks(content: Content) -> Iterator[bytes]:
 def _retry(
     services: Services,
     work: Work,
+    index: int,
     why: str,
     *,
     told: float | None = None,
     spoiled: bool = False,
 ) -> Done:
-    log.warning("output_not_copied video_id=%s message=%s", work.video_id, why)
+    emit(
+        Event.OUTPUT_NOT_COPIED,
+        video_id=work.video_id,
+        deployment=work.deployment,
+        output=index,
+        message=why,
+    )
 
     def change(current: Work) -> Work:
         return replace(

@@ -11,9 +11,10 @@ from shared.domain.video import Stage, rescuable
 from shared.domain.work import Submit, Work, WorkStage
 from shared.lifecycle import line, money, verdicts
 from shared.lifecycle.services import Services
-from shared.lifecycle.steps import Done, begin, done, log, show
+from shared.lifecycle.steps import Done, begin, done, show
 from shared.lifecycle.submit import MOST_POSTS, claim_job, find_candidates
 from shared.names import Hint
+from shared.telemetry import Event, emit
 from shared.upstream.protocol import (
     Fault,
     JobGone,
@@ -67,7 +68,13 @@ def follow_job(services: Services, video_id: str, epoch: int) -> Done:
 def _rendering(services: Services, work: Work, job: JobStatus) -> Done:
     durations, now = services.settings.durations, services.clock()
     if job.state is JobState.STRANGE:
-        log.warning("job_status_unknown video_id=%s status=%s", work.video_id, job.word)
+        emit(
+            Event.JOB_STATUS_UNKNOWN,
+            video_id=work.video_id,
+            deployment=work.deployment,
+            job_id=work.job_id,
+            status=job.word,
+        )
     elapsed = now - (work.job_created_at or now)
     delay = polling.next_poll_delay(
         elapsed=elapsed * durations.scale,
@@ -101,15 +108,20 @@ def _over(services: Services, work: Work, job: JobStatus) -> Done:
     """The job has ended: its slot is free, whatever that means for the video."""
     line.free(services, work)
     _, hints = line.call_next(services)
-    log.info(
-        "job_ended video_id=%s deployment=%s job_id=%s status=%s fault=%s outputs=%d polls=%d",
-        work.video_id,
-        work.deployment,
-        work.job_id,
-        job.word,
-        job.fault,
-        len(job.parts),
-        work.polls + 1,
+    now = services.clock()
+    finished_at = job.finished_at or now
+    emit(
+        Event.JOB_ENDED,
+        video_id=work.video_id,
+        deployment=work.deployment,
+        model=work.model,
+        job_id=work.job_id,
+        status=job.word,
+        fault=job.fault,
+        outputs=len(job.parts),
+        polls=work.polls + 1,
+        render_seconds=finished_at - (work.job_created_at or now),
+        lag_seconds=now - finished_at,
     )
     if job.state is JobState.SUCCEEDED and job.parts:
         return _rendered(services, work, job, hints)
@@ -188,12 +200,12 @@ def _missing(services: Services, work: Work) -> Done:
         return done("watching" if work.ended else "rendering", wait=wait)
     line.free(services, work)
     _, hints = line.call_next(services)
-    log.error(
-        "job_lost video_id=%s deployment=%s job_id=%s expired=%s",
-        work.video_id,
-        work.deployment,
-        work.job_id,
-        now >= (work.job_expires_at or now),
+    emit(
+        Event.JOB_LOST,
+        video_id=work.video_id,
+        deployment=work.deployment,
+        job_id=work.job_id,
+        expired=now >= (work.job_expires_at or now),
     )
     verdict = money.watch_over(work) if work.ended else money.lost(work, now)
     return verdicts.decide(services, work, verdict, hints=hints)
@@ -223,13 +235,13 @@ def _search(services: Services, work: Work) -> Done:
 
 def _trouble(services: Services, work: Work, why: str, *, told: float | None = None) -> Done:
     """The upstream could not be asked: wait longer each time, never past the deadline."""
-    log.warning(
-        "job_not_readable video_id=%s deployment=%s job_id=%s troubles=%d message=%s",
-        work.video_id,
-        work.deployment,
-        work.job_id,
-        work.troubles + 1,
-        why,
+    emit(
+        Event.JOB_NOT_READABLE,
+        video_id=work.video_id,
+        deployment=work.deployment,
+        job_id=work.job_id,
+        troubles=work.troubles + 1,
+        message=why,
     )
     changed = services.work.change(
         work.video_id, work.epoch, lambda current: replace(current, troubles=current.troubles + 1)

@@ -116,6 +116,11 @@ def close_submit(
     services.deployments.change(limits(services, upstream), change)
 
 
+def ahead(work: Work, line: Line) -> int:
+    """How many wait that were admitted earlier."""
+    return sum(1 for other in line.waiting if other.video_id < work.video_id)
+
+
 def seconds_to_turn(work: Work, line: Line, now: float) -> float:
     """Seconds until a video's turn, by the creates that the limits allow before it; infinity when
     none of its deployments takes anything.
@@ -123,11 +128,10 @@ def seconds_to_turn(work: Work, line: Line, now: float) -> float:
     A lower bound that ignores how long the running jobs take: the worker sleeps no longer than
     this without looking, and the hint wakes it anyway.
     """
-    ahead = sum(1 for other in line.waiting if other.video_id < work.video_id)
     mine = [found.lane for found in line.lanes if found.lane.deployment in work.deployments]
     opening = min((opens_at(lane, now) for lane in mine), default=float("inf"))
     rate = sum(lane.max_creates / lane.window for lane in mine if lane.out is None)
-    return max(0.0, opening - now) + (ahead / rate if rate else 0.0)
+    return max(0.0, opening - now) + (ahead(work, line) / rate if rate else 0.0)
 
 
 def in_line(work: Work) -> Waiting:

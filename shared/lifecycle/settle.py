@@ -24,9 +24,10 @@ from shared.domain.video import (
 from shared.domain.work import Submit, Verdict, Work, WorkStage
 from shared.lifecycle import line, money
 from shared.lifecycle.services import Services
-from shared.lifecycle.steps import Done, begin, done, log
+from shared.lifecycle.steps import Done, begin, done
 from shared.storage.layout import manifest_blob, output_blob
 from shared.storage.rows import RowChanged
+from shared.telemetry import Event, emit
 
 _STATES = {
     Kind.SETTLE: CostState.SETTLED,
@@ -104,19 +105,20 @@ def _carry_out(
     booked = money.entry(services, work, verdict.money, verdict.amount, verdict.basis)
     services.ledger.write(booked)
     video = _end(services, work, verdict, outputs, booked.price_version)
-    log.info(
-        "video_ended video_id=%s caller=%s deployment=%s job_id=%s status=%s code=%s "
-        "cost_state=%s amount_micro_usd=%d basis=%s rescued=%s",
-        work.video_id,
-        work.caller,
-        work.deployment,
-        work.job_id,
-        verdict.status,
-        verdict.failure.code if verdict.failure else None,
-        verdict.money,
-        verdict.amount,
-        verdict.basis,
-        video.rescued if video else False,
+    emit(
+        Event.VIDEO_ENDED,
+        video_id=work.video_id,
+        caller=work.caller,
+        model=work.model,
+        deployment=work.deployment,
+        job_id=work.job_id,
+        status=verdict.status,
+        code=verdict.failure.code if verdict.failure else None,
+        cost_state=_STATES[verdict.money],
+        amount_micro_usd=verdict.amount,
+        basis=verdict.basis,
+        rescued=video.rescued if video else False,
+        total_seconds=services.clock() - work.created_at,
     )
     if _still_open(work, verdict):
         services.work.change(

@@ -1,6 +1,5 @@
 """What every step does first: find the video's state, check the epoch, leave a sign of life."""
 
-import logging
 from dataclasses import dataclass, replace
 
 from shared.domain.video import IllegalTransition, Stage, Video, advance
@@ -9,8 +8,6 @@ from shared.lifecycle.services import Services
 from shared.names import Hint, Outcome, Result
 from shared.storage.rows import RowChanged
 from shared.storage.work import StoredWork
-
-log = logging.getLogger("durable_video")
 
 PAYLOAD_VERSION = 1
 

@@ -13,8 +13,9 @@ from shared.domain.video import Stage
 from shared.domain.work import Submit, Work, WorkStage
 from shared.lifecycle import line, verdicts
 from shared.lifecycle.services import Services
-from shared.lifecycle.steps import Done, begin, done, log, show
+from shared.lifecycle.steps import Done, begin, done, show
 from shared.storage.jobs import Job
+from shared.telemetry import Event, emit
 from shared.upstream.protocol import (
     AnswerLost,
     DeploymentOut,
@@ -96,12 +97,12 @@ def _intent(current: Work, execution: str, now: float) -> Work | None:
 
 
 def _not_submitted(services: Services, work: Work, error: UpstreamError) -> Done:
-    log.warning(
-        "submit_failed video_id=%s deployment=%s kind=%s message=%s",
-        work.video_id,
-        work.deployment,
-        type(error).__name__,
-        error,
+    emit(
+        Event.SUBMIT_FAILED,
+        video_id=work.video_id,
+        deployment=work.deployment,
+        kind=type(error).__name__,
+        message=str(error),
     )
     durations = services.settings.durations
     if isinstance(error, NotSent):
@@ -159,6 +160,16 @@ def _back_in_line(
     if services.work.change(work.video_id, work.epoch, change) is None:
         return done("superseded")
     line.free(services, work, pause=pause, out=out)
+    if out is not None:
+        emit(Event.DEPLOYMENT_OUT, deployment=work.deployment, video_id=work.video_id, reason=out)
+    elif pause > 0:
+        emit(
+            Event.DEPLOYMENT_PAUSED,
+            deployment=work.deployment,
+            video_id=work.video_id,
+            seconds=pause,
+            reason="429" if posted else "unreachable",
+        )
     show(services, replace(work, deployment=None), Stage.WAITING_FOR_QUOTA)
     _, hints = line.call_next(services)
     return done("again", wait=wait, stage=Stage.WAITING_FOR_QUOTA, progress=0, hints=hints)
@@ -198,12 +209,14 @@ def _known(services: Services, work: Work, job_id: str, job: JobStatus | None = 
     if stored is None:
         return done("superseded")
     line.close_submit(services, work, until=expires_at)
-    log.info(
-        "job_submitted video_id=%s deployment=%s job_id=%s posts=%d",
-        work.video_id,
-        work.deployment,
-        job_id,
-        work.posts,
+    emit(
+        Event.JOB_SUBMITTED,
+        video_id=work.video_id,
+        caller=work.caller,
+        deployment=work.deployment,
+        job_id=job_id,
+        posts=work.posts,
+        waited_seconds=now - work.created_at,
     )
     show(services, stored.work, Stage.RENDERING, progress=0, estimate=now + work.expected)
     _, hints = line.call_next(services)
@@ -234,7 +247,12 @@ def _reconcile(services: Services, work: Work, client: Dialect) -> Done:
     try:
         candidates = find_candidates(services, work, client)
     except UpstreamError as error:
-        log.warning("reconcile_failed video_id=%s message=%s", work.video_id, error)
+        emit(
+            Event.RECONCILE_FAILED,
+            video_id=work.video_id,
+            deployment=work.deployment,
+            message=str(error),
+        )
         return _look_again(services, work, durations.of(polling.backoff(work.troubles + 1)))
     if len(candidates) > 1:
         return _unknown(services, work, f"{len(candidates)} jobs could be this video's")
@@ -262,12 +280,12 @@ def find_candidates(services: Services, work: Work, client: Dialect) -> list[Job
         and job.prompt in (None, "", request.prompt)
         and services.jobs.free_for(work.video_id, upstream.name, job.job_id)
     ]
-    log.info(
-        "submit_reconciled video_id=%s deployment=%s listed=%d candidates=%d",
-        work.video_id,
-        upstream.name,
-        len(listed),
-        len(candidates),
+    emit(
+        Event.SUBMIT_RECONCILED,
+        video_id=work.video_id,
+        deployment=upstream.name,
+        listed=len(listed),
+        candidates=len(candidates),
     )
     return candidates
 

@@ -13,10 +13,10 @@ from shared.domain.work import Work, WorkStage, instance_id
 from shared.lifecycle import money
 from shared.lifecycle.admit import payload
 from shared.lifecycle.services import Services
-from shared.lifecycle.steps import log
 from shared.names import GenerateVideo
 from shared.storage.rows import RowChanged
 from shared.storage.work import StoredWork
+from shared.telemetry import Event, emit
 
 _MOST_ROWS = 200
 _EXPIRY_NEAR = 2 * 3600.0
@@ -68,16 +68,16 @@ def _take_over(services: Services, stored: StoredWork, now: float) -> Work | Non
     work = stored.work
     raised = replace(work, epoch=work.epoch + 1, heartbeat_at=now)
     if work.stage is not WorkStage.ADMITTING:
-        log.warning(
-            "video_resumed video_id=%s stage=%s epoch=%d silent_seconds=%.1f",
-            work.video_id,
-            work.stage,
-            raised.epoch,
-            now - work.heartbeat_at,
+        emit(
+            Event.VIDEO_RESUMED,
+            video_id=work.video_id,
+            stage=work.stage,
+            epoch=raised.epoch,
+            silent_seconds=now - work.heartbeat_at,
         )
         return services.work.replace(stored, raised).work
     if services.videos.get(work.caller, work.video_id) is not None:
-        log.warning("admission_finished video_id=%s", work.video_id)
+        emit(Event.ADMISSION_FINISHED, video_id=work.video_id)
         return services.work.replace(stored, replace(raised, stage=WorkStage.WAITING)).work
     if work.epoch == 1:
         # The admission may still be under way. Raising the epoch makes its last step fail, so
@@ -91,23 +91,37 @@ def _take_over(services: Services, stored: StoredWork, now: float) -> Work | Non
 def _undo_admission(services: Services, stored: StoredWork) -> None:
     """Nobody was promised anything: give the money back and forget it."""
     work = stored.work
-    log.warning("admission_undone video_id=%s", work.video_id)
+    emit(Event.ADMISSION_UNDONE, video_id=work.video_id)
     with suppress(LedgerError):  # it may not have come as far as its reservation
         services.ledger.write(money.entry(services, work, Kind.RELEASE, 0, "admission_undone"))
     services.work.delete(stored)
 
 
 def _watch_expiry(services: Services, now: float) -> None:
-    """Say loudly when a job that is not collected yet is about to expire at its upstream."""
+    """Say loudly when a job that is not collected yet is about to expire at its upstream, and how
+    long the line is."""
     near = now + services.settings.durations.of(_EXPIRY_NEAR)
-    for upstream in services.settings.upstreams:
-        for job in services.jobs.uncollected(upstream.name):
-            if job.expires_at > near:
-                continue
-            log.error(
-                "expiry_near video_id=%s deployment=%s job_id=%s seconds_left=%.0f",
-                job.video_id,
-                job.deployment,
-                job.job_id,
-                job.expires_at - now,
+    uncollected = [
+        job
+        for upstream in services.settings.upstreams
+        for job in services.jobs.uncollected(upstream.name)
+    ]
+    for job in uncollected:
+        if job.expires_at <= near:
+            emit(
+                Event.EXPIRY_NEAR,
+                video_id=job.video_id,
+                deployment=job.deployment,
+                job_id=job.job_id,
+                seconds_left=job.expires_at - now,
             )
+    stages = services.work.stages()
+    waiting = [created_at for stage, created_at in stages if stage is WorkStage.WAITING]
+    emit(
+        Event.LINE_STATE,
+        waiting=len(waiting),
+        working=len(stages) - len(waiting),
+        oldest_wait_seconds=now - min(waiting, default=now),
+        uncollected=len(uncollected),
+        soonest_expiry_seconds=min((job.expires_at for job in uncollected), default=now) - now,
+    )

@@ -7,8 +7,9 @@ from shared.domain.ledger import Kind
 from shared.domain.video import Stage, Status
 from shared.domain.work import Verdict, Work, WorkStage
 from shared.lifecycle.services import Services
-from shared.lifecycle.steps import Done, done, log
+from shared.lifecycle.steps import Done, done
 from shared.names import Hint
+from shared.telemetry import Event, emit
 
 _CHARGED = {Kind.SETTLE: True, Kind.RELEASE: False, Kind.UNKNOWN: None}
 
@@ -48,13 +49,13 @@ def decide(
     stored = services.work.change(work.video_id, work.epoch, change)
     if stored is None:
         return done("superseded", hints=hints)
-    log.info(
-        "video_decided video_id=%s status=%s code=%s money=%s amount_micro_usd=%d basis=%s",
-        work.video_id,
-        verdict.status,
-        verdict.failure.code if verdict.failure else None,
-        verdict.money,
-        verdict.amount,
-        verdict.basis,
+    emit(
+        Event.VIDEO_DECIDED,
+        video_id=work.video_id,
+        status=verdict.status,
+        code=verdict.failure.code if verdict.failure else None,
+        money=verdict.money,
+        amount_micro_usd=verdict.amount,
+        basis=verdict.basis,
     )
     return done("decided", hints=hints)

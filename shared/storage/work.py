@@ -78,6 +78,11 @@ class WorkTable:
         rows = self._table.range(_OPEN, where=where, limit=limit)
         return [StoredWork(_work(row), row) for row in rows]
 
+    def stages(self) -> list[tuple[WorkStage, float]]:
+        """Stage and time of admission of everything unfinished: two columns of one partition."""
+        rows = self._table.range(_OPEN, columns=("stage", "created_at"))
+        return [(WorkStage(row.text("stage")), row.decimal("created_at")) for row in rows]
+
     def all(self) -> list[Work]:
         """Everything unfinished. For tools and tests: the app asks for less."""
         return [_work(row) for row in self._table.range(_OPEN)]

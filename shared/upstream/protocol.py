@@ -94,6 +94,7 @@ class JobStatus:
     progress: int | None
     created_at: float | None
     expires_at: float | None
+    finished_at: float | None = None
     parts: tuple[Part, ...] = ()
     fault: Fault | None = None
     message: str = ""

@@ -47,6 +47,7 @@ class _Job(BaseModel):
     id: str
     status: str
     created_at: float
+    finished_at: float | None = None
     expires_at: float | None = None
     generations: list[_Generation] | None = None
     prompt: str | None = None
@@ -133,6 +134,7 @@ def _status(job: _Job) -> JobStatus:
         progress=None,
         created_at=job.created_at,
         expires_at=job.expires_at,
+        finished_at=job.finished_at,
         parts=tuple(
             Part(generation.id, generation.n_seconds or job.n_seconds)
             for generation in job.generations or []

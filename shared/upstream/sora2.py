@@ -46,6 +46,7 @@ class _Video(BaseModel):
     status: str
     progress: float | None = None
     created_at: float
+    completed_at: float | None = None
     expires_at: float | None = None
     model: str | None = None
     prompt: str | None = None
@@ -133,6 +134,7 @@ def _status(video: _Video, requested_seconds: int | None) -> JobStatus:
         progress=None if video.progress is None else max(0, min(100, int(video.progress))),
         created_at=video.created_at,
         expires_at=video.expires_at,
+        finished_at=video.completed_at,
         parts=(Part(video.id, video.seconds or requested_seconds or 0),),
         fault=fault,
         message=message,

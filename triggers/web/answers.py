@@ -1,7 +1,6 @@
 """Answers in OpenAI's form: JSON bodies, error envelopes, and a request id on every one."""
 
 import json
-import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -10,8 +9,7 @@ import azure.functions as func
 
 from shared.domain.errors import Problem
 from shared.settings import SettingsError
-
-log = logging.getLogger("durable_video")
+from shared.telemetry import Event, emit
 
 BASE_PATH = "openai/v1"
 
@@ -85,15 +83,17 @@ async def answer_async(work: Awaitable[func.HttpResponse]) -> func.HttpResponse:
 
 def _failed(error: Exception) -> func.HttpResponse:
     if isinstance(error, Problem):
+        emit(Event.REQUEST_REFUSED, status=error.status, code=error.code, param=error.param)
         return problem_answer(error)
     if isinstance(error, SettingsError):
-        log.error("misconfigured message=%s", error)
+        emit(Event.MISCONFIGURED, message=str(error))
         misconfigured = Problem(f"The app is not configured: {error}.", code="misconfigured")
         return problem_answer(misconfigured)
-    log.error("request_failed", exc_info=error)
     hidden = Problem("Something failed here. The log has it.", code="internal_error")
     hidden.retryable = True
-    return problem_answer(hidden)
+    answered = problem_answer(hidden)
+    emit(Event.REQUEST_FAILED, error=error, request_id=answered.headers["x-request-id"])
+    return answered
 
 
 def _headers(extra: Mapping[str, str]) -> dict[str, str]:
