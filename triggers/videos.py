@@ -7,7 +7,7 @@ from shared.domain.errors import InvalidRequest, NotFound
 from shared.domain.ids import is_video_id
 from shared.domain.video import Video
 from shared.durable import Client, blueprint, http, http_with_client
-from shared.lifecycle.admit import admit
+from shared.lifecycle.admit import Admitted, admit
 from shared.lifecycle.services import Services, services
 from shared.offload import in_thread
 from shared.telemetry import Event, emit
@@ -46,13 +46,23 @@ async def _create(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     bodies.check_size(req)
     identity = authenticate(req)
     request = bodies.create_video(req)
-    admitted = await in_thread(lambda: admit(services(), identity.caller, request))
+    repeatable = bodies.repeatable(req, "videos")
+    admitted = await in_thread(lambda: admit(services(), identity.caller, request, repeatable))
+    if not admitted.video.terminal:
+        await _start(client, admitted)
+    headers = _poll_headers(admitted.video)
+    if admitted.replayed:
+        headers["idempotent-replayed"] = "true"
+    return json_answer(video_object(admitted.video), headers=headers)
+
+
+async def _start(client: Client, admitted: Admitted) -> None:
     try:
         await client.start_new(names.GENERATE_VIDEO, admitted.instance, admitted.payload)
     except Exception as error:  # noqa: BLE001  # the SDK raises plain Exceptions
-        # The video is on record; the sweep starts what nobody works on.
-        emit(Event.START_LOST, instance=admitted.instance, message=type(error).__name__)
-    return json_answer(video_object(admitted.video), headers=_poll_headers(admitted.video))
+        if not admitted.replayed:  # a repeat finds it started
+            # The video is on record; the sweep starts what nobody works on.
+            emit(Event.START_LOST, instance=admitted.instance, message=type(error).__name__)
 
 
 def _list(req: func.HttpRequest) -> func.HttpResponse:

@@ -25,6 +25,11 @@ def is_video_id(text: str) -> bool:
     return _PATTERN.fullmatch(text) is not None
 
 
+def created_ms(video_id: str) -> int:
+    """When the video was admitted, in milliseconds since 1970."""
+    return int(video_id.removeprefix(_PREFIX)[:12], 16)
+
+
 def inverted(video_id: str) -> str:
     """The sort key that puts later ids first; inverting it again gives the id's digits back."""
     return video_id.removeprefix(_PREFIX).translate(_INVERTED)

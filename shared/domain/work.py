@@ -101,6 +101,8 @@ class Work:
     """Micro-USD of the current reservation."""
     expected: float
     """How many seconds its render is expected to take."""
+    claim: str | None = None
+    """The row of `idempotency` that names this video."""
     billing: int = 1
     """The ledger's attempt: a render that failed and is made again is booked anew."""
     hint: str | None = None

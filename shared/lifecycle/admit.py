@@ -1,16 +1,18 @@
 """Admit a request: check it, reserve its money, and put the video on record.
 
-The order is: work (`admitting`), ledger, video, work (`waiting`). Until the last step nobody was
-promised anything, and the sweep undoes or finishes what stops in between; after it the video exists
-and will come to an end whatever happens to this process.
+The order is: idempotency, work (`admitting`), ledger, video, work (`waiting`). Until the last step
+nobody was promised anything, and the sweep undoes or finishes what stops in between; after it the
+video exists and will come to an end whatever happens to this process. Every step can be repeated
+for the same video id, so a request that is repeated goes on where the first one stopped.
 """
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from shared.domain import capabilities
-from shared.domain.errors import InvalidRequest, LimitReached, Problem, Unavailable
-from shared.domain.ids import new_video_id
+from shared.domain.errors import Conflict, InvalidRequest, LimitReached, Problem, Unavailable
+from shared.domain.ids import created_ms, new_video_id
 from shared.domain.ledger import Kind
 from shared.domain.money import Price, micro_usd, usd
 from shared.domain.polling import expected_render_seconds
@@ -22,58 +24,129 @@ from shared.lifecycle.services import Services
 from shared.lifecycle.steps import PAYLOAD_VERSION
 from shared.names import GenerateVideo
 from shared.settings import Upstream
+from shared.storage.idempotency import Claim, by_key, by_request
 from shared.storage.ledger import Ceiling, CeilingReached, caller_total, day_total
-from shared.storage.rows import RowChanged
+from shared.storage.rows import RowChanged, RowExists
 from shared.telemetry import Event, emit
 
 _FIRST_EPOCH = 1
+_KEYS_KEPT = 24 * 3600.0
+_REPEATS_KNOWN = 10 * 60.0
+"""How long a repeat without a key is recognised by its content."""
+
+
+@dataclass(frozen=True)
+class Repeatable:
+    """How a request can be told to be the same as an earlier one.
+
+    `key` is the caller's `Idempotency-Key`; without one, `repeated` says that the client's library
+    declares this to be a repeat (`x-stainless-retry-count` of 1 or more).
+    """
+
+    route: str = "videos"
+    key: str | None = None
+    repeated: bool = False
 
 
 @dataclass(frozen=True)
 class Admitted:
-    """A video on record, and the orchestration that is to be started for it."""
+    """A video on record, and the orchestration that is to be started for it. `replayed` when an
+    earlier request made it."""
 
     video: Video
     instance: str
     payload: GenerateVideo
+    replayed: bool = False
 
 
-def admit(services: Services, caller: str, request: VideoRequest) -> Admitted:
+def admit(
+    services: Services,
+    caller: str,
+    request: VideoRequest,
+    repeatable: Repeatable = Repeatable(),  # immutable
+) -> Admitted:
     """Take on a request of `caller` (`key:NAME` or `entra:OID`).
 
-    Raises InvalidRequest (nothing was spent), LimitReached (a ceiling), or Unavailable.
+    Raises InvalidRequest (nothing was spent), Conflict (the key was used for another request),
+    LimitReached (a ceiling), or Unavailable.
     """
     chosen = _deployments(services, request)
-    now = services.clock()
     price = max((upstream.price for upstream in chosen), key=lambda price: _amount(price, request))
     reserved = _amount(price, request)
     _check_job_ceiling(services, reserved)
+    claim, replayed = _claim(services, caller, request, repeatable)
+    if replayed and (found := services.videos.get(caller, claim.video_id)) is not None:
+        left = services.work.get(claim.video_id)
+        epoch = left.work.epoch if left else _FIRST_EPOCH
+        return _admitted(services, found.video, epoch, replayed=True)
+    video, work = _new(services, caller, request, chosen, price, claim)
+    return _put_on_record(services, video, work, price, replayed=replayed)
+
+
+def _claim(
+    services: Services, caller: str, request: VideoRequest, repeatable: Repeatable
+) -> tuple[Claim, bool]:
+    """The video id of a request, and whether an earlier request claimed it."""
+    now, durations = services.clock(), services.settings.durations
+    digest = request.digest()
     video_id = new_video_id(int(now * 1000), os.urandom(10))
+    if repeatable.key is None:
+        claim = Claim(by_request(repeatable.route, digest), video_id, digest, now)
+        known = services.idempotency.get(caller, claim.key) if repeatable.repeated else None
+        if known is not None and now - known.at < durations.of(_REPEATS_KNOWN):
+            return known, True
+        return services.idempotency.replace(caller, claim), False
+    claim = Claim(by_key(repeatable.route, repeatable.key), video_id, digest, now)
+    standing = services.idempotency.claim(caller, claim)
+    if standing.video_id == claim.video_id:
+        return claim, False
+    if now - standing.at > durations.of(_KEYS_KEPT) and not services.work.get(standing.video_id):
+        return services.idempotency.replace(caller, claim), False
+    if standing.digest != digest:
+        raise Conflict(
+            "This Idempotency-Key was used for a different request; use a new key for a new one.",
+            code="idempotency_key_reused",
+        )
+    return standing, True
+
+
+def _new(
+    services: Services,
+    caller: str,
+    request: VideoRequest,
+    chosen: list[Upstream],
+    price: Price,
+    claim: Claim,
+) -> tuple[Video, Work]:
+    """The rows of a new video. They follow from the claim, so a repeat makes the same ones."""
     durations = services.settings.durations
+    created_at = created_ms(claim.video_id) / 1000
+    reserved = _amount(price, request)
     expected = durations.of(expected_render_seconds(request.width, request.height, request.seconds))
     work = Work(
-        video_id=video_id,
+        video_id=claim.video_id,
         caller=caller,
         model=request.model,
         epoch=_FIRST_EPOCH,
         stage=WorkStage.ADMITTING,
-        created_at=now,
-        heartbeat_at=now,
-        queue_deadline=now + durations.queue_deadline,
+        created_at=created_at,
+        heartbeat_at=services.clock(),
+        queue_deadline=created_at + durations.queue_deadline,
         deployments=tuple(upstream.name for upstream in chosen),
-        day=money.utc_day(now),
+        day=money.utc_day(created_at),
         reserved=reserved,
         expected=expected,
+        claim=claim.key,
     )
     video = Video(
-        id=video_id,
+        id=claim.video_id,
         caller=caller,
         request=request,
         status=Status.QUEUED,
         stage=Stage.ACCEPTED,
         progress=0,
-        created_at=int(now),
-        estimated_completion_at=round(now + expected),
+        created_at=int(created_at),
+        estimated_completion_at=round(created_at + expected),
         cost=Cost(
             estimated=reserved,
             actual=None,
@@ -81,49 +154,82 @@ def admit(services: Services, caller: str, request: VideoRequest) -> Admitted:
             price_version=price.version,
         ),
     )
-    stored = services.work.insert(work)
+    return video, work
+
+
+def _put_on_record(
+    services: Services, video: Video, work: Work, price: Price, *, replayed: bool
+) -> Admitted:
     try:
-        services.ledger.write(
-            money.entry(services, work, Kind.RESERVE, reserved, "admitted", price=price),
-            _ceilings(services, caller, work.day),
-        )
-    except CeilingReached as reached:
-        services.work.delete(stored)
-        raise _limit_reached(reached, work.day) from None
-    services.videos.insert(video)
-    try:
-        work = services.work.replace(stored, replace(work, stage=WorkStage.WAITING)).work
-    except RowChanged:
-        work = _overtaken(services, video)
+        stored = services.work.insert(work)
+    except RowExists:
+        found = services.work.get(video.id)
+        if found is None:
+            raise _not_in_time() from None
+        stored = found
+    if stored.work.stage is WorkStage.ADMITTING:
+        _reserve(services, video, work, price)
+        with suppress(RowExists):  # the other one of two simultaneous requests was first
+            services.videos.insert(video)
+        try:
+            stored = services.work.replace(stored, replace(stored.work, stage=WorkStage.WAITING))
+        except RowChanged:
+            return _admitted(services, video, _overtaken(services, video).epoch, replayed=replayed)
     emit(
         Event.VIDEO_ACCEPTED,
-        video_id=video_id,
-        caller=caller,
-        model=request.model,
-        size=request.size,
-        seconds=request.seconds,
-        variants=request.variants,
-        reserved_micro_usd=reserved,
+        video_id=video.id,
+        caller=video.caller,
+        model=video.request.model,
+        size=video.request.size,
+        seconds=video.request.seconds,
+        variants=video.request.variants,
+        reserved_micro_usd=work.reserved,
     )
-    return Admitted(video, instance_id(video_id, work.epoch), payload(services, work))
+    return _admitted(services, video, stored.work.epoch, replayed=replayed)
+
+
+def _reserve(services: Services, video: Video, work: Work, price: Price) -> None:
+    """Book the reservation, under every ceiling. Raises LimitReached; then nothing is left."""
+    entry = money.entry(services, work, Kind.RESERVE, work.reserved, "admitted", price=price)
+    try:
+        booked = services.ledger.write(entry, _ceilings(services, video.caller, work.day))
+    except CeilingReached as reached:
+        found = services.work.get(video.id)
+        if found is not None:
+            services.work.delete(found)
+        if work.claim:
+            services.idempotency.forget(video.caller, work.claim, video.id)
+        raise _limit_reached(reached, work.day) from None
+    if not booked and not services.ledger.is_reserved(entry):
+        raise _not_in_time()  # the sweep has undone the first try of this request
 
 
 def _overtaken(services: Services, video: Video) -> Work:
-    """The sweep took this admission for dead: it finishes it, or has undone it."""
+    """Somebody else changed the row: another try of the same request, or the sweep, which takes
+    this one for dead and finishes it or has undone it."""
     left = services.work.get(video.id)
     if left is not None:
         return left.work
     services.videos.delete(video)
-    raise Unavailable("The request was not admitted in time; nothing was charged.")
+    raise _not_in_time()
 
 
-def payload(services: Services, work: Work) -> GenerateVideo:
+def _not_in_time() -> Unavailable:
+    return Unavailable("The request was not admitted in time; nothing was charged.")
+
+
+def _admitted(services: Services, video: Video, epoch: int, *, replayed: bool) -> Admitted:
+    started = payload(services, video.id, video.caller, epoch)
+    return Admitted(video, instance_id(video.id, epoch), started, replayed)
+
+
+def payload(services: Services, video_id: str, caller: str, epoch: int) -> GenerateVideo:
     """The input of the orchestration that works on a video."""
     return {
         "v": PAYLOAD_VERSION,
-        "video_id": work.video_id,
-        "caller": work.caller,
-        "epoch": work.epoch,
+        "video_id": video_id,
+        "caller": caller,
+        "epoch": epoch,
         "scale": services.settings.durations.scale,
     }
 

@@ -9,6 +9,7 @@ from shared.settings import Settings, settings
 from shared.storage import layout
 from shared.storage.accounts import Account
 from shared.storage.deployments import Deployments
+from shared.storage.idempotency import Idempotency
 from shared.storage.jobs import Jobs
 from shared.storage.ledger import Ledger
 from shared.storage.links import LinkSigner
@@ -30,6 +31,7 @@ class Services:
     jobs: Jobs
     deployments: Deployments
     ledger: Ledger
+    idempotency: Idempotency
     outputs: Blobs
     links: LinkSigner
     upstreams: Upstreams
@@ -65,6 +67,7 @@ def build(settings: Settings) -> Services:
         jobs=Jobs(account.table(layout.JOBS)),
         deployments=Deployments(account.table(layout.DEPLOYMENTS)),
         ledger=Ledger(account.table(layout.LEDGER)),
+        idempotency=Idempotency(account.table(layout.IDEMPOTENCY)),
         outputs=Blobs(account.container(layout.OUTPUTS_CONTAINER)),
         links=LinkSigner(account.blobs, account_key=account.emulator_key),
         upstreams=Upstreams(),

@@ -40,11 +40,14 @@ def sweep(services: Services) -> list[Restart]:
         except RowChanged:
             continue  # somebody works on it after all, or another sweep was first
         if work is not None:
-            restarts.append(
-                Restart(instance_id(work.video_id, work.epoch), payload(services, work))
-            )
+            restarts.append(_restart(services, work))
     _watch_expiry(services, now)
     return restarts
+
+
+def _restart(services: Services, work: Work) -> Restart:
+    started = payload(services, work.video_id, work.caller, work.epoch)
+    return Restart(instance_id(work.video_id, work.epoch), started)
 
 
 def _silent_before(services: Services, now: float) -> dict[WorkStage, float]:
@@ -94,6 +97,8 @@ def _undo_admission(services: Services, stored: StoredWork) -> None:
     emit(Event.ADMISSION_UNDONE, video_id=work.video_id)
     with suppress(LedgerError):  # it may not have come as far as its reservation
         services.ledger.write(money.entry(services, work, Kind.RELEASE, 0, "admission_undone"))
+    if work.claim:
+        services.idempotency.forget(work.caller, work.claim, work.video_id)
     services.work.delete(stored)
 
 

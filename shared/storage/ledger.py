@@ -77,6 +77,10 @@ class Ledger:
             return True
         raise RowChanged(f"ledger {entry.month} changes too often")
 
+    def is_reserved(self, entry: Entry) -> bool:
+        """Whether the attempt of an entry is reserved and nothing has closed it."""
+        return [kind for kind, _ in self._story(entry)] == [Kind.RESERVE]
+
     def entries(self, month: str, video_id: str = "") -> list[Entry]:
         """All entries of a month, or those of one video, in key order."""
         prefix = f"e_{video_id}"

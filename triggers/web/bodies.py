@@ -13,10 +13,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from shared.domain.errors import InvalidRequest, TooLarge
 from shared.domain.request import VideoRequest
+from shared.lifecycle.admit import Repeatable
 from shared.settings import settings
 
 LARGEST_BODY = 25 * 1024 * 1024
 
+_KEY = re.compile(r"[ -~]{1,255}")
 _NESTED = re.compile(r"(\w+)\[([^\[\]]+)\]")
 
 
@@ -82,6 +84,17 @@ def create_video(req: func.HttpRequest) -> VideoRequest:
         return CreateVideo.model_validate(fields).request()
     except ValidationError as error:
         raise _explain(error) from None
+
+
+def repeatable(req: func.HttpRequest, route: str) -> Repeatable:
+    """How a request may be recognised when it comes again. Raises InvalidRequest."""
+    key = req.headers.get("idempotency-key")
+    if key is not None and not _KEY.fullmatch(key):
+        raise InvalidRequest(
+            "Idempotency-Key takes 1 to 255 printable ASCII characters.", param="Idempotency-Key"
+        )
+    retries = req.headers.get("x-stainless-retry-count", "0")
+    return Repeatable(route, key, repeated=retries.isdigit() and int(retries) >= 1)
 
 
 def _fields(req: func.HttpRequest) -> dict[str, Any]:

@@ -1,0 +1,75 @@
+"""The table `idempotency`: which video a request became, so that repeating it makes no second one.
+
+A row is keyed by what makes two requests the same one: the caller's `Idempotency-Key` on a route,
+or, without a key, the request itself.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from shared.storage.rows import Row, RowChanged, RowExists, Table, Value
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A request that became (or is becoming) a video; `at` is in unix seconds."""
+
+    key: str
+    video_id: str
+    digest: str
+    at: float
+
+
+def by_key(route: str, idempotency_key: str) -> str:
+    """The row key of a caller's own key on a route."""
+    return "k_" + hashlib.sha256(f"{route}\n{idempotency_key}".encode()).hexdigest()
+
+
+def by_request(route: str, digest: str) -> str:
+    """The row key of a request without a key."""
+    return "r_" + hashlib.sha256(f"{route}\n{digest}".encode()).hexdigest()
+
+
+class Idempotency:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def get(self, caller: str, key: str) -> Claim | None:
+        row = self._table.get(caller, key)
+        return None if row is None else _claim(row)
+
+    def claim(self, caller: str, claim: Claim) -> Claim:
+        """The claim that stands for its key: this one, or the one that was there before."""
+        try:
+            self._table.insert(caller, claim.key, _columns(claim))
+        except RowExists:
+            return self.get(caller, claim.key) or claim
+        return claim
+
+    def replace(self, caller: str, claim: Claim) -> Claim:
+        """This claim in place of whatever stood for its key; who loses a race gets the winner's."""
+        row = self._table.get(caller, claim.key)
+        if row is None:
+            return self.claim(caller, claim)
+        try:
+            self._table.replace(row, _columns(claim))
+        except RowChanged:
+            return self.get(caller, claim.key) or claim
+        return claim
+
+    def forget(self, caller: str, key: str, video_id: str) -> None:
+        """Delete the claim of a video that did not come to be."""
+        row = self._table.get(caller, key)
+        if row is not None and row.text("video_id") == video_id:
+            try:
+                self._table.delete(row)
+            except RowChanged:
+                return  # it is another video's by now
+
+
+def _columns(claim: Claim) -> dict[str, Value]:
+    return {"video_id": claim.video_id, "digest": claim.digest, "at": claim.at}
+
+
+def _claim(row: Row) -> Claim:
+    return Claim(row.key, row.text("video_id"), row.text("digest"), row.decimal("at"))
