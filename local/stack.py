@@ -22,7 +22,7 @@ from local.processes import Child, StackError, check_port_free, free_ports, list
 
 ROOT = Path(__file__).resolve().parent.parent
 API_KEY = "local-dev-key"
-SIMULATOR_KEY = "sim-key"
+HOST = "Functions host"
 _AZURITE_PORTS = (10000, 10001, 10002)
 _SWEEP_PERIOD = 120.0
 
@@ -114,6 +114,11 @@ class Stack:
     def child(self, name: str) -> Child:
         return next(child for child in self.children if child.name == name)
 
+    def restart_host(self) -> None:
+        """A new Functions host in place of one that has ended."""
+        self.children = [child for child in self.children if child.name != HOST]
+        self.start_host()
+
     def ended(self) -> list[Child]:
         """Children that ended although nobody stopped them."""
         return [child for child in self.children if child.exit_code() is not None]
@@ -149,7 +154,7 @@ class Stack:
             command += ["--ephemeral"]
         else:
             command += ["--state-dir", str(self.data / "host")]
-        child = self._start("Functions host", command)
+        child = self._start(HOST, command)
         status = f"http://127.0.0.1:{self.ports.functions}/admin/host/status"
         child.wait_until(lambda: _answers(status), seconds=30)
 

@@ -5,7 +5,7 @@ sweep raises it before it starts a new one, and whoever holds an older epoch sto
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -128,8 +128,12 @@ class Work:
     spoiled: int = 0
     """How often an output arrived that is not a whole MP4."""
     verdict: Verdict | None = None
+    slot_freed: bool = False
+    """Whether its slot was given back: the upstream job is known to be over."""
     ended: bool = False
     """Whether the video has ended for its caller; what is left is watching and accounting."""
+    version: str = field(default="", compare=False)
+    """The version of the row that this was read from; the next write must find it there."""
 
 
 def instance_id(video_id: str, epoch: int) -> str:

@@ -1,6 +1,5 @@
 """Wait for the turn: a video submits only when a deployment's row says that it may."""
 
-from dataclasses import replace
 from math import isinf
 
 from shared.domain.ledger import Kind
@@ -9,7 +8,7 @@ from shared.domain.video import Stage
 from shared.domain.work import Submit, Work, WorkStage
 from shared.lifecycle import line, verdicts
 from shared.lifecycle.services import Services
-from shared.lifecycle.steps import Done, begin, done, show
+from shared.lifecycle.steps import Done, begin, done, show, update
 from shared.names import Hint
 from shared.telemetry import Event, emit
 
@@ -21,10 +20,9 @@ def take_turn(services: Services, video_id: str, epoch: int, hint: str) -> Done:
 
     Outcomes: granted, waiting, submitted, decided, watching, done, superseded.
     """
-    stored = begin(services, video_id, epoch)
-    if isinstance(stored, Done):
-        return stored
-    work = stored.work
+    work = begin(services, video_id, epoch)
+    if isinstance(work, Done):
+        return work
     if work.verdict is not None:
         return done("decided")
     if work.ended:
@@ -34,20 +32,20 @@ def take_turn(services: Services, video_id: str, epoch: int, hint: str) -> Done:
     if work.submit is Submit.INTENT:
         return done("granted")
     now = services.clock()
-    held = line.slot_of(line.lanes(services), video_id, now)
-    if held is not None:
-        return _go(services, work, held)
+    if work.hint is not None:  # it has been in line, so its turn may have come
+        held = line.slot_of(line.lanes(services), video_id, now)
+        if held is not None:
+            return _go(services, work, held)
     if now > work.queue_deadline:
         return verdicts.decide(services, work, _QUEUE_TIMEOUT)
     return _line_up(services, work, hint)
 
 
 def _line_up(services: Services, work: Work, hint: str) -> Done:
-    def change(current: Work) -> Work:
-        return replace(current, stage=WorkStage.WAITING, hint=hint, deployment=None)
-
-    if services.work.change(work.video_id, work.epoch, change) is None:
+    queued = update(services, work, stage=WorkStage.WAITING, hint=hint, deployment=None)
+    if queued is None:
         return done("superseded")
+    work = queued
     snapshot, hints = line.call_next(services)
     now = services.clock()
     held = line.slot_of(snapshot.lanes, work.video_id, now)
@@ -81,10 +79,15 @@ def _line_up(services: Services, work: Work, hint: str) -> Done:
 
 
 def _go(services: Services, work: Work, lane: Lane, hints: tuple[Hint, ...] = ()) -> Done:
-    def change(current: Work) -> Work:
-        return replace(current, stage=WorkStage.SUBMITTING, deployment=lane.deployment, hint=None)
-
-    if services.work.change(work.video_id, work.epoch, change) is None:
+    went = update(
+        services,
+        work,
+        stage=WorkStage.SUBMITTING,
+        deployment=lane.deployment,
+        hint=None,
+        slot_freed=False,
+    )
+    if went is None:
         return done("superseded", hints=hints)
     return done("granted", stage=Stage.SUBMITTING, progress=0, hints=hints)
 

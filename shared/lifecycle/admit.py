@@ -77,7 +77,7 @@ def admit(
     claim, replayed = _claim(services, caller, request, repeatable)
     if replayed and (found := services.videos.get(caller, claim.video_id)) is not None:
         left = services.work.get(claim.video_id)
-        epoch = left.work.epoch if left else _FIRST_EPOCH
+        epoch = left.epoch if left else _FIRST_EPOCH
         return _admitted(services, found.video, epoch, replayed=True)
     video, work = _new(services, caller, request, chosen, price, claim)
     return _put_on_record(services, video, work, price, replayed=replayed)
@@ -167,12 +167,12 @@ def _put_on_record(
         if found is None:
             raise _not_in_time() from None
         stored = found
-    if stored.work.stage is WorkStage.ADMITTING:
+    if stored.stage is WorkStage.ADMITTING:
         _reserve(services, video, work, price)
         with suppress(RowExists):  # the other one of two simultaneous requests was first
             services.videos.insert(video)
         try:
-            stored = services.work.replace(stored, replace(stored.work, stage=WorkStage.WAITING))
+            stored = services.work.replace(replace(stored, stage=WorkStage.WAITING))
         except RowChanged:
             return _admitted(services, video, _overtaken(services, video).epoch, replayed=replayed)
     emit(
@@ -185,7 +185,7 @@ def _put_on_record(
         variants=video.request.variants,
         reserved_micro_usd=work.reserved,
     )
-    return _admitted(services, video, stored.work.epoch, replayed=replayed)
+    return _admitted(services, video, stored.epoch, replayed=replayed)
 
 
 def _reserve(services: Services, video: Video, work: Work, price: Price) -> None:
@@ -209,7 +209,7 @@ def _overtaken(services: Services, video: Video) -> Work:
     this one for dead and finishes it or has undone it."""
     left = services.work.get(video.id)
     if left is not None:
-        return left.work
+        return left
     services.videos.delete(video)
     raise _not_in_time()
 

@@ -13,7 +13,7 @@ from shared.domain.video import Stage
 from shared.domain.work import Work
 from shared.lifecycle import money, verdicts
 from shared.lifecycle.services import Services
-from shared.lifecycle.steps import Done, begin, done
+from shared.lifecycle.steps import Done, begin, change, done, update
 from shared.storage.layout import output_blob
 from shared.storage.outputs import BLOCK
 from shared.telemetry import Event, emit
@@ -37,10 +37,10 @@ class _Superseded(Exception):
 
 def collect_output(services: Services, video_id: str, epoch: int, index: int) -> Done:
     """Copy one output. Outcomes: stored, retry, decided, done, superseded."""
-    stored = begin(services, video_id, epoch)
-    if isinstance(stored, Done):
-        return stored
-    work, now = stored.work, services.clock()
+    work = begin(services, video_id, epoch)
+    if isinstance(work, Done):
+        return work
+    now = services.clock()
     if work.verdict is not None or index >= len(work.parts):
         return done("decided")
     name = output_blob(video_id, index)
@@ -113,7 +113,8 @@ def _copy(services: Services, work: Work, name: str, content: Content) -> tuple[
 
 def _beat(services: Services, work: Work) -> float:
     """Leave a sign of life; the time of the next one. Raises _Superseded."""
-    if isinstance(begin(services, work.video_id, work.epoch), Done):
+    current = begin(services, work.video_id, work.epoch)
+    if isinstance(current, Done) or update(services, current) is None:
         raise _Superseded
     return services.clock() + services.settings.durations.of(_HEARTBEAT)
 
@@ -152,14 +153,14 @@ def _retry(
         message=why,
     )
 
-    def change(current: Work) -> Work:
+    def write(current: Work) -> Work:
         return replace(
             current,
             troubles=current.troubles + 1,
             spoiled=current.spoiled + (1 if spoiled else 0),
         )
 
-    if services.work.change(work.video_id, work.epoch, change) is None:
+    if change(services, work, write) is None:
         return done("superseded")
     wait = services.settings.durations.of(
         polling.backoff(work.troubles + 1, longest=_LONGEST_BACKOFF)

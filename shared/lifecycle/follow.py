@@ -4,14 +4,12 @@ A video that has ended for its caller (timed out, cancelled, submission unknown)
 its render may still turn up, and its money is unknown until the job is over.
 """
 
-from dataclasses import replace
-
 from shared.domain import polling
 from shared.domain.video import Stage, rescuable
 from shared.domain.work import Submit, Work, WorkStage
 from shared.lifecycle import line, money, verdicts
 from shared.lifecycle.services import Services
-from shared.lifecycle.steps import Done, begin, done, show
+from shared.lifecycle.steps import Done, begin, done, show, update
 from shared.lifecycle.submit import MOST_POSTS, claim_job, find_candidates
 from shared.names import Hint
 from shared.telemetry import Event, emit
@@ -35,10 +33,10 @@ def follow_job(services: Services, video_id: str, epoch: int) -> Done:
 
     Outcomes: rendering, rendered, again (it is rendered anew), decided, watching, done, superseded.
     """
-    stored = begin(services, video_id, epoch)
-    if isinstance(stored, Done):
-        return stored
-    work, now = stored.work, services.clock()
+    work = begin(services, video_id, epoch)
+    if isinstance(work, Done):
+        return work
+    now = services.clock()
     if work.verdict is not None:
         return done("decided")
     if work.ended and now > _watch_until(services, work):
@@ -85,16 +83,15 @@ def _rendering(services: Services, work: Work, job: JobStatus) -> Done:
     if progress is None:
         progress = polling.estimated_progress(elapsed, work.expected)
 
-    def change(current: Work) -> Work:
-        return replace(
-            current,
-            polls=current.polls + 1,
-            troubles=0,
-            missing_since=None,
-            job_expires_at=job.expires_at or current.job_expires_at,
-        )
-
-    if services.work.change(work.video_id, work.epoch, change) is None:
+    seen = update(
+        services,
+        work,
+        polls=work.polls + 1,
+        troubles=0,
+        missing_since=None,
+        job_expires_at=job.expires_at or work.job_expires_at,
+    )
+    if seen is None:
         return done("superseded")
     if work.ended:
         return done("watching", wait=durations.of(_WATCH_PAUSE))
@@ -139,17 +136,17 @@ def _rendered(services: Services, work: Work, job: JobStatus, hints: tuple[Hint,
         verdict = money.rendered_for_nobody(services, work, stored.video, job)
         return verdicts.decide(services, work, verdict, hints=hints)
 
-    def change(current: Work) -> Work:
-        return replace(
-            current,
-            stage=WorkStage.COLLECTING,
-            parts=job.parts,
-            polls=current.polls + 1,
-            troubles=0,
-            job_expires_at=job.expires_at or current.job_expires_at,
-        )
-
-    if services.work.change(work.video_id, work.epoch, change) is None:
+    collecting = update(
+        services,
+        work,
+        stage=WorkStage.COLLECTING,
+        parts=job.parts,
+        polls=work.polls + 1,
+        troubles=0,
+        slot_freed=True,
+        job_expires_at=job.expires_at or work.job_expires_at,
+    )
+    if collecting is None:
         return done("superseded", hints=hints)
     if not work.ended:
         show(services, work, Stage.COLLECTING, progress=99, estimate=services.clock())
@@ -164,24 +161,23 @@ def _once_more(services: Services, work: Work, hints: tuple[Hint, ...]) -> Done:
     assert work.deployment is not None, "a known job has a deployment"
     services.jobs.close(work.deployment, work.job_id or "")
 
-    def change(current: Work) -> Work:
-        return replace(
-            current,
-            stage=WorkStage.WAITING,
-            submit=Submit.NOTHING,
-            deployment=None,
-            billing=booked,
-            job_id=None,
-            job_created_at=None,
-            job_expires_at=None,
-            job_deadline=None,
-            polls=0,
-            troubles=0,
-        )
-
-    if services.work.change(work.video_id, work.epoch, change) is None:
+    anew = update(
+        services,
+        work,
+        stage=WorkStage.WAITING,
+        submit=Submit.NOTHING,
+        deployment=None,
+        billing=booked,
+        job_id=None,
+        job_created_at=None,
+        job_expires_at=None,
+        job_deadline=None,
+        polls=0,
+        troubles=0,
+    )
+    if anew is None:
         return done("superseded", hints=hints)
-    show(services, replace(work, deployment=None, job_id=None), Stage.WAITING_FOR_QUOTA)
+    show(services, anew, Stage.WAITING_FOR_QUOTA)
     return done("again", wait=0.0, stage=Stage.WAITING_FOR_QUOTA, progress=0, hints=hints)
 
 
@@ -191,10 +187,7 @@ def _missing(services: Services, work: Work) -> Done:
     age = now - (work.job_created_at or now)
     since = work.missing_since or now
     if age < durations.not_found_grace or now - since < durations.of(_GONE_TWICE):
-        changed = services.work.change(
-            work.video_id, work.epoch, lambda current: replace(current, missing_since=since)
-        )
-        if changed is None:
+        if update(services, work, missing_since=since) is None:
             return done("superseded")
         wait = _within(work, now, durations.of(_GONE_TWICE / 2))
         return done("watching" if work.ended else "rendering", wait=wait)
@@ -243,10 +236,7 @@ def _trouble(services: Services, work: Work, why: str, *, told: float | None = N
         troubles=work.troubles + 1,
         message=why,
     )
-    changed = services.work.change(
-        work.video_id, work.epoch, lambda current: replace(current, troubles=current.troubles + 1)
-    )
-    if changed is None:
+    if update(services, work, troubles=work.troubles + 1) is None:
         return done("superseded")
     backoff = polling.backoff(work.troubles + 1, longest=_LONGEST_BACKOFF)
     wait = services.settings.durations.of(backoff) if told is None else told

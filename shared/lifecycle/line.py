@@ -49,26 +49,38 @@ def call_next(services: Services) -> tuple[Line, tuple[Hint, ...]]:
     """
     hints: list[Hint] = []
     for _ in range(_ROUNDS):
-        waiting, stored = services.work.waiting(), lanes(services)
-        now = services.clock()
-        grants = decide(map(in_line, waiting), (found.lane for found in stored), now)
-        if not grants:
-            return Line(waiting, stored), tuple(hints)
-        by_id = {work.video_id: work for work in waiting}
-        by_name = {found.lane.deployment: found for found in stored}
-        lease = services.settings.durations.slot_lease
-        for grant in grants:
-            work, lane = by_id[grant.video_id], by_name[grant.deployment]
-            try:
-                services.deployments.replace(
-                    lane, granted(lane.lane, in_line(work), now, lease=lease)
-                )
-            except RowChanged:
-                continue
-            if work.hint:
-                instance = instance_id(work.video_id, work.epoch)
-                hints.append({"instance": instance, "event": work.hint})
-    return Line(waiting, lanes(services)), tuple(hints)
+        waiting = services.work.waiting()
+        if not waiting:
+            return Line([], []), tuple(hints)
+        snapshot = Line(waiting, lanes(services))
+        snapshot, granted_hints, conflicts = _grant(services, snapshot)
+        hints += granted_hints
+        if not conflicts:
+            break
+    return snapshot, tuple(hints)
+
+
+def _grant(services: Services, line: Line) -> tuple[Line, list[Hint], bool]:
+    """One decision, carried out: the line after it, its hints, and whether a row had changed."""
+    now = services.clock()
+    by_id = {work.video_id: work for work in line.waiting}
+    by_name = {found.lane.deployment: found for found in line.lanes}
+    lease = services.settings.durations.slot_lease
+    hints: list[Hint] = []
+    conflicts = False
+    for grant in decide(map(in_line, line.waiting), (f.lane for f in line.lanes), now):
+        work, lane = by_id[grant.video_id], by_name[grant.deployment]
+        try:
+            by_name[grant.deployment] = services.deployments.replace(
+                lane, granted(lane.lane, in_line(work), now, lease=lease)
+            )
+        except RowChanged:
+            conflicts = True
+            continue
+        if work.hint:
+            instance = instance_id(work.video_id, work.epoch)
+            hints.append({"instance": instance, "event": work.hint})
+    return Line(line.waiting, list(by_name.values())), hints, conflicts
 
 
 def slot_of(stored: Iterable[StoredLane], video_id: str, now: float) -> Lane | None:

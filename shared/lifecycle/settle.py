@@ -24,7 +24,8 @@ from shared.domain.video import (
 from shared.domain.work import Submit, Verdict, Work, WorkStage
 from shared.lifecycle import line, money
 from shared.lifecycle.services import Services
-from shared.lifecycle.steps import Done, begin, done
+from shared.lifecycle.steps import Done, begin, change, done, update
+from shared.names import Hint
 from shared.storage.layout import manifest_blob, output_blob
 from shared.storage.rows import RowChanged
 from shared.telemetry import Event, emit
@@ -42,13 +43,12 @@ def finish_video(services: Services, video_id: str, epoch: int) -> Done:
 
     Outcomes: done, watching, retry (an output is missing), again (nothing is decided), superseded.
     """
-    stored = begin(services, video_id, epoch)
-    if isinstance(stored, Done):
-        return stored
-    work = stored.work
+    work = begin(services, video_id, epoch)
+    if isinstance(work, Done):
+        return work
     found = services.videos.get(work.caller, video_id)
     if found is None:
-        services.work.delete(stored)
+        services.work.delete(work)
         return done("done")
     outputs: tuple[Output, ...] = ()
     if work.verdict is None or work.verdict.status is Status.COMPLETED:
@@ -56,16 +56,18 @@ def finish_video(services: Services, video_id: str, epoch: int) -> Done:
         if work.verdict is None and (not work.parts or len(outputs) < len(work.parts)):
             return done("retry" if work.stage is WorkStage.COLLECTING else "again", wait=0.0)
     verdict = work.verdict or _completed(services, work, found.video, outputs)
-    decided = services.work.change(
-        video_id,
-        epoch,
-        lambda current: replace(
-            current, verdict=current.verdict or verdict, stage=WorkStage.FINISHING
+    decided = change(
+        services,
+        work,
+        lambda current: (
+            None
+            if current.verdict
+            else replace(current, verdict=verdict, stage=WorkStage.FINISHING)
         ),
     )
-    if decided is None or decided.work.verdict is None:
+    if decided is None or decided.verdict is None:
         return done("superseded")
-    return _carry_out(services, decided.work, decided.work.verdict, outputs)
+    return _carry_out(services, decided, decided.verdict, outputs)
 
 
 def _stored_outputs(services: Services, work: Work) -> tuple[Output, ...]:
@@ -121,21 +123,15 @@ def _carry_out(
         total_seconds=services.clock() - work.created_at,
     )
     if _still_open(work, verdict):
-        services.work.change(
-            work.video_id,
-            work.epoch,
-            lambda current: replace(
-                current, verdict=None, ended=True, stage=WorkStage.WATCHING, troubles=0
-            ),
-        )
+        update(services, work, verdict=None, ended=True, stage=WorkStage.WATCHING, troubles=0)
         return done("watching", wait=0.0)
     if work.deployment and work.job_id:
         services.jobs.close(work.deployment, work.job_id)
-    line.free(services, work)
-    _, hints = line.call_next(services)
-    last = services.work.get(work.video_id)
-    if last is not None and last.work.epoch == work.epoch:
-        services.work.delete(last)
+    hints: tuple[Hint, ...] = ()
+    if not work.slot_freed:
+        line.free(services, work)
+        _, hints = line.call_next(services)
+    services.work.delete(work)
     return done("done", hints=hints)
 
 

@@ -1,13 +1,14 @@
 """What every step does first: find the video's state, check the epoch, leave a sign of life."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from shared.domain.video import IllegalTransition, Stage, Video, advance
 from shared.domain.work import Work
 from shared.lifecycle.services import Services
 from shared.names import Hint, Outcome, Result
 from shared.storage.rows import RowChanged
-from shared.storage.work import StoredWork
 
 PAYLOAD_VERSION = 1
 
@@ -42,15 +43,29 @@ def done(
     return Done(result, hints)
 
 
-def begin(services: Services, video_id: str, epoch: int) -> StoredWork | Done:
-    """The state to go on from, with a fresh heartbeat; or why there is nothing to do."""
+def begin(services: Services, video_id: str, epoch: int) -> Work | Done:
+    """The state to go on from, or why there is nothing to do: everything is done, or another
+    worker has taken over."""
+    work = services.work.get(video_id)
+    if work is None:
+        return done("done")
+    return work if work.epoch == epoch else done("superseded")
+
+
+def change(services: Services, work: Work, how: Callable[[Work], Work | None]) -> Work | None:
+    """Write a video's state and, with it, a sign of life. None: another worker has taken over."""
     now = services.clock()
-    stored = services.work.change(
-        video_id, epoch, lambda work: replace(work, heartbeat_at=now) if now else None
-    )
-    if stored is not None:
-        return stored
-    return done("done" if services.work.get(video_id) is None else "superseded")
+
+    def alive(current: Work) -> Work | None:
+        changed = how(current)
+        return None if changed is None else replace(changed, heartbeat_at=now)
+
+    return services.work.change(work, alive)
+
+
+def update(services: Services, work: Work, **fields: Any) -> Work | None:
+    """`change` for fields whose values do not depend on what is there."""
+    return change(services, work, lambda current: replace(current, **fields))
 
 
 def show(

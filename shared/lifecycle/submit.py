@@ -13,7 +13,7 @@ from shared.domain.video import Stage
 from shared.domain.work import Submit, Work, WorkStage
 from shared.lifecycle import line, verdicts
 from shared.lifecycle.services import Services
-from shared.lifecycle.steps import Done, begin, done, show
+from shared.lifecycle.steps import Done, begin, change, done, show, update
 from shared.storage.jobs import Job
 from shared.telemetry import Event, emit
 from shared.upstream.protocol import (
@@ -44,10 +44,9 @@ def submit_job(services: Services, video_id: str, epoch: int) -> Done:
 
     Outcomes: submitted, again, reconcile, decided, watching, done, superseded.
     """
-    stored = begin(services, video_id, epoch)
-    if isinstance(stored, Done):
-        return stored
-    work = stored.work
+    work = begin(services, video_id, epoch)
+    if isinstance(work, Done):
+        return work
     if work.verdict is not None:
         return done("decided")
     if work.ended:
@@ -67,14 +66,12 @@ def _post(services: Services, work: Work, client: Dialect) -> Done:
     if video is None:
         return done("done")
     execution = uuid.uuid4().hex
-    intent = services.work.change(
-        work.video_id, work.epoch, lambda current: _intent(current, execution, services.clock())
-    )
+    intent = change(services, work, lambda current: _intent(current, execution, services.clock()))
     if intent is None:
         return done("superseded")
-    if intent.work.intent_by != execution:
+    if intent.intent_by != execution:
         return done("again", wait=0.0)
-    work = intent.work
+    work = intent
     try:
         job = client.submit(video.request, trace=f"{work.video_id}-{work.posts}")
     except UpstreamError as error:
@@ -130,9 +127,7 @@ def _not_submitted(services: Services, work: Work, error: UpstreamError) -> Done
         return verdicts.decide(services, work, verdict, hints=hints)
     assert isinstance(error, AnswerLost)
     now = services.clock()
-    services.work.change(
-        work.video_id, work.epoch, lambda current: replace(current, connection_ended_at=now)
-    )
+    update(services, work, connection_ended_at=now)
     return done("reconcile", wait=0.0, stage=Stage.SUBMITTING)
 
 
@@ -147,17 +142,16 @@ def _back_in_line(
 ) -> Done:
     """Nothing was created: the row goes back to `nothing` and the slot to the next in line."""
 
-    def change(current: Work) -> Work:
-        return replace(
-            current,
-            submit=Submit.NOTHING,
-            stage=WorkStage.WAITING,
-            deployment=None,
-            posts=max(0, current.posts - 1),
-            troubles=0 if posted else current.troubles + 1,
-        )
-
-    if services.work.change(work.video_id, work.epoch, change) is None:
+    back = update(
+        services,
+        work,
+        submit=Submit.NOTHING,
+        stage=WorkStage.WAITING,
+        deployment=None,
+        posts=max(0, work.posts - 1),
+        troubles=0 if posted else work.troubles + 1,
+    )
+    if back is None:
         return done("superseded")
     line.free(services, work, pause=pause, out=out)
     if out is not None:
@@ -170,7 +164,7 @@ def _back_in_line(
             seconds=pause,
             reason="429" if posted else "unreachable",
         )
-    show(services, replace(work, deployment=None), Stage.WAITING_FOR_QUOTA)
+    show(services, back, Stage.WAITING_FOR_QUOTA)
     _, hints = line.call_next(services)
     return done("again", wait=wait, stage=Stage.WAITING_FOR_QUOTA, progress=0, hints=hints)
 
@@ -192,7 +186,7 @@ def _known(services: Services, work: Work, job_id: str, job: JobStatus | None = 
     if not services.jobs.claim(claim):
         return done("reconcile", wait=0.0)
 
-    def change(current: Work) -> Work:
+    def write(current: Work) -> Work:
         return replace(
             current,
             submit=Submit.KNOWN,
@@ -205,8 +199,8 @@ def _known(services: Services, work: Work, job_id: str, job: JobStatus | None = 
             missing_since=None,
         )
 
-    stored = services.work.change(work.video_id, work.epoch, change)
-    if stored is None:
+    known = change(services, work, write)
+    if known is None:
         return done("superseded")
     line.close_submit(services, work, until=expires_at)
     emit(
@@ -218,7 +212,7 @@ def _known(services: Services, work: Work, job_id: str, job: JobStatus | None = 
         posts=work.posts,
         waited_seconds=now - work.created_at,
     )
-    show(services, stored.work, Stage.RENDERING, progress=0, estimate=now + work.expected)
+    show(services, known, Stage.RENDERING, progress=0, estimate=now + work.expected)
     _, hints = line.call_next(services)
     first = polling.first_poll_delay(work.expected * durations.scale)
     wait = durations.of(first)
@@ -231,9 +225,7 @@ def _reconcile(services: Services, work: Work, client: Dialect) -> Done:
     assert work.intent_at is not None, "an intent has a time"
     if work.connection_ended_at is None:
         # a worker died between intent and answer; whatever it had open has ended by now
-        services.work.change(
-            work.video_id, work.epoch, lambda current: replace(current, connection_ended_at=now)
-        )
+        work = update(services, work, connection_ended_at=now) or work
     ended = work.connection_ended_at or now
     upstream = services.settings.upstream(work.deployment or "")
     assert upstream is not None, "a client exists for configured deployments only"
@@ -302,11 +294,7 @@ def claim_job(services: Services, work: Work, client: Dialect, job_id: str) -> D
 def _absent(services: Services, work: Work, *, now: float, ended: float) -> Done:
     settled_at = ended + services.settings.durations.of(_ABSENCE)
     if work.missing_since is None or now < settled_at:
-        services.work.change(
-            work.video_id,
-            work.epoch,
-            lambda current: replace(current, missing_since=current.missing_since or now),
-        )
+        update(services, work, missing_since=work.missing_since or now)
         return done("reconcile", wait=max(0.25, settled_at - now), stage=Stage.SUBMITTING)
     if work.posts >= MOST_POSTS:
         verdict = verdicts.failed(
@@ -320,21 +308,12 @@ def _absent(services: Services, work: Work, *, now: float, ended: float) -> Done
         line.free(services, work)
         _, hints = line.call_next(services)
         return verdicts.decide(services, work, verdict, hints=hints)
-    stored = services.work.change(
-        work.video_id,
-        work.epoch,
-        lambda current: replace(current, submit=Submit.NOTHING, troubles=0),
-    )
-    return done("superseded") if stored is None else done("reconcile", wait=0.0)
+    again = update(services, work, submit=Submit.NOTHING, troubles=0)
+    return done("superseded") if again is None else done("reconcile", wait=0.0)
 
 
 def _look_again(services: Services, work: Work, wait: float) -> Done:
-    stored = services.work.change(
-        work.video_id,
-        work.epoch,
-        lambda current: replace(current, troubles=current.troubles + 1),
-    )
-    if stored is None:
+    if update(services, work, troubles=work.troubles + 1) is None:
         return done("superseded")
     return done("reconcile", wait=wait, stage=Stage.SUBMITTING)
 

@@ -15,7 +15,6 @@ from shared.lifecycle.admit import payload
 from shared.lifecycle.services import Services
 from shared.names import GenerateVideo
 from shared.storage.rows import RowChanged
-from shared.storage.work import StoredWork
 from shared.telemetry import Event, emit
 
 _MOST_ROWS = 200
@@ -34,9 +33,9 @@ def sweep(services: Services) -> list[Restart]:
     """Take over at most 200 silent videos; the orchestrations to start for them."""
     now = services.clock()
     restarts = []
-    for stored in services.work.silent(_silent_before(services, now), limit=_MOST_ROWS):
+    for silent in services.work.silent(_silent_before(services, now), limit=_MOST_ROWS):
         try:
-            work = _take_over(services, stored, now)
+            work = _take_over(services, silent, now)
         except RowChanged:
             continue  # somebody works on it after all, or another sweep was first
         if work is not None:
@@ -66,9 +65,8 @@ def _silent_before(services: Services, now: float) -> dict[WorkStage, float]:
     return {stage: now - seconds for stage, seconds in allowed.items()}
 
 
-def _take_over(services: Services, stored: StoredWork, now: float) -> Work | None:
+def _take_over(services: Services, work: Work, now: float) -> Work | None:
     """The work with its epoch raised, or None where there is nothing to start. RowChanged."""
-    work = stored.work
     raised = replace(work, epoch=work.epoch + 1, heartbeat_at=now)
     if work.stage is not WorkStage.ADMITTING:
         emit(
@@ -78,28 +76,27 @@ def _take_over(services: Services, stored: StoredWork, now: float) -> Work | Non
             epoch=raised.epoch,
             silent_seconds=now - work.heartbeat_at,
         )
-        return services.work.replace(stored, raised).work
+        return services.work.replace(raised)
     if services.videos.get(work.caller, work.video_id) is not None:
         emit(Event.ADMISSION_FINISHED, video_id=work.video_id)
-        return services.work.replace(stored, replace(raised, stage=WorkStage.WAITING)).work
+        return services.work.replace(replace(raised, stage=WorkStage.WAITING))
     if work.epoch == 1:
         # The admission may still be under way. Raising the epoch makes its last step fail, so
         # that the next sweep can tell for certain.
-        services.work.replace(stored, raised)
+        services.work.replace(raised)
         return None
-    _undo_admission(services, stored)
+    _undo_admission(services, work)
     return None
 
 
-def _undo_admission(services: Services, stored: StoredWork) -> None:
+def _undo_admission(services: Services, work: Work) -> None:
     """Nobody was promised anything: give the money back and forget it."""
-    work = stored.work
     emit(Event.ADMISSION_UNDONE, video_id=work.video_id)
     with suppress(LedgerError):  # it may not have come as far as its reservation
         services.ledger.write(money.entry(services, work, Kind.RELEASE, 0, "admission_undone"))
     if work.claim:
         services.idempotency.forget(work.caller, work.claim, work.video_id)
-    services.work.delete(stored)
+    services.work.delete(work)
 
 
 def _watch_expiry(services: Services, now: float) -> None:

@@ -7,7 +7,7 @@ from shared.domain.ledger import Kind
 from shared.domain.video import Stage, Status
 from shared.domain.work import Verdict, Work, WorkStage
 from shared.lifecycle.services import Services
-from shared.lifecycle.steps import Done, done
+from shared.lifecycle.steps import Done, change, done
 from shared.names import Hint
 from shared.telemetry import Event, emit
 
@@ -41,13 +41,12 @@ def decide(
 ) -> Done:
     """Write the verdict down, unless one stands already."""
 
-    def change(current: Work) -> Work:
+    def write(current: Work) -> Work | None:
         if current.verdict is not None:
-            return current
+            return None
         return replace(current, verdict=verdict, stage=WorkStage.FINISHING)
 
-    stored = services.work.change(work.video_id, work.epoch, change)
-    if stored is None:
+    if change(services, work, write) is None:
         return done("superseded", hints=hints)
     emit(
         Event.VIDEO_DECIDED,

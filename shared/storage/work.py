@@ -5,7 +5,7 @@ Queue and sweep read it; a video's row here is written first and deleted last.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any
 
 from shared.domain.work import Part, Submit, Verdict, Work, WorkStage
@@ -15,68 +15,59 @@ _OPEN = "open"
 _CONFLICTS = 8
 
 
-@dataclass(frozen=True)
-class StoredWork:
-    """A video's working state and the version of its row that the next write must find."""
-
-    work: Work
-    row: Row
-
-
 class WorkTable:
+    """Every `Work` that comes from here carries its version, and every write needs it."""
+
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def get(self, video_id: str) -> StoredWork | None:
+    def get(self, video_id: str) -> Work | None:
         """One point read; None when nothing is left to do for this video."""
         row = self._table.get(_OPEN, video_id)
-        return None if row is None else StoredWork(_work(row), row)
+        return None if row is None else _work(row)
 
-    def insert(self, work: Work) -> StoredWork:
+    def insert(self, work: Work) -> Work:
         """A new row, or RowExists."""
-        return StoredWork(work, self._table.insert(_OPEN, work.video_id, _columns(work)))
+        return _versioned(work, self._table.insert(_OPEN, work.video_id, _columns(work)))
 
-    def replace(self, stored: StoredWork, work: Work) -> StoredWork:
+    def replace(self, work: Work) -> Work:
         """The changed state, if nobody changed it meanwhile; RowChanged otherwise."""
-        return StoredWork(work, self._table.replace(stored.row, _columns(work)))
+        return _versioned(work, self._table.replace(_row(work), _columns(work)))
 
-    def change(
-        self, video_id: str, epoch: int, how: Callable[[Work], Work | None]
-    ) -> StoredWork | None:
-        """Apply `how` to the current state, again after every conflict.
+    def change(self, work: Work, how: Callable[[Work], Work | None]) -> Work | None:
+        """Apply `how` to the state as it was read, and to what is there after a conflict.
 
         None when the row is gone or belongs to another epoch. `how` returns None to leave it.
         """
+        current: Work | None = work
         for _ in range(_CONFLICTS):
-            stored = self.get(video_id)
-            if stored is None or stored.work.epoch != epoch:
+            if current is None or current.epoch != work.epoch:
                 return None
-            changed = how(stored.work)
+            changed = how(current)
             if changed is None:
-                return stored
+                return current
             try:
-                return self.replace(stored, changed)
+                return self.replace(changed)
             except RowChanged:
-                continue
-        raise RowChanged(f"{_OPEN}/{video_id} changes too often")
+                current = self.get(work.video_id)
+        raise RowChanged(f"{_OPEN}/{work.video_id} changes too often")
 
-    def delete(self, stored: StoredWork) -> None:
+    def delete(self, work: Work) -> None:
         """The last act for a video. RowChanged if somebody changed it meanwhile."""
-        self._table.delete(stored.row)
+        self._table.delete(_row(work))
 
     def waiting(self) -> list[Work]:
         """Everyone in line, in the order of admission."""
         where = f"stage eq '{WorkStage.WAITING}'"
         return [_work(row) for row in self._table.range(_OPEN, where=where)]
 
-    def silent(self, before: Mapping[WorkStage, float], *, limit: int) -> list[StoredWork]:
+    def silent(self, before: Mapping[WorkStage, float], *, limit: int) -> list[Work]:
         """Work whose heartbeat is older than its stage allows, in the order of admission."""
         where = " or ".join(
             f"(stage eq '{stage}' and heartbeat_at lt {heartbeat:.6f})"
             for stage, heartbeat in before.items()
         )
-        rows = self._table.range(_OPEN, where=where, limit=limit)
-        return [StoredWork(_work(row), row) for row in rows]
+        return [_work(row) for row in self._table.range(_OPEN, where=where, limit=limit)]
 
     def stages(self) -> list[tuple[WorkStage, float]]:
         """Stage and time of admission of everything unfinished: two columns of one partition."""
@@ -91,7 +82,8 @@ class WorkTable:
 _PLAIN = tuple(
     field.name
     for field in fields(Work)
-    if field.name not in ("video_id", "stage", "submit", "deployments", "parts", "verdict")
+    if field.name
+    not in ("video_id", "version", "stage", "submit", "deployments", "parts", "verdict")
 )
 
 
@@ -114,6 +106,7 @@ def _work(row: Row) -> Work:
     return replace(
         Work(
             video_id=row.key,
+            version=row.etag,
             stage=WorkStage(row.text("stage")),
             submit=Submit(row.text("submit", Submit.NOTHING)),
             deployments=tuple(json.loads(row.text("deployments", "[]"))),
@@ -122,3 +115,11 @@ def _work(row: Row) -> Work:
         parts=tuple(Part(ref, seconds) for ref, seconds in json.loads(row.text("parts", "[]"))),
         verdict=Verdict.from_json(json.loads(verdict)) if verdict else None,
     )
+
+
+def _row(work: Work) -> Row:
+    return Row(_OPEN, work.video_id, {}, work.version)
+
+
+def _versioned(work: Work, row: Row) -> Work:
+    return replace(work, version=row.etag)

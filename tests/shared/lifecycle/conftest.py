@@ -40,8 +40,7 @@ class Job:
 
     @property
     def work(self) -> Work | None:
-        stored = self.services.work.get(self.id)
-        return None if stored is None else stored.work
+        return self.services.work.get(self.id)
 
     @property
     def entries(self) -> list[Entry]:

@@ -255,13 +255,11 @@ def test_a_worker_that_dies_between_the_answer_and_the_claim(
         def __getattr__(self, name: str) -> Any:
             return getattr(services.work, name)
 
-        def change(self, video_id: str, epoch: int, how: Callable[[Any], Any]) -> Any:
-            stored = services.work.get(video_id)
-            assert stored is not None
-            changed = how(stored.work)
+        def change(self, work: Any, how: Callable[[Any], Any]) -> Any:
+            changed = how(work)
             if changed is not None and changed.submit is Submit.KNOWN:
                 raise KeyboardInterrupt
-            return services.work.change(video_id, epoch, how)
+            return services.work.change(work, how)
 
     job = order()
     acquire.take_turn(services, job.id, 1, "h")

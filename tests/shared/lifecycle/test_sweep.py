@@ -212,7 +212,7 @@ class _TakenOver:
             write(block)
             stored = self._services.work.get(self._job.id)
             assert stored is not None
-            self._services.work.replace(stored, replace(stored.work, epoch=2))
+            self._services.work.replace(replace(stored, epoch=2))
 
         writer.write = taking_over  # type: ignore[method-assign]
         return writer

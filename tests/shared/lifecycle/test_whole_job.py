@@ -128,7 +128,7 @@ def test_a_worker_of_an_older_epoch_stops(services: Services, order: Order) -> N
     job = order()
     stored = services.work.get(job.id)
     assert stored is not None
-    services.work.replace(stored, replace(stored.work, epoch=2))
+    services.work.replace(replace(stored, epoch=2))
     assert job.drive() == [names.TAKE_TURN]
     assert job.upstream_jobs() == []
     assert job.video.status is Status.QUEUED

@@ -1,0 +1,209 @@
+"""A stack that can be broken: every request of the host passes a gate; the host can be killed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import httpx
+from azure.data.tables import TableServiceClient
+from azure.storage.blob import BlobServiceClient
+
+from local.stack import API_KEY, HOST, Ports, Stack
+from tests.faults.gate import Gate, Trap, When
+from tests.faults.verdict import TABLES, Allowed, Facts, judge, read
+
+TIME_SCALE = 200
+NEVER = "0 0 0 1 1 *"
+Survives = Literal["tables", "host state"]
+
+SIMULATOR = {
+    "deployments": [
+        {"name": "sora-2", "dialect": "sora-2"},
+        {"name": "sora", "dialect": "sora-1"},
+    ],
+    "render_times": [{"distribution": {"type": "fixed", "seconds": 60}}],
+}
+
+
+class TookTooLong(Exception):
+    """A scenario did not come to its end; the message says where it stood."""
+
+
+@dataclass
+class Rig:
+    """One stack for many scenarios, one after another. `survives` says what a kill leaves."""
+
+    folder: Path
+    survives: Survives = "tables"
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def __enter__(self) -> Self:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        config = self.folder / "simulator.json"
+        config.write_text(json.dumps(SIMULATOR))
+        self.stack = Stack(
+            self.folder,
+            Ports.any_free(),
+            overrides={
+                "TIME_SCALE": str(TIME_SCALE),
+                "SWEEP_SCHEDULE": NEVER,
+                "PURGE_SCHEDULE": NEVER,
+                **self.settings,
+            },
+            simulator_config=config,
+        )
+        try:
+            self.stack.start_azurite()
+            self.stack.start_simulator()
+            self.connection = self.stack.settings["STORAGE_CONNECTION"]
+            blob, _, table = self.stack.ports.azurite
+            self.gate = Gate({"blob": blob, "table": table, "upstream": self.stack.ports.simulator})
+            self.gate.__enter__()
+            self._through_the_gate()
+            self.http = httpx.Client(
+                headers={"Authorization": f"Bearer {API_KEY}"}, timeout=20, trust_env=False
+            )
+            self.tables = TableServiceClient.from_connection_string(self.connection)
+            self.blobs = BlobServiceClient.from_connection_string(self.connection)
+        except BaseException:
+            self.stack.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stack.stop()
+        self.gate.__exit__()
+        for client in (self.http, self.tables, self.blobs):
+            client.close()
+
+    def clear(self, *faults: Mapping[str, Any]) -> None:
+        """Forget everything: rows, blobs, the simulator's jobs, the counted effects."""
+        for name in TABLES:
+            table = self.tables.get_table_client(name)
+            for entity in table.list_entities(select=["PartitionKey", "RowKey"]):
+                table.delete_entity(entity["PartitionKey"], entity["RowKey"])
+        videos = self.blobs.get_container_client("videos")
+        for blob in list(videos.list_blob_names()):
+            videos.delete_blob(blob)
+        self.simulator("POST", "/_sim/reset")
+        if faults:
+            self.simulator("POST", "/_sim/faults", json=list(faults))
+        self.gate.reset()
+
+    def simulator(self, method: str, path: str, **extra: Any) -> Any:
+        answer = self.http.request(method, f"{self.stack.simulator_url}{path}", **extra)
+        assert answer.is_success, answer.text
+        return answer.json() if answer.content else None
+
+    def arm(self, number: int, when: When) -> Trap:
+        """Kill the host at the effect of that number, counted from now."""
+        trap = Trap(number, when, self.kill_host)
+        self.gate.reset(trap)
+        return trap
+
+    def kill_host(self) -> None:
+        with contextlib.suppress(StopIteration, ProcessLookupError):
+            os.kill(self.stack.child(HOST).pid, signal.SIGKILL)
+
+    def ensure_host(self) -> bool:
+        """Start the host if none runs; whether it had to. What a kill leaves is `survives`."""
+        running = [child for child in self.stack.children if child.name == HOST]
+        if running and running[0].exit_code() is None:
+            return False
+        self.stack.ephemeral = self.survives == "tables"
+        self.stack.restart_host()
+        return True
+
+    def order(self, number: int = 0, **body: Any) -> str:
+        """Order a video as a client does that repeats what was not answered. Its id."""
+        prompt = body.pop("prompt", f"scenario {number}")
+        until = time.monotonic() + 30
+        while True:
+            self.ensure_host()
+            with contextlib.suppress(httpx.TransportError):
+                answer = self.http.post(
+                    f"{self.stack.api}/videos",
+                    json={"prompt": prompt, **body},
+                    headers={"Idempotency-Key": f"order-{number}"},
+                )
+                if answer.status_code == 200:
+                    return str(answer.json()["id"])
+                assert answer.status_code >= 500, answer.text
+            if time.monotonic() > until:
+                raise TookTooLong("the order was never taken")
+
+    def settle(self, *, seconds: float = 30) -> None:
+        """Run until nothing is left to do, restarting and sweeping as time does in production."""
+        until = time.monotonic() + seconds
+        work = self.tables.get_table_client("work")
+        while True:
+            restarted = self.ensure_host()
+            left = list(work.list_entities(select=["RowKey", "stage"]))
+            if not left:
+                return
+            if time.monotonic() > until:
+                raise TookTooLong(f"still {[row['stage'] for row in left]} after {seconds:.0f} s")
+            if restarted or time.monotonic() > self._next_sweep:
+                self.sweep()
+            time.sleep(0.03)
+
+    _next_sweep: float = 0.0
+
+    def sweep(self) -> None:
+        """What the timer would do."""
+        self._next_sweep = time.monotonic() + 0.6
+        with contextlib.suppress(httpx.TransportError):
+            url = f"http://127.0.0.1:{self.stack.ports.functions}/admin/functions/sweep"
+            self.http.post(url, json={})
+
+    def facts(self) -> Facts:
+        return read(self.stack.simulator_url, self.connection)
+
+    def breaches(self, allowed: Allowed = Allowed()) -> list[str]:  # noqa: B008
+        """What is wrong with what this scenario left behind."""
+        return judge(self.facts(), allowed)
+
+    def log_tail(self, lines: int = 40) -> str:
+        return self.stack.child(HOST).last_lines(lines)
+
+    def forget_host_state(self) -> None:
+        """As if the Durable task hub had been deleted."""
+        shutil.rmtree(self.folder / "host", ignore_errors=True)
+
+    def _through_the_gate(self) -> None:
+        blob, _, table = self.stack.ports.azurite
+        gates = self.gate.ports
+        connection = self.connection.replace(f":{blob}/", f":{gates['blob']}/").replace(
+            f":{table}/", f":{gates['table']}/"
+        )
+        upstreams = self.stack.settings["UPSTREAMS"].replace(
+            f":{self.stack.ports.simulator}", f":{gates['upstream']}"
+        )
+        self.stack.overrides = {
+            **self.stack.overrides,
+            "STORAGE_CONNECTION": connection,
+            "UPSTREAMS": upstreams,
+        }
+
+
+def shapes() -> Sequence[tuple[str, dict[str, Any]]]:
+    """The two dialects, with a job each that is quick to render."""
+    return (
+        ("sora-2", {"model": "sora-2", "seconds": "4"}),
+        ("sora-1", {"model": "sora", "size": "480x480", "seconds": "2", "n_variants": 2}),
+    )
