@@ -1,0 +1,37 @@
+"""The built-in activity behind ``call_http``: sends one request.
+
+Unlike the extension it does not poll a 202 by itself: the SDK counts the call as one task, while
+the extension's polling timers use up task numbers that the SDK does not know of.
+"""
+
+import json
+from typing import Any
+
+import httpx
+
+TIMEOUT_SECONDS = 100.0  # .NET's HttpClient default, which the extension leaves alone
+
+
+def send(request_json: str) -> str:
+    """Send a ``DurableHttpRequest``; the ``DurableHttpResponse``, both JSON text.
+
+    Raises ``httpx.HTTPError``, and ``ValueError`` for a request with a ``tokenSource``: this host
+    has no managed identity.
+    """
+    request: dict[str, Any] = json.loads(request_json)
+    if request.get("tokenSource"):
+        raise ValueError("call_http with a token_source needs a managed identity")
+    response = httpx.request(
+        request["method"],
+        request["uri"],
+        content=request.get("content"),
+        headers={"Content-Type": "application/json"} | (request.get("headers") or {}),
+        timeout=TIMEOUT_SECONDS,
+    )
+    return json.dumps(
+        {
+            "statusCode": response.status_code,
+            "headers": dict(response.headers),
+            "content": response.text,
+        }
+    )

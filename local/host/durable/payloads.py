@@ -1,0 +1,115 @@
+"""How the management API shows an instance and its history.
+
+Extension ``HttpApiHandler.ConvertFrom`` and ``DurableClient.GetDurableOrchestrationStatusAsync``.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from local.host.durable.engine import Entity, Instance
+from local.host.durable.entity_id import split_entity_id
+from local.host.durable.history import EventType, HistoryEvent
+
+
+def status_payload(
+    instance: Instance, *, show_input: bool, history: list[HistoryEvent] | None = None
+) -> dict[str, Any]:
+    """The status of an instance; payloads are parsed one level, so an input may stay a string."""
+    return {
+        "name": instance.name,
+        "instanceId": instance.instance_id,
+        "runtimeStatus": str(instance.status),
+        "input": _token(instance.input) if show_input else None,
+        "customStatus": _token(instance.custom_status),
+        "output": _token(instance.output),
+        "createdTime": _seconds(instance.created_at),
+        "lastUpdatedTime": _seconds(instance.updated_at),
+        **({} if history is None else {"historyEvents": history}),
+    }
+
+
+def entity_payload(entity: Entity, *, fetch_state: bool) -> dict[str, Any]:
+    """One entity of a list."""
+    name, key = split_entity_id(entity.entity_id)
+    return {
+        "entityId": {"name": name, "key": key},
+        "lastOperationTime": entity.last_operation_at,
+        **({"state": _token(entity.state)} if fetch_state else {}),
+    }
+
+
+def history_payload(
+    events: list[HistoryEvent], *, show_input: bool, show_output: bool
+) -> list[dict[str, Any]]:
+    """History for reading: results merged with what scheduled them, bookkeeping left out."""
+    scheduled: dict[tuple[EventType, int], HistoryEvent] = {}
+    merged: set[int] = set()
+    shown: list[dict[str, Any]] = []
+    for event in events:
+        kind = EventType(event["EventType"])
+        if kind in (EventType.OrchestratorStarted, EventType.OrchestratorCompleted):
+            continue
+        dropped = _ALWAYS_DROPPED | _DROPPED.get(kind, frozenset())
+        item = {name: value for name, value in event.items() if name not in dropped}
+        item["EventType"] = kind.name
+        if kind in (EventType.TaskScheduled, EventType.SubOrchestrationInstanceCreated):
+            scheduled[kind, event["EventId"]] = item
+        elif kind in _SCHEDULED_AS:
+            cause = scheduled.get((_SCHEDULED_AS[kind], event["TaskScheduledId"]))
+            if cause is not None:
+                merged.add(id(cause))
+                item["ScheduledTime"] = cause["Timestamp"]
+                item["FunctionName"] = cause["Name"]
+                item["Input"] = cause.get("Input")
+        elif kind is EventType.ExecutionStarted:
+            item["FunctionName"] = event["Name"]
+        if kind in _WITH_RESULT:
+            if show_output:
+                item["Result"] = _token(item.get("Result"))
+            else:
+                item.pop("Result", None)
+        shown.append(item)
+    shown = [item for item in shown if id(item) not in merged]
+    if not show_input:
+        for item in shown:
+            item.pop("Input", None)
+    return shown
+
+
+_SCHEDULED_AS = {
+    EventType.TaskCompleted: EventType.TaskScheduled,
+    EventType.TaskFailed: EventType.TaskScheduled,
+    EventType.SubOrchestrationInstanceCompleted: EventType.SubOrchestrationInstanceCreated,
+    EventType.SubOrchestrationInstanceFailed: EventType.SubOrchestrationInstanceCreated,
+}
+_WITH_RESULT = {
+    EventType.TaskCompleted,
+    EventType.SubOrchestrationInstanceCompleted,
+    EventType.ExecutionCompleted,
+}
+_ALWAYS_DROPPED = frozenset({"EventId", "IsPlayed"})
+_DROPPED: Mapping[EventType, frozenset[str]] = {
+    EventType.ExecutionStarted: frozenset(
+        {"Name", "OrchestrationInstance", "ParentInstance", "Version", "Tags"}
+    ),
+    EventType.TaskScheduled: frozenset({"Version"}),
+    EventType.SubOrchestrationInstanceCreated: frozenset({"Version"}),
+    EventType.TimerFired: frozenset({"TimerId"}),
+    **dict.fromkeys(_SCHEDULED_AS, frozenset({"TaskScheduledId"})),
+}
+
+
+def _token(text: str | None) -> Any:
+    """JSON text as JSON; other text (a reason, a failure) as it is (``ParseToJToken``)."""
+    if text is None:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _seconds(timestamp: str) -> str:
+    """.NET's format "s" and a Z."""
+    return f"{timestamp[:19]}Z"

@@ -1,0 +1,72 @@
+"""Begins instances and their generations."""
+
+import uuid
+
+from local.host.durable import history
+from local.host.durable.clock import Clock
+from local.host.durable.delivery import Delivery
+from local.host.durable.engine import Instance, RuntimeStatus
+from local.host.durable.store import Store
+
+
+class Starter:
+    """Creates instances, for clients and for parents."""
+
+    def __init__(
+        self, store: Store, delivery: Delivery, clock: Clock, default_version: str
+    ) -> None:
+        self._store = store
+        self._delivery = delivery
+        self._clock = clock
+        self._default_version = default_version
+
+    def create(
+        self,
+        instance_id: str,
+        name: str,
+        data: str | None,
+        version: str | None,
+        parent: tuple[Instance, int] | None = None,
+    ) -> None:
+        """Replace whatever has this id by a new, pending instance."""
+        now = history.timestamp(self._clock.now())
+        self._store.delete_instance(instance_id)
+        instance = Instance(
+            instance_id=instance_id,
+            execution_id=uuid.uuid4().hex,
+            name=name,
+            version=self._default_version if version is None else version,
+            status=RuntimeStatus.PENDING,
+            input=data,
+            output=None,
+            custom_status=None,
+            created_at=now,
+            updated_at=now,
+            parent_instance_id=parent[0].instance_id if parent else None,
+            parent_execution_id=parent[0].execution_id if parent else None,
+            parent_sequence=parent[1] if parent else None,
+        )
+        self._store.put_instance(instance)
+        self.begin(instance)
+
+    def begin(self, instance: Instance) -> None:
+        """Send a generation the message that starts it."""
+        parent = None
+        if instance.parent_instance_id is not None:
+            parent = {
+                "OrchestrationInstance": {
+                    "InstanceId": instance.parent_instance_id,
+                    "ExecutionId": instance.parent_execution_id,
+                },
+                "TaskScheduleId": instance.parent_sequence,
+            }
+        event = history.execution_started(
+            self._clock.now(),
+            name=instance.name,
+            version=instance.version,
+            input=instance.input,
+            instance_id=instance.instance_id,
+            execution_id=instance.execution_id,
+            parent=parent,
+        )
+        self._delivery.send(instance.instance_id, instance.execution_id, event)

@@ -1,0 +1,64 @@
+"""An error in each place: reported where it happened, and nothing is stuck afterwards."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.host.conftest import Client
+
+APP = "errors"
+
+
+@pytest.mark.parametrize("name", ["raises", "raises_async", "exits", "exits_async", "nothing"])
+def test_an_http_function_that_fails_is_an_empty_500(client: "Client", name: str) -> None:
+    response = client.get(f"/api/{name}")
+    assert response.status_code == 500
+    assert response.content == b""
+    assert f"Executed 'Functions.{name}' (Failed" in client.host.log
+
+
+@pytest.mark.parametrize(
+    ("name", "output"),
+    [
+        (
+            "orchestrator_raises",
+            "Orchestrator function 'orchestrator_raises' failed: in the orchestrator",
+        ),
+        ("raises_nothing_to_say", "failed: <class 'ValueError'>"),
+        ("activity_raises", "Activity function 'raising' failed:  ValueError: in the activity"),
+        ("activity_exits", "the function raised SystemExit: 3"),
+        ("activity_result_is_no_json", "activity trigger output must be json serializable"),
+        ("yields_no_task", "Orchestrator function 'yields_no_task' failed: "),
+        ("entity_state_is_no_json", "does not expose a `to_json` function"),
+    ],
+)
+def test_an_orchestration_that_fails(client: "Client", name: str, output: str) -> None:
+    status = client.run(name)
+    assert status["runtimeStatus"] == "Failed"
+    assert output in status["output"]
+
+
+def test_the_details_are_a_traceback(client: "Client") -> None:
+    instance_id = client.start("activity_raises")
+    client.wait(instance_id)
+    events = client.status(instance_id, showHistory="true")["historyEvents"]
+    failed = next(event for event in events if event["EventType"] == "TaskFailed")
+    assert "function_app.py" in failed["Details"]
+    assert failed["FunctionName"] == "raising"
+
+
+def test_an_unknown_orchestrator_is_a_clean_exception_for_the_client(client: "Client") -> None:
+    response = client.get("/api/start_unknown")
+    assert response.status_code == 418
+    assert response.text == (
+        "The function 'nobody' doesn't exist, is disabled, or is not an orchestrator function."
+    )
+
+
+def test_a_failure_may_be_an_error_status(client: "Client") -> None:
+    instance_id = client.start("orchestrator_raises")
+    client.wait(instance_id)
+    url = client.instance(instance_id)
+    assert client.get(url).status_code == 200
+    assert client.get(url, params={"returnInternalServerErrorOnFailure": "true"}).status_code == 500
