@@ -61,6 +61,8 @@ class Stack:
     simulator_config: Path | None = None
     with_host: bool = True
     host_module: str = "local.host"
+    rpc_origin: str | None = None
+    """A proxy for the durable client's own requests; see `python -m local.host --help`."""
     children: list[Child] = field(default_factory=list)
 
     @property
@@ -154,6 +156,8 @@ class Stack:
             command += ["--ephemeral"]
         else:
             command += ["--state-dir", str(self.data / "host")]
+        if self.rpc_origin:
+            command += ["--rpc-origin", self.rpc_origin]
         child = self._start(HOST, command)
         status = f"http://127.0.0.1:{self.ports.functions}/admin/host/status"
         child.wait_until(lambda: _answers(status), seconds=30)

@@ -28,7 +28,7 @@ def test_every_make_target_it_names_exists() -> None:
 
 def test_ci_calls_what_it_names() -> None:
     script = (ROOT / ".ci" / "run").read_text()
-    for target in ("check", "test", "demo"):
+    for target in ("check", "test", "faults", "demo"):
         assert f"make {target}" in script
 
 

@@ -48,6 +48,12 @@ def main(arguments: list[str] | None = None) -> int:
         metavar="P",
         help="lose external events with this probability",
     )
+    parser.add_argument(
+        "--rpc-origin",
+        metavar="URL",
+        help="where the durable client sends its requests, for a proxy in between"
+        " [default: this host]",
+    )
     parser.add_argument("--seed", type=int, help="makes --drop-events repeatable")
     options = parser.parse_args(arguments)
     set_up_logging(options.log_level)
@@ -60,6 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
                 settings=options.settings,
                 auth=options.auth,
                 drop_events=options.drop_events,
+                rpc_origin=options.rpc_origin,
                 seed=options.seed,
             )
         )

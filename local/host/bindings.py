@@ -27,6 +27,8 @@ class DurableLinks:
     hub_name: str
     connection_name: str
     system_key: str
+    rpc_origin: str | None = None
+    """Where the client's own requests go, if not to `origin`: a proxy that counts them."""
 
     def management(
         self,
@@ -72,7 +74,7 @@ class DurableLinks:
                 ),
                 "baseUrl": base,
                 "requiredQueryStringParameters": f"code={self.system_key}",
-                "rpcBaseUrl": f"{self.origin}{RPC_PATH}",
+                "rpcBaseUrl": f"{self.rpc_origin or self.origin}{RPC_PATH}",
                 "httpBaseUrl": None,
             }
         )

@@ -58,6 +58,8 @@ class Options:
     auth: Auth = Auth.FUNCTIONS
     drop_events: float = 0.0
     """Probability of losing an external event."""
+    rpc_origin: str | None = None
+    """Where the durable client's own requests go; None sends them to this host directly."""
     seed: int | None = None
 
 
@@ -85,6 +87,7 @@ def serve(options: Options) -> int:
         hub_name=config.hub_name,
         connection_name=config.connection_name,
         system_key=keys.system,
+        rpc_origin=options.rpc_origin,
     )
     script = os.environ.get("PYTHON_SCRIPT_FILE_NAME", "function_app.py")
     functions = [_checked(function, config) for function in index_app(app, script, os.environ)]

@@ -104,6 +104,8 @@ class Mp4Inspector:
     def _open_box(self, size: int, header: int) -> None:
         if self._boxes == 0 and self._box_type != b"ftyp":
             raise Mp4Error(f"the file starts with {_name(self._box_type)} instead of ftyp")
+        if not all(0x20 <= byte <= 0x7E or byte == 0xA9 for byte in self._box_type):
+            raise Mp4Error(f"{_name(self._box_type)!r} is not the name of a box")
         if size != 0 and size < header:
             raise Mp4Error(f"{_name(self._box_type)} has the impossible size {size}")
         start = self._position

@@ -1,13 +1,33 @@
-"""When to look at a render again, and when to expect it.
+"""When to look at a render again, and when to expect its end.
 
-The estimate and the schedule come from the same numbers, so that what a caller is told and what
-the poller does agree.
+A poll costs something, and so does every second between a render's end and the poll that sees it.
+The best schedule minimises `poll_worth * polls + lag` on average. Where a render that still runs
+ends at the rate h(t), it has sqrt(h(t) / (2 * poll_worth)) polls a second: the likelier the end,
+the shorter the wait (J. B. Keller, "Optimum checking schedules for systems subject to random
+failure", Management Science 21, 1974). So the next poll is due when that, summed up from now, comes
+to one. No plan is kept: what is known now decides, and what is learned at each poll (the render
+still runs, its progress) sharpens it.
+
+First poll, later polls, estimated completion and Retry-After come from the same `Outlook`. All
+times are seconds at time scale 1.
 """
 
-_FIRST_POLL_SHARE = 0.25
-_OVERDUE_SHARE = 0.05
-_SHORTEST = 3.0
-_LONGEST = 15.0
+from dataclasses import dataclass
+from itertools import accumulate
+from math import ceil, inf, log1p, sqrt
+
+from shared.domain.latency import Outlook, Sketch, outlook, unlearned
+
+POLL_WORTH = 0.5
+"""Seconds of lag that one poll is worth: the one knob between cost and promptness."""
+SHORTEST_PAUSE = 2.0
+LONGEST_PAUSE = 120.0
+"""The most that a render is seen late, however wrong the expectation was. Whoever takes a silent
+worker for a dead one has to wait longer than this."""
+_STRETCH = 0.5
+"""Where progress is reported, no pause is longer than this share of the time already taken: a
+progress that hardly moves must not put off the next look for long."""
+_UNLEARNED_LONGEST = 60.0
 
 
 def expected_render_seconds(width: int, height: int, seconds: int) -> float:
@@ -20,23 +40,72 @@ def expected_render_seconds(width: int, height: int, seconds: int) -> float:
     return 50.0 + 6.0 * megapixel_seconds
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What to do about a render, and what to tell about it, both from one outlook."""
+
+    pause: float
+    """Seconds until the next poll."""
+    remaining: float
+    """Seconds until its end is expected to be seen: its median, and not before the next poll."""
+
+    @property
+    def retry_after(self) -> int:
+        """Whole seconds after which a caller has something new to see: the next poll."""
+        return retry_after(self.pause)
+
+
+def plan(
+    sketch: Sketch,
+    *,
+    elapsed: float = 0.0,
+    progress: int | None = None,
+    unmoved: float = 0.0,
+    poll_worth: float = POLL_WORTH,
+) -> Plan:
+    """The next poll of a render that is still running, and its expected end.
+
+    `elapsed` seconds since the job was created (0: it was submitted just now), `progress` as the
+    upstream reports it (None where the dialect has none), `unmoved` seconds since the poll that saw
+    this progress first (0 when it has moved).
+    """
+    ahead = outlook(sketch).running(elapsed, progress, unmoved=unmoved)
+    stretch = _STRETCH * elapsed if progress and elapsed > 0 else LONGEST_PAUSE
+    pause = max(SHORTEST_PAUSE, min(LONGEST_PAUSE, stretch, _due(ahead, poll_worth) - elapsed))
+    return Plan(pause, max(pause, ahead.quantile(0.5) - elapsed))
+
+
+def _due(ahead: Outlook, poll_worth: float) -> float:
+    """When the number of polls that the best schedule has after `ahead.edges[0]` comes to one."""
+    wanted = sqrt(2 * poll_worth)
+    left = list(accumulate(reversed(ahead.masses), initial=ahead.beyond))
+    left.reverse()
+    for k, mass in enumerate(ahead.masses):
+        low, high = ahead.edges[k], ahead.edges[k + 1]
+        # the hazard within a cell is taken as constant: sqrt(h) * width
+        part = mass / left[k]
+        got = sqrt(-log1p(-part) * (high - low)) if part < 1 else inf
+        if got >= wanted:
+            return low + (high - low) * wanted / got
+        wanted -= got
+    # in the tail h(t) = 1/t
+    return (sqrt(ahead.edges[-1]) + wanted / 2) ** 2
+
+
+def retry_after(seconds: float) -> int:
+    """`seconds` as a Retry-After: whole, at least 1, at most the longest pause."""
+    return ceil(min(LONGEST_PAUSE, max(1.0, seconds)))
+
+
 def first_poll_delay(expected: float) -> float:
-    """Seconds from the submission to the first poll, at time scale 1."""
-    return max(_SHORTEST, expected * _FIRST_POLL_SHARE)
+    """Seconds from the submission to the first poll where nothing was learned; at most a minute."""
+    return min(_UNLEARNED_LONGEST, plan(unlearned(expected)).pause)
 
 
 def next_poll_delay(*, elapsed: float, expected: float, progress: int | None) -> float:
-    """Seconds until the next poll, at time scale 1.
-
-    `elapsed` since the job was created; `progress` as the upstream reports it (None where the
-    dialect has none). Halves the remaining time while the end is ahead; a render that is overdue
-    is looked at less and less often.
-    """
-    remaining = expected - elapsed
-    if progress is not None and 5 <= progress <= 99 and elapsed > 0:
-        remaining = elapsed * (100 - progress) / progress
-    wanted = remaining / 2 if remaining > 0 else elapsed * _OVERDUE_SHARE
-    return min(_LONGEST, max(_SHORTEST, wanted))
+    """Seconds until the next poll where nothing was learned; at most a minute."""
+    known = unlearned(expected)
+    return min(_UNLEARNED_LONGEST, plan(known, elapsed=elapsed, progress=progress).pause)
 
 
 def estimated_progress(elapsed: float, expected: float) -> int:

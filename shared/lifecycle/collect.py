@@ -25,6 +25,8 @@ _LONGEST_BACKOFF = 60.0
 
 
 _HEARTBEAT = 30.0
+_GONE_TWICE = 30.0
+"""An output is only taken for gone when it is still missing this much later."""
 
 
 class _Spoiled(Exception):
@@ -46,7 +48,7 @@ def collect_output(services: Services, video_id: str, epoch: int, index: int) ->
     name = output_blob(video_id, index)
     if services.outputs.find(name) is not None:
         return done("stored")
-    if work.ended and now > _expiry(work, now):
+    if work.ended and work.job_expires_at is not None and now > work.job_expires_at:
         return verdicts.decide(services, work, money.watch_over(work))
     if not work.ended and work.job_deadline is not None and now > work.job_deadline:
         return verdicts.decide(services, work, money.timed_out(work))
@@ -59,10 +61,7 @@ def collect_output(services: Services, video_id: str, epoch: int, index: int) ->
     except _Superseded:
         return done("superseded")
     except JobGone as error:
-        if now >= _expiry(work, now + 1):
-            verdict = money.watch_over(work) if work.ended else money.lost(work, now)
-            return verdicts.decide(services, work, verdict)
-        return _retry(services, work, index, str(error))
+        return _gone(services, work, index, str(error))
     except UpstreamError as error:
         told = error.retry_after if isinstance(error, Throttled) else None
         return _retry(services, work, index, str(error), told=told)
@@ -136,6 +135,25 @@ def _blocks(content: Content) -> Iterator[bytes]:
         yield bytes(buffer)
 
 
+def _gone(services: Services, work: Work, index: int, why: str) -> Done:
+    """404 for an output that was there: expired, or hidden for a moment."""
+    now = services.clock()
+    since = work.missing_since or now
+    expired = work.job_expires_at is not None and now >= work.job_expires_at
+    if not expired and now - since < services.settings.durations.of(_GONE_TWICE):
+        update(services, work, missing_since=since)
+        return _retry(services, work, index, why)
+    emit(
+        Event.JOB_LOST,
+        video_id=work.video_id,
+        deployment=work.deployment,
+        job_id=work.job_id,
+        expired=expired,
+    )
+    verdict = money.watch_over(work) if work.ended else money.lost(work, now)
+    return verdicts.decide(services, work, verdict)
+
+
 def _retry(
     services: Services,
     work: Work,
@@ -169,7 +187,3 @@ def _retry(
     if work.job_deadline is not None and not work.ended:
         wait = max(0.1, min(wait, work.job_deadline - now + 0.1))
     return done("retry", wait=wait if told is None else told, stage=Stage.COLLECTING, progress=99)
-
-
-def _expiry(work: Work, otherwise: float) -> float:
-    return otherwise if work.job_expires_at is None else work.job_expires_at

@@ -37,16 +37,18 @@ def timed_out(work: Work) -> Verdict:
 
 
 def lost(work: Work, now: float) -> Verdict:
-    """The upstream does not have the job any more, and its output was not collected."""
-    if work.job_expires_at is not None and now >= work.job_expires_at:
+    """The upstream does not have the job any more, and its output was not collected. What was
+    rendered, or has lived out its time, was billed; what vanished while it rendered, who knows."""
+    expired = work.job_expires_at is not None and now >= work.job_expires_at
+    if expired or work.parts:
         return failed(
             "lost",
-            "The render expired at the upstream before it could be collected.",
+            "The render was gone from the upstream before it could be collected.",
             stage=Stage.COLLECTING,
             retryable=True,
             money=Kind.SETTLE,
             amount=work.reserved,
-            basis="expired_uncollected",
+            basis="expired_uncollected" if expired else "gone_uncollected",
         )
     return failed(
         "lost",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import time
 from collections.abc import Mapping, Sequence
@@ -58,6 +57,7 @@ class Rig:
                 "TIME_SCALE": str(TIME_SCALE),
                 "SWEEP_SCHEDULE": NEVER,
                 "PURGE_SCHEDULE": NEVER,
+                "JOB_DEADLINE_MINUTES": "15",
                 **self.settings,
             },
             simulator_config=config,
@@ -67,8 +67,17 @@ class Rig:
             self.stack.start_simulator()
             self.connection = self.stack.settings["STORAGE_CONNECTION"]
             blob, _, table = self.stack.ports.azurite
-            self.gate = Gate({"blob": blob, "table": table, "upstream": self.stack.ports.simulator})
+            ports = self.stack.ports
+            self.gate = Gate(
+                {
+                    "blob": blob,
+                    "table": table,
+                    "upstream": ports.simulator,
+                    "durable": ports.functions,
+                }
+            )
             self.gate.__enter__()
+            self.stack.rpc_origin = f"http://127.0.0.1:{self.gate.ports['durable']}"
             self._through_the_gate()
             self.http = httpx.Client(
                 headers={"Authorization": f"Bearer {API_KEY}"}, timeout=20, trust_env=False
@@ -120,6 +129,13 @@ class Rig:
         with contextlib.suppress(StopIteration, ProcessLookupError):
             os.kill(self.stack.child(HOST).pid, signal.SIGKILL)
 
+    def survive(self, survives: Survives) -> None:
+        """From now on a kill leaves only the tables, or the host's own state as well."""
+        if survives != self.survives:
+            self.survives = survives
+            self.kill_host()
+            self.ensure_host()
+
     def ensure_host(self) -> bool:
         """Start the host if none runs; whether it had to. What a kill leaves is `survives`."""
         running = [child for child in self.stack.children if child.name == HOST]
@@ -147,29 +163,46 @@ class Rig:
             if time.monotonic() > until:
                 raise TookTooLong("the order was never taken")
 
-    def settle(self, *, seconds: float = 30) -> None:
-        """Run until nothing is left to do, restarting and sweeping as time does in production."""
-        until = time.monotonic() + seconds
-        work = self.tables.get_table_client("work")
+    def settle(self, *, seconds: float = 40, patience: float = 2.0) -> None:
+        """Run until nothing is left to do, restarting and sweeping as time does in production.
+        Without a restart the first sweep comes after `patience` seconds."""
+        began = time.monotonic()
+        next_sweep = began + patience
         while True:
-            restarted = self.ensure_host()
-            left = list(work.list_entities(select=["RowKey", "stage"]))
+            if self.ensure_host():
+                next_sweep = 0.0
+            left = self.work_left()
             if not left:
                 return
-            if time.monotonic() > until:
-                raise TookTooLong(f"still {[row['stage'] for row in left]} after {seconds:.0f} s")
-            if restarted or time.monotonic() > self._next_sweep:
+            now = time.monotonic()
+            if now > began + seconds:
+                raise TookTooLong(f"still {left} after {seconds:.0f} s")
+            if now > next_sweep:
+                next_sweep = now + 0.5
                 self.sweep()
             time.sleep(0.03)
 
-    _next_sweep: float = 0.0
+    def work_left(self) -> list[str]:
+        """The stages of everything unfinished."""
+        rows = self.tables.get_table_client("work").list_entities(select=["RowKey", "stage"])
+        return [str(row["stage"]) for row in rows]
 
     def sweep(self) -> None:
         """What the timer would do."""
-        self._next_sweep = time.monotonic() + 0.6
         with contextlib.suppress(httpx.TransportError):
             url = f"http://127.0.0.1:{self.stack.ports.functions}/admin/functions/sweep"
             self.http.post(url, json={})
+
+    def video(self, video_id: str) -> dict[str, Any]:
+        """The video as its caller sees it now."""
+        while True:
+            self.ensure_host()
+            # even looking is an effect, at which the host may be killed
+            with contextlib.suppress(httpx.TransportError):
+                answer = self.http.get(f"{self.stack.api}/videos/{video_id}")
+                assert answer.status_code == 200, answer.text
+                found: dict[str, Any] = answer.json()
+                return found
 
     def facts(self) -> Facts:
         return read(self.stack.simulator_url, self.connection)
@@ -180,10 +213,6 @@ class Rig:
 
     def log_tail(self, lines: int = 40) -> str:
         return self.stack.child(HOST).last_lines(lines)
-
-    def forget_host_state(self) -> None:
-        """As if the Durable task hub had been deleted."""
-        shutil.rmtree(self.folder / "host", ignore_errors=True)
 
     def _through_the_gate(self) -> None:
         blob, _, table = self.stack.ports.azurite

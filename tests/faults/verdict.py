@@ -45,6 +45,8 @@ class Allowed:
     foreign_jobs: bool = False
     unreachable_outputs: bool = False
     """The upstream never delivers a whole file, so there is nothing to collect."""
+    altered_outputs: bool = False
+    """The upstream delivers a whole file that is not the one its job made."""
     videos_per_prompt: int = 1
 
 
@@ -76,6 +78,11 @@ def judge(facts: Facts, allowed: Allowed = Allowed()) -> list[str]:  # noqa: B00
     _nothing_waits(facts, verdict)
     _ledger_balances(facts, verdict)
     _limits_held(facts, allowed, verdict)
+    for hop in facts.journal["elsewhere"]:
+        verdict.check(
+            not (hop["api_key_came_along"] or hop["authorization_came_along"]),
+            "a redirect took the key to another host",
+        )
     return verdict.breaches
 
 
@@ -125,7 +132,8 @@ def _never_lost(facts: Facts, allowed: Allowed, verdict: Verdict) -> None:
         job = jobs[0]
         made = {output["index"]: output["files"]["video"]["sha256"] for output in job["outputs"]}
         kept = {output["index"]: output["sha256"] for output in outputs}
-        verdict.check(kept == made, f"{_id_of(video)}: outputs {kept} of a job that made {made}")
+        same = kept.keys() == made.keys() if allowed.altered_outputs else kept == made
+        verdict.check(same, f"{_id_of(video)}: outputs {kept} of a job that made {made}")
         for output in outputs:
             metadata = facts.blobs.get(output["blob"], {})
             verdict.check(

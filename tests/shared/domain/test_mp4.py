@@ -54,6 +54,7 @@ def test_a_file_cut_off_anywhere_fails_with_its_index_last(length: int) -> None:
         (b"<html><body>502 Bad Gateway</body></html>", "instead of ftyp"),
         (movie() + b"\x00", "inside a box header"),
         (movie() + b"more than a header", "cut off"),
+        (movie() + bytes(4096), "is not the name of a box"),
         (box(b"ftyp", b"isom"), "no moov"),
         (box(b"ftyp", b"isom") + box(b"moov", b""), "no media data"),
         (box(b"ftyp", b"isom") + box(b"moov", b"") + box(b"mdat", b"x"), "no video track"),

@@ -1,0 +1,123 @@
+"""`make faults`: runs the whole matrix, prints every scenario that fails and the counts, and
+compares them with the product that was to be run; zero losses and duplicates is the only pass."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from multiprocessing.queues import Queue
+from pathlib import Path
+from queue import Empty
+from typing import Annotated, get_args
+
+import typer
+
+from tests.faults.gate import When
+from tests.faults.matrix import BOTH, scenarios
+from tests.faults.rig import Rig, Survives
+from tests.faults.scenarios import (
+    FaultScenario,
+    KillScenario,
+    Outcome,
+    effects_of_a_clean_run,
+)
+
+Scenario = FaultScenario | KillScenario
+
+
+def main(
+    only: Annotated[str, typer.Option(help="Names that hold this text.")] = "",
+    kind: Annotated[str, typer.Option(help="all, faults or kills.")] = "all",
+    workers: Annotated[int, typer.Option(help="Stacks side by side.")] = 2,
+    verbose: Annotated[bool, typer.Option(help="Print every scenario.")] = False,
+) -> None:
+    """Break the product in every way that is known, and judge what it leaves behind."""
+    began = time.monotonic()
+    planned: list[Scenario] = []
+    if kind in ("all", "faults"):
+        planned += [FaultScenario(fault, dialect) for fault, dialect in scenarios()]
+    faults = len(planned)
+    if kind in ("all", "kills"):
+        planned += kill_points(_effects())
+    print(f"{faults} faults x dialects, {len(planned) - faults} kill points", flush=True)
+    chosen = [scenario for scenario in planned if only in scenario.name]
+    outcomes = run(chosen, workers, verbose=verbose)
+    failed = [outcome for outcome in outcomes if outcome.breaches]
+    beyond = sum(1 for outcome in outcomes if not outcome.reached)
+    print(
+        f"{len(outcomes)} of {len(chosen)} scenarios run, {len(failed)} failed, "
+        f"{beyond} kill points beyond the end of their run, "
+        f"{time.monotonic() - began:.0f} s with {workers} stacks"
+    )
+    for outcome in failed:
+        print(f"\nFAILED {outcome.name}")
+        for breach in outcome.breaches:
+            print(f"  {breach}")
+        print(outcome.log)
+    sys.exit(1 if failed or len(outcomes) != len(chosen) else 0)
+
+
+def _effects() -> dict[str, int]:
+    """How many effects a clean job has, in each dialect."""
+    with tempfile.TemporaryDirectory() as folder, Rig(Path(folder)) as rig:
+        effects = {dialect: effects_of_a_clean_run(rig, dialect) for dialect in BOTH}
+    print(", ".join(f"{count} effects in a clean {name} job" for name, count in effects.items()))
+    return effects
+
+
+def kill_points(effects: Mapping[str, int]) -> list[Scenario]:
+    """A kill before and after each effect of a clean run, for each dialect and each thing that
+    may survive it."""
+    return [
+        KillScenario(dialect, survives, number, when)
+        for survives in get_args(Survives)
+        for dialect, count in effects.items()
+        for number in range(1, count + 1)
+        for when in get_args(When)
+    ]
+
+
+def run(planned: list[Scenario], workers: int, *, verbose: bool) -> list[Outcome]:
+    """Run scenarios on several stacks at once; what each of them came to."""
+    context = multiprocessing.get_context("spawn")
+    todo: Queue[Scenario | None] = context.Queue()
+    done: Queue[Outcome | None] = context.Queue()
+    for scenario in planned:
+        todo.put(scenario)
+    for _ in range(workers):
+        todo.put(None)
+    processes = [context.Process(target=_work, args=(todo, done)) for _ in range(workers)]
+    for process in processes:
+        process.start()
+    outcomes: list[Outcome] = []
+    running = workers
+    while running and any(process.is_alive() for process in processes):
+        try:
+            outcome = done.get(timeout=5)
+        except Empty:
+            continue
+        if outcome is None:
+            running -= 1
+            continue
+        outcomes.append(outcome)
+        mark = "FAILED" if outcome.breaches else "ok"
+        if verbose or outcome.breaches:
+            print(f"{mark:<7}{outcome.seconds:5.1f} s  {outcome.name}", flush=True)
+        elif len(outcomes) % 50 == 0:
+            print(f"{len(outcomes)} of {len(planned)}", flush=True)
+    for process in processes:
+        process.join()
+    return outcomes
+
+
+def _work(todo: Queue[Scenario | None], done: Queue[Outcome | None]) -> None:
+    """One stack, for as long as there is something to do."""
+    try:
+        with tempfile.TemporaryDirectory() as folder, Rig(Path(folder)) as rig:
+            while (scenario := todo.get()) is not None:
+                done.put(scenario.run(rig))
+    finally:
+        done.put(None)

@@ -1,0 +1,184 @@
+"""A seeded sample of the matrix: every change meets some of it; `make faults` runs it all."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from tests.faults.gate import When
+from tests.faults.matrix import BOTH, scenarios
+from tests.faults.rig import Rig, Survives
+from tests.faults.run import kill_points, run
+from tests.faults.scenarios import FaultScenario, KillScenario, Outcome
+from tests.faults.verdict import Allowed, Facts, judge
+
+ACTIONS = Path(__file__).resolve().parents[2] / "local" / "simulator" / "faults" / "actions.py"
+_SEED = 20261121
+_CHANCE = random.Random(_SEED)
+
+FAULTS = [FaultScenario(*each) for each in _CHANCE.sample(scenarios(), 10)]
+KILLS = [
+    KillScenario(_CHANCE.choice(BOTH), survives, number, _CHANCE.choice(get_args(When)))
+    for survives in get_args(Survives)
+    for number in _CHANCE.sample(range(1, 60), 5)
+]
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    with Rig(tmp_path_factory.mktemp("rig")) as running:
+        yield running
+
+
+@pytest.mark.parametrize("scenario", [*FAULTS, *KILLS], ids=lambda scenario: scenario.name)
+def test_sample(rig: Rig, scenario: FaultScenario | KillScenario) -> None:
+    outcome = scenario.run(rig)
+    assert outcome.breaches == [], outcome.log
+
+
+def test_every_fault_script_of_the_simulator_is_in_the_matrix() -> None:
+    declared = set(re.findall(r'type: Literal\["(\w+)"\]', ACTIONS.read_text()))
+    used = {rule["action"]["type"] for fault, _ in scenarios() for rule in fault.script}
+    assert used == declared
+
+
+def test_the_matrix_has_its_size() -> None:
+    """A row that is lost is noticed: change these numbers with the matrix."""
+    assert len(scenarios()) == 237
+    names = [f"{dialect} {fault.name}" for fault, dialect in scenarios()]
+    assert len(names) == len(set(names))
+
+
+def test_the_kill_points_are_the_whole_product() -> None:
+    points = kill_points({"sora-2": 3, "sora-1": 2})
+    assert len(points) == len(set(points)) == (3 + 2) * len(get_args(When)) * 2
+
+
+class _Breaks:
+    """A scenario that takes its worker down."""
+
+    name = "breaks"
+
+    def run(self, rig: Rig) -> Outcome:
+        raise SystemExit(1)
+
+
+def test_a_worker_that_dies_is_a_failure_and_not_a_pass() -> None:
+    assert run([_Breaks()], 1, verbose=False) == []  # type: ignore[list-item]
+
+
+VIDEO = "video_" + "0" * 32
+
+
+def facts(**changes: Any) -> Facts:
+    """What one good job leaves behind, with something changed."""
+    base: dict[str, Any] = {
+        "video": {
+            "PartitionKey": "key:a",
+            "RowKey": "d_" + "f" * 32,
+            "prompt": "p",
+            "status": "completed",
+            "cost_state": "settled",
+            "cost_actual_micro_usd": 400,
+            "job_id": "j",
+            "outputs": '[{"index": 0, "sha256": "s", "blob": "b"}]',
+        },
+        "job": {
+            "id": "j",
+            "foreign": False,
+            "status": "completed",
+            "request": {"headers": {"x-ms-client-request-id": f"{VIDEO}-1"}},
+            "outputs": [{"index": 0, "files": {"video": {"sha256": "s"}}}],
+        },
+        "claim": {"PartitionKey": "d", "RowKey": "j", "collected": True},
+        "deployment": {"RowKey": "d", "running": "{}"},
+        "seen": {
+            "most_running": 1,
+            "max_running": 2,
+            "most_creates_in_a_minute": 1,
+            "max_creates_per_minute": 2,
+            "refused": {"running": 0},
+        },
+        "settle": {"settled_micro_usd": 400, "reserved_micro_usd": -400, "unknown_micro_usd": 0},
+        "total": {"settled_micro_usd": 400, "reserved_micro_usd": 0, "unknown_micro_usd": 0},
+        "work": [],
+        "more_jobs": [],
+        "more_videos": [],
+        "blobs": {"b": {"sha256": "s"}, f"{VIDEO}/manifest.json": {}},
+    }
+    for name, change in changes.items():
+        base[name] = {**base[name], **change} if isinstance(change, dict) else change
+    base["blobs"].pop(base.get("without"), None)
+    entry = {"PartitionKey": "2026-11", "video_id": VIDEO, "day": "2026-11-21", "caller": "key:a"}
+    reserve = {"settled_micro_usd": 0, "reserved_micro_usd": 400, "unknown_micro_usd": 0}
+    return Facts(
+        journal={
+            "jobs": [base["job"], *base["more_jobs"]],
+            "deployments": {"d": base["seen"]},
+            "elsewhere": base.get("elsewhere", []),
+        },
+        tables={
+            "videos": [base["video"], *base["more_videos"]],
+            "work": base["work"],
+            "jobs": [base["claim"]],
+            "deployments": [base["deployment"]],
+            "ledger": [
+                {**entry, **reserve, "RowKey": f"e_{VIDEO}_1_reserve"},
+                {**entry, **base["settle"], "RowKey": f"e_{VIDEO}_1_settle"},
+                {"PartitionKey": "2026-11", **base["total"], "RowKey": "t_m"},
+            ],
+        },
+        blobs=base["blobs"],
+    )
+
+
+def test_the_verdict_passes_what_is_right() -> None:
+    assert judge(facts()) == []
+
+
+SECOND_JOB = {**facts().journal["jobs"][0], "id": "k"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"more_jobs": [SECOND_JOB]}, "2 upstream jobs"),
+        ({"more_videos": [{**facts().videos[0], "RowKey": "d_" + "e" * 32}]}, "2 videos for one"),
+        ({"video": {"status": "in_progress"}}, "is still in_progress"),
+        ({"video": {"status": "failed"}}, "was not collected"),
+        ({"video": {"cost_state": "reserved"}}, "its cost reserved"),
+        ({"video": {"outputs": "[]"}}, "without an output"),
+        ({"video": {"job_id": "x"}}, "unknown job"),
+        ({"blobs": {"b": {"sha256": "t"}}}, "is not what the row says"),
+        ({"without": "b"}, "is not what the row says"),
+        ({"without": f"{VIDEO}/manifest.json"}, "no manifest"),
+        ({"work": [{"RowKey": VIDEO, "stage": "rendering"}]}, "work is left"),
+        ({"claim": {"collected": False}}, "still open"),
+        ({"deployment": {"running": '{"v": 1}'}}, "holds slots"),
+        ({"total": {"settled_micro_usd": 399}}, "399 != 400"),
+        ({"settle": {"reserved_micro_usd": 0}}, "is still reserved"),
+        ({"settle": {"unknown_micro_usd": 1}}, "unknown in the ledger"),
+        ({"seen": {"most_running": 3}}, "most_running 3"),
+        ({"seen": {"most_creates_in_a_minute": 3}}, "most_creates_in_a_minute 3"),
+        ({"seen": {"refused": {"running": 1}}}, "1 creates were refused"),
+        ({"job": {"request": {"headers": {}}}}, "for no video"),
+        (
+            {"elsewhere": [{"api_key_came_along": True, "authorization_came_along": False}]},
+            "took the key",
+        ),
+    ],
+)
+def test_the_verdict_catches_every_breach(changes: dict[str, Any], says: str) -> None:
+    found = judge(facts(**changes))
+    assert any(says in breach for breach in found), found
+
+
+def test_what_a_scenario_allows_is_no_breach() -> None:
+    again = facts(more_jobs=[{**SECOND_JOB, "status": "failed"}])
+    assert judge(again, Allowed(jobs_per_video=2)) == []
+    assert judge(again) != []
