@@ -11,7 +11,6 @@ import httpx
 
 from local.stack import API_KEY, Stack
 
-
 UNFINISHED = ("queued", "in_progress")
 
 
