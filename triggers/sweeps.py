@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import azure.functions as func
 
 from shared import names
-from shared.durable import Client, blueprint, purge_finished, timer_with_client
+from shared.durable import Client, blueprint, purge_finished, timer, timer_with_client
+from shared.lifecycle.deliver import deliver_due
 from shared.lifecycle.services import services
 from shared.lifecycle.sweep import sweep as sweep_silent_videos
 from shared.offload import in_thread
@@ -26,6 +27,12 @@ async def sweep(timer: func.TimerRequest, client: Client) -> None:  # noqa: ARG0
         except Exception as error:  # noqa: BLE001  # the SDK raises plain Exceptions
             # another sweep was first, or the next one will be: the heartbeat grows old again
             emit(Event.START_LOST, instance=restart.instance, message=str(error))
+
+
+@timer(bp, "%SWEEP_SCHEDULE%")
+def deliver(timer: func.TimerRequest) -> None:  # noqa: ARG001
+    """Announce what could not be announced at once."""
+    deliver_due(services())
 
 
 @timer_with_client(bp, "%PURGE_SCHEDULE%")

@@ -9,13 +9,13 @@ from shared.domain.video import Video
 from shared.durable import Client, blueprint, http, http_with_client
 from shared.lifecycle.admit import Admitted, admit
 from shared.lifecycle.services import Services, services
+from shared.lifecycle.views import list_object, video_object
 from shared.offload import in_thread
 from shared.telemetry import Event, emit
 from triggers.web import bodies
 from triggers.web.answers import BASE_PATH, answer, answer_async, json_answer
 from triggers.web.authenticate import Identity, authenticate
 from triggers.web.content import deliver
-from triggers.web.views import list_object, video_object
 
 bp = blueprint()
 

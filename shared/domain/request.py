@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,8 @@ class VideoRequest:
     seconds: int
     variants: int = 1
     metadata: Mapping[str, str] = field(default_factory=dict)
+    webhook: str | None = None
+    """The entry of WEBHOOKS that is told how it ended."""
 
     @property
     def size(self) -> str:
@@ -29,7 +32,7 @@ class VideoRequest:
 
     def digest(self) -> str:
         """sha256 of the canonical request: equal for equal requests, however they were encoded."""
-        canonical = {
+        canonical: dict[str, Any] = {
             "model": self.model,
             "prompt": self.prompt,
             "size": self.size,
@@ -37,5 +40,7 @@ class VideoRequest:
             "variants": self.variants,
             "metadata": dict(self.metadata),
         }
+        if self.webhook is not None:  # what was stored by earlier releases stays comparable
+            canonical["webhook"] = self.webhook
         text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()

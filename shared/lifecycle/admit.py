@@ -19,7 +19,7 @@ from shared.domain.polling import expected_render_seconds
 from shared.domain.request import VideoRequest
 from shared.domain.video import Cost, CostState, Stage, Status, Video
 from shared.domain.work import Work, WorkStage, instance_id
-from shared.lifecycle import money
+from shared.lifecycle import announce, money
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import PAYLOAD_VERSION
 from shared.names import GenerateVideo
@@ -40,12 +40,15 @@ class Repeatable:
     """How a request can be told to be the same as an earlier one.
 
     `key` is the caller's `Idempotency-Key`; without one, `repeated` says that the client's library
-    declares this to be a repeat (`x-stainless-retry-count` of 1 or more).
+    declares this to be a repeat (`x-stainless-retry-count` of 1 or more). `kept` (seconds at scale
+    1) is for keys that stand for their content, like an event's id: they are known for that long,
+    and what comes under one of them is not compared.
     """
 
     route: str = "videos"
     key: str | None = None
     repeated: bool = False
+    kept: float | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ def admit(
     Raises InvalidRequest (nothing was spent), Conflict (the key was used for another request),
     LimitReached (a ceiling), or Unavailable.
     """
+    _check_webhook(services, caller, request)
     chosen = _deployments(services, request)
     price = max((upstream.price for upstream in chosen), key=lambda price: _amount(price, request))
     reserved = _amount(price, request)
@@ -100,9 +104,10 @@ def _claim(
     standing = services.idempotency.claim(caller, claim)
     if standing.video_id == claim.video_id:
         return claim, False
-    if now - standing.at > durations.of(_KEYS_KEPT) and not services.work.get(standing.video_id):
+    kept = durations.of(repeatable.kept or _KEYS_KEPT)
+    if now - standing.at > kept and not services.work.get(standing.video_id):
         return services.idempotency.replace(caller, claim), False
-    if standing.digest != digest:
+    if standing.digest != digest and repeatable.kept is None:
         raise Conflict(
             "This Idempotency-Key was used for a different request; use a new key for a new one.",
             code="idempotency_key_reused",
@@ -171,6 +176,7 @@ def _put_on_record(
         _reserve(services, video, work, price)
         with suppress(RowExists):  # the other one of two simultaneous requests was first
             services.videos.insert(video)
+        announce.queued(services, video)
         try:
             stored = services.work.replace(replace(stored, stage=WorkStage.WAITING))
         except RowChanged:
@@ -211,6 +217,7 @@ def _overtaken(services: Services, video: Video) -> Work:
     if left is not None:
         return left
     services.videos.delete(video)
+    services.outbox.forget(video.id)
     raise _not_in_time()
 
 
@@ -256,6 +263,16 @@ def _deployments(services: Services, request: VideoRequest) -> list[Upstream]:
         assert problem is not None, "every deployment said why not"
         raise problem
     return chosen
+
+
+def _check_webhook(services: Services, caller: str, request: VideoRequest) -> None:
+    offered = [webhook.name for webhook in services.settings.webhooks_of(caller)]
+    if request.webhook is not None and request.webhook not in offered:
+        known = f"Yours: {', '.join(offered)}." if offered else "There is none for you."
+        raise InvalidRequest(
+            f"webhook {request.webhook!r} is not an endpoint that you may name. {known}",
+            param="webhook",
+        )
 
 
 def _amount(price: Price, request: VideoRequest) -> int:

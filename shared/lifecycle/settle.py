@@ -22,7 +22,7 @@ from shared.domain.video import (
     with_cost,
 )
 from shared.domain.work import Submit, Verdict, Work, WorkStage
-from shared.lifecycle import line, money
+from shared.lifecycle import announce, line, money
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import Done, begin, change, done, update
 from shared.names import Hint
@@ -123,6 +123,7 @@ def _carry_out(
         total_seconds=services.clock() - work.created_at,
     )
     if _still_open(work, verdict):
+        _announce(services, video)
         update(services, work, verdict=None, ended=True, stage=WorkStage.WATCHING, troubles=0)
         return done("watching", wait=0.0)
     if work.deployment and work.job_id:
@@ -131,8 +132,15 @@ def _carry_out(
     if not work.slot_freed:
         line.free(services, work)
         _, hints = line.call_next(services)
+    _announce(services, video)
     services.work.delete(work)
     return done("done", hints=hints)
+
+
+def _announce(services: Services, video: Video | None) -> None:
+    """Last, but before the row in `work` changes, which brings back whoever dies on the way."""
+    if video is not None:
+        announce.ended(services, video)
 
 
 def _still_open(work: Work, verdict: Verdict) -> bool:

@@ -6,6 +6,7 @@ Multipart exists because OpenAI's clients always create with it: text parts are 
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import azure.functions as func
@@ -45,6 +46,7 @@ class CreateVideo(BaseModel):
     metadata: dict[str, Annotated[str, Field(strict=True, max_length=512)]] = Field(
         default_factory=dict, max_length=16
     )
+    webhook: Annotated[str, Field(strict=True, max_length=63)] | None = None
 
     def request(self) -> VideoRequest:
         """The request with its model's defaults filled in. Raises InvalidRequest."""
@@ -66,6 +68,7 @@ class CreateVideo(BaseModel):
             seconds=seconds or 0,
             variants=self.n_variants,
             metadata=self.metadata,
+            webhook=self.webhook,
         )
 
 
@@ -79,7 +82,11 @@ def check_size(req: func.HttpRequest) -> None:
 
 def create_video(req: func.HttpRequest) -> VideoRequest:
     """The request in a create's body. Raises InvalidRequest, naming the field."""
-    fields = _fields(req)
+    return parse(_fields(req))
+
+
+def parse(fields: Mapping[str, Any]) -> VideoRequest:
+    """The request that the fields of a create's body make. Raises InvalidRequest."""
     try:
         return CreateVideo.model_validate(fields).request()
     except ValidationError as error:

@@ -1,12 +1,12 @@
-"""The video as the API shows it: OpenAI's object, with our own fields beside theirs."""
+"""The video as API and events show it: OpenAI's object, with our own fields beside theirs."""
 
 from typing import Any
 
 from shared.domain.errors import Failure
 from shared.domain.money import usd
 from shared.domain.video import Output, Video
+from shared.names import BASE_PATH
 from shared.settings import settings
-from triggers.web.answers import BASE_PATH
 
 
 def video_object(video: Video) -> dict[str, Any]:
