@@ -89,6 +89,10 @@ class CapabilitiesConfig(_Strict):
     prompt_characters: int | None = None
     variants: dict[int, int] | None = None
     seconds_above_pixels: dict[int, int] | None = None
+    images: int | None = None
+    input_video_seconds: int | None = None
+    placed_inputs: bool | None = None
+    remix: bool | None = None
 
     def over(self, base: Capabilities | None) -> Capabilities:
         values = {key: value for key, value in self.model_dump().items() if value is not None}
@@ -218,6 +222,14 @@ class Settings(BaseSettings):
     job_deadline_minutes: Annotated[float, Field(gt=0)] = 60
     video_retention_days: Annotated[int, Field(ge=1)] | None = None
     content_delivery: Literal["redirect", "stream"] = "redirect"
+    input_url_hosts: str = ""
+    """Hosts, separated by commas, from which images may be fetched over https; none by default."""
+    entra_tenant_id: Annotated[str, Field(pattern=r"^[0-9a-fA-F-]{0,36}$")] = ""
+    """The tenant whose tokens are accepted; empty: keys only."""
+    entra_audience: str = ""
+    """The `aud` of those tokens: the app registration's client id or its application id URI."""
+    entra_authority: str = "https://login.microsoftonline.com"
+    """Where the tenant's signing keys are published."""
     time_scale: Annotated[float, Field(gt=0)] = 1
 
     @field_validator("public_base_url")
@@ -245,6 +257,15 @@ class Settings(BaseSettings):
             raise ValueError("two webhooks have the same name")
         return value
 
+    @field_validator("entra_authority")
+    @classmethod
+    def _authority(cls, value: str) -> str:
+        parts = urlsplit(value)
+        loopback = parts.scheme == "http" and parts.hostname in _LOOPBACK
+        if not loopback and (parts.scheme != "https" or not parts.hostname):
+            raise ValueError("must be an https URL (http only for loopback)")
+        return value.rstrip("/")
+
     @field_validator("upstreams")
     @classmethod
     def _names(cls, value: list[Upstream]) -> list[Upstream]:
@@ -262,11 +283,19 @@ class Settings(BaseSettings):
         named = {*self.event_callers.values()}.union(*(w.callers or () for w in self.webhooks))
         if named - set(self.callers):
             raise ValueError("EVENT_CALLERS or WEBHOOKS name a caller that is not in CALLERS")
+        if self.entra_tenant_id and not self.entra_audience:
+            raise ValueError("ENTRA_TENANT_ID needs ENTRA_AUDIENCE")
         return self
 
     @property
     def durations(self) -> "Durations":
         return Durations(self)
+
+    @property
+    def input_hosts(self) -> frozenset[str]:
+        """The hosts from which images may be fetched, in lower case."""
+        listed = (host.strip().lower() for host in self.input_url_hosts.split(","))
+        return frozenset(host for host in listed if host)
 
     def upstream(self, name: str) -> Upstream | None:
         """The deployment of that name, or None where it was taken out of the settings."""
@@ -278,13 +307,20 @@ class Settings(BaseSettings):
 
     def webhooks_of(self, caller: str) -> list[Webhook]:
         """The webhooks that a caller (`key:NAME` or `entra:OID`) may ask for."""
+        known = self.caller(caller)
+        return [
+            webhook
+            for webhook in self.webhooks
+            if webhook.callers is None
+            or any(self.callers.get(name) is known for name in webhook.callers)
+        ]
+
+    def caller(self, caller: str) -> Caller | None:
+        """What is configured for a caller (`key:NAME` or `entra:OID`)."""
         kind, _, who = caller.partition(":")
-        names = {
-            name
-            for name, known in self.callers.items()
-            if (name == who if kind == "key" else who in known.entra)
-        }
-        return [w for w in self.webhooks if w.callers is None or names & set(w.callers)]
+        if kind == "key":
+            return self.callers.get(who)
+        return next((each for each in self.callers.values() if who in each.entra), None)
 
     def offering(self, model: str) -> list[Upstream]:
         """The deployments that render a model, in the order of the settings."""

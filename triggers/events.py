@@ -4,6 +4,7 @@ The function answers as soon as the video is on record. It raises only where ano
 Event Grid drops an event at other failures, and whatever can never work is put aside instead.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import azure.functions as func
@@ -11,11 +12,11 @@ import azure.functions as func
 from shared import names
 from shared.durable import Client, blueprint, event_grid_with_client, timer_with_client
 from shared.lifecycle.admit import Admitted
-from shared.lifecycle.inbox import Incoming, look_after_images, receive
+from shared.lifecycle.inbox import Incoming, Wanted, look_after_images, plain, receive
 from shared.lifecycle.services import services
 from shared.offload import in_thread
 from shared.telemetry import Event, emit
-from triggers.web.bodies import parse
+from triggers.web import bodies
 
 bp = blueprint()
 
@@ -24,7 +25,7 @@ bp = blueprint()
 async def on_event(event: func.EventGridEvent, client: Client) -> None:
     """One event, in the Event Grid schema or as a CloudEvent: the SDK tells them apart."""
     incoming = read(event)
-    admitted = await in_thread(lambda: receive(services(), incoming, parse))
+    admitted = await in_thread(lambda: receive(services(), incoming, _parse))
     if admitted is not None:
         await _start(client, admitted)
 
@@ -32,7 +33,7 @@ async def on_event(event: func.EventGridEvent, client: Client) -> None:
 @timer_with_client(bp, "%SWEEP_SCHEDULE%")
 async def sweep_inbox(timer: func.TimerRequest, client: Client) -> None:  # noqa: ARG001
     """Reject the images whose prompt never came."""
-    for admitted in await in_thread(lambda: look_after_images(services(), parse)):
+    for admitted in await in_thread(lambda: look_after_images(services(), _parse)):
         await _start(client, admitted)
 
 
@@ -40,19 +41,28 @@ def read(event: Any) -> Incoming:
     """What matters of an event. `event` is a func.EventGridEvent or a func.CloudEvent."""
     if hasattr(event, "specversion"):
         return Incoming(
-            id=str(event.id or ""),
-            type=str(event.type or ""),
+            id=_text(event.id),
+            type=_text(event.type),
             topic=None,
-            source=str(event.source or ""),
+            source=_text(event.source),
             data=event.data,
         )
     return Incoming(
-        id=str(event.id or ""),
-        type=str(event.event_type or ""),
-        topic=str(event.topic or ""),
+        id=_text(event.id),
+        type=_text(event.event_type),
+        topic=_text(event.topic),
         source="",
         data=event.get_json(),
     )
+
+
+def _text(value: Any) -> str:
+    return plain(str(value or ""))
+
+
+def _parse(fields: Mapping[str, Any]) -> Wanted:
+    new = bodies.parse(fields)
+    return new.request, new.sources
 
 
 async def _start(client: Client, admitted: Admitted) -> None:

@@ -98,6 +98,8 @@ class Delivery:
     last_status: int | None = None
     """The HTTP status of the last answer, where there was one."""
     last_error: str | None = None
+    forget: bool = False
+    """Whether nothing is kept of it once it is over: its video was deleted."""
 
     @property
     def id(self) -> str:

@@ -7,8 +7,9 @@ work is put aside once, with its reason. Only what is worth another try is raise
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,8 +18,9 @@ from shared.domain.errors import InvalidRequest, LimitReached, Problem, TooLarge
 from shared.domain.request import VideoRequest
 from shared.lifecycle import announce
 from shared.lifecycle.admit import Admitted, Repeatable, admit
+from shared.lifecycle.inputs import LARGEST_FILE, Source
 from shared.lifecycle.services import Services
-from shared.storage.inbox import Dropped
+from shared.storage.inbox import Dropped, LoneImage
 from shared.storage.layout import INBOX_CONTAINER, REJECTED_CONTAINER, rejected_blob
 from shared.telemetry import Event, emit
 
@@ -35,8 +37,11 @@ _WORTH_WAITING = 15 * 60.0
 """A limit that lifts within this many seconds is worth a retry of Event Grid's."""
 _MOST_IMAGES = 100
 
-Parse = Callable[[Mapping[str, Any]], VideoRequest]
-"""The request that the fields of a create's body make. Raises InvalidRequest."""
+Wanted = tuple[VideoRequest, Sequence[Source]]
+"""A request, and the files that it brings."""
+
+Parse = Callable[[Mapping[str, Any]], Wanted]
+"""What the fields of a create's body ask for. Raises InvalidRequest."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,26 +70,25 @@ class Origin:
         return "rejected_" + hashlib.sha256(self.key.encode()).hexdigest()[:32]
 
 
+class _Ignored(Exception):
+    """Nothing is asked for (any more); the message says why."""
+
+
+class _Refused(Exception):
+    """It can never work."""
+
+    def __init__(self, origin: Origin, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.origin = origin
+        self.problem = problem
+
+
 def receive(services: Services, event: Incoming, parse: Parse) -> Admitted | None:
     """Take on what an event asks for; None where it asks for nothing (more).
 
     Raises Unavailable, LimitReached (for a moment) and whatever storage raises: worth a retry.
     """
-    if event.type == VIDEO_REQUESTED:
-        return _requested(services, event, parse)
-    if event.type == BLOB_CREATED:
-        return _dropped(services, event, parse)
-    if event.type.startswith(EVENT_PREFIX):
-        return _ignored(event.id, "one of ours")
-    return _refuse(
-        services,
-        _of_event(event),
-        InvalidRequest(
-            f"Events of type {event.type[:100]!r} mean nothing here. Known: {VIDEO_REQUESTED}, "
-            f"{BLOB_CREATED}.",
-            code="unknown_event_type",
-        ),
-    )
+    return _answered(services, event.id, lambda: _asked(services, event, parse))
 
 
 def look_after_images(services: Services, parse: Parse) -> list[Admitted]:
@@ -97,17 +101,54 @@ def look_after_images(services: Services, parse: Parse) -> list[Admitted]:
         if image is None or image.etag != lone.etag:
             services.lone_images.forget(lone.name, lone.etag)
             continue
-        made = _with_prompt(services, image, lone.event_id, parse, patient=False)
+        try:
+            made = _answered(services, lone.event_id, partial(_late, services, image, lone, parse))
+        except Problem:
+            continue  # worth another try: the next sweep's
+        services.lone_images.forget(lone.name, lone.etag)
         if made is not None:
             admitted.append(made)
     return admitted
+
+
+def _late(services: Services, image: Dropped, lone: LoneImage, parse: Parse) -> Admitted | None:
+    return _with_prompt(services, image, lone.event_id, parse, patient=False)
+
+
+def _answered(
+    services: Services, event_id: str, work: Callable[[], Admitted | None]
+) -> Admitted | None:
+    try:
+        return work()
+    except _Ignored as nothing:
+        emit(Event.EVENT_IGNORED, event_id=event_id, reason=str(nothing))
+    except _Refused as refused:
+        _put_aside(services, refused.origin, refused.problem)
+    return None
+
+
+def _asked(services: Services, event: Incoming, parse: Parse) -> Admitted | None:
+    if event.type == VIDEO_REQUESTED:
+        return _requested(services, event, parse)
+    if event.type == BLOB_CREATED:
+        return _dropped(services, event, parse)
+    if event.type.startswith(EVENT_PREFIX):
+        raise _Ignored("one of ours")
+    raise _Refused(
+        _of_event(event),
+        InvalidRequest(
+            f"Events of type {event.type[:100]!r} mean nothing here. Known: {VIDEO_REQUESTED}, "
+            f"{BLOB_CREATED}.",
+            code="unknown_event_type",
+        ),
+    )
 
 
 def _requested(services: Services, event: Incoming, parse: Parse) -> Admitted | None:
     try:
         caller = _charged(services, event)
     except InvalidRequest as problem:
-        return _refuse(services, _of_event(event), problem)
+        raise _Refused(_of_event(event), problem) from None
     return _take_on(services, _of_event(event, caller), lambda: parse(_object(event.data)))
 
 
@@ -138,8 +179,7 @@ def _dropped(services: Services, event: Incoming, parse: Parse) -> Admitted | No
     url = event.data.get("url") if isinstance(event.data, dict) else None
     place = services.inbox.place_of(url) if isinstance(url, str) else None
     if place is None or place[0] not in (INBOX_CONTAINER, REJECTED_CONTAINER):
-        return _refuse(
-            services,
+        raise _Refused(
             _of_event(event),
             InvalidRequest(
                 f"The blob is not in this account's container {INBOX_CONTAINER!r}.",
@@ -148,11 +188,10 @@ def _dropped(services: Services, event: Incoming, parse: Parse) -> Admitted | No
         )
     container, name = place
     if container == REJECTED_CONTAINER:  # rejecting it would make another blob there
-        return _ignored(event.id, "a rejection")
+        raise _Ignored("a rejection")
     caller, _, rest = name.partition("/")
     if not rest or caller not in services.settings.callers:
-        return _refuse(
-            services,
+        raise _Refused(
             _of_event(event),
             InvalidRequest(
                 f"The first folder in {INBOX_CONTAINER!r} names the caller; {caller[:100]!r} is "
@@ -171,14 +210,13 @@ def _dropped(services: Services, event: Incoming, parse: Parse) -> Admitted | No
 def _file(services: Services, name: str, event_id: str, parse: Parse) -> Admitted | None:
     file = services.inbox.find(name)
     if file is None:
-        return _ignored(event_id, "its file is gone")
+        raise _Ignored("its file is gone")
     origin = _of_file(file, event_id)
     if name.lower().endswith(_PROMPT):
         return _take_on(services, origin, lambda: parse({"prompt": _prompt(services, file)}))
     if name.lower().endswith(".json"):
         return _take_on(services, origin, lambda: parse(_json(services, file)))
-    return _refuse(
-        services,
+    raise _Refused(
         origin,
         InvalidRequest(
             "Drop .json (a request), .txt (a prompt), or .png, .jpg, .webp (an image whose prompt "
@@ -188,26 +226,68 @@ def _file(services: Services, name: str, event_id: str, parse: Parse) -> Admitte
     )
 
 
-class _FileGone(Exception):
-    """A file was replaced or deleted between two looks; its new version has its own event."""
+def _image(services: Services, name: str, event_id: str, parse: Parse) -> Admitted | None:
+    image = services.inbox.find(name)
+    if image is None:
+        raise _Ignored("its image is not there")
+    return _with_prompt(services, image, event_id, parse, patient=True)
 
 
-def _take_on(
-    services: Services, origin: Origin, request: Callable[[], VideoRequest]
+def _with_prompt(
+    services: Services, image: Dropped, event_id: str, parse: Parse, *, patient: bool
 ) -> Admitted | None:
+    """The video of an image. Without a prompt it waits, or is rejected if nobody is `patient`.
+
+    Image and prompt file are looked up after either of their events, so whichever comes second
+    finds both; the claim, which names both versions, makes one video of it.
+    """
+    told = image.metadata.get("prompt", "").strip()
+    written = None if told else services.inbox.find(image.name + _PROMPT)
+    origin = _of_file(image, event_id)
+    if _rejected(services, origin):  # its time was up before the prompt came
+        raise _Ignored("rejected before")
+    if not told and written is None:
+        if not patient:
+            raise _Refused(origin, _no_prompt(image))
+        lone = LoneImage(image.name, image.etag, event_id)
+        services.lone_images.note(lone, services.clock())
+        raise _Ignored("an image that waits for its prompt")
+
+    def wanted() -> Wanted:
+        prompt = told if written is None else _prompt(services, written)
+        request, _ = parse({"prompt": prompt})
+        return request, (Source("image", data=_read(services, image, LARGEST_FILE)),)
+
+    made = _take_on(services, _of_file(image, event_id, prompt=written), wanted)
+    services.lone_images.forget(image.name, image.etag)
+    return made
+
+
+def _no_prompt(image: Dropped) -> InvalidRequest:
+    return InvalidRequest(
+        "The image has no prompt: neither its metadata 'prompt' nor the file "
+        f"{image.name.rpartition('/')[2] + _PROMPT!r} beside it came within 10 minutes. "
+        "Drop both again.",
+        code="missing_prompt",
+        param="prompt",
+    )
+
+
+def _take_on(services: Services, origin: Origin, wanted: Callable[[], Wanted]) -> Admitted | None:
     """Admit a request under its origin's key, once."""
     assert origin.caller is not None, "somebody pays"
-    if services.rejections.find(rejected_blob(origin.rejection_id)) is not None:
-        return _ignored(origin.event_id, "rejected before")
+    if _rejected(services, origin):
+        raise _Ignored("rejected before")
     repeatable = Repeatable(route="events", key=origin.key, kept=_KEPT)
     try:
-        return admit(services, origin.caller, request(), repeatable)
-    except _FileGone:
-        return _ignored(origin.event_id, "its file is gone")
+        request, sources = wanted()
+        return admit(services, origin.caller, request, repeatable, sources)
     except Problem as problem:
+        if problem.code == "video_deleted":
+            raise _Ignored("its video was deleted") from None
         if _passes(services, problem):
             raise
-        return _refuse(services, origin, problem)
+        raise _Refused(origin, problem) from None
 
 
 def _passes(services: Services, problem: Problem) -> bool:
@@ -217,12 +297,12 @@ def _passes(services: Services, problem: Problem) -> bool:
     return problem.retryable
 
 
-def _refuse(services: Services, origin: Origin, problem: Problem) -> None:
+def _put_aside(services: Services, origin: Origin, problem: Problem) -> None:
     """Put a request aside with its reason, and announce that; once, whatever comes again."""
     rejection_id = origin.rejection_id
     error = {
         "code": problem.code,
-        "message": problem.message,
+        "message": plain(problem.message),
         "type": problem.type,
         "param": problem.param,
     }
@@ -243,12 +323,12 @@ def _refuse(services: Services, origin: Origin, problem: Problem) -> None:
         rejection=rejection_id,
         caller=origin.caller,
         code=problem.code,
-        message=problem.message,
+        message=plain(problem.message),
     )
 
 
-def _ignored(event_id: str, reason: str) -> None:
-    emit(Event.EVENT_IGNORED, event_id=event_id, reason=reason)
+def _rejected(services: Services, origin: Origin) -> bool:
+    return services.rejections.find(rejected_blob(origin.rejection_id)) is not None
 
 
 def _of_event(event: Incoming, caller: str | None = None) -> Origin:
@@ -274,7 +354,12 @@ def _without_secrets(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:
         return ""
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:500]
+    return plain(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:500])
+
+
+def plain(text: str) -> str:
+    """A text that can be written down: JSON may hold halves of surrogate pairs."""
+    return text.encode(errors="replace").decode()
 
 
 def _object(data: Any) -> Mapping[str, Any]:
@@ -286,7 +371,7 @@ def _object(data: Any) -> Mapping[str, Any]:
 def _json(services: Services, file: Dropped) -> Mapping[str, Any]:
     try:
         return _object(json.loads(_read(services, file, _LARGEST_REQUEST)))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InvalidRequest("The file is not valid JSON.", code="invalid_json") from None
 
 
@@ -304,6 +389,6 @@ def _read(services: Services, file: Dropped, largest: int) -> bytes:
     if file.size > largest:
         raise TooLarge(f"{file.name.rpartition('/')[2]} has more than {largest:,} bytes.")
     data = services.inbox.read(file)
-    if data is None:
-        raise _FileGone
+    if data is None:  # a new version has its own event
+        raise _Ignored("its file was replaced or deleted")
     return data

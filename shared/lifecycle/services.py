@@ -38,6 +38,7 @@ class Services:
     ledger: Ledger
     idempotency: Idempotency
     outputs: Blobs
+    inputs: Blobs
     links: LinkSigner
     upstreams: Upstreams
     inbox: Inbox
@@ -84,6 +85,7 @@ def build(settings: Settings) -> Services:
         ledger=Ledger(account.table(layout.LEDGER)),
         idempotency=Idempotency(account.table(layout.IDEMPOTENCY)),
         outputs=Blobs(account.container(layout.OUTPUTS_CONTAINER)),
+        inputs=Blobs(account.container(layout.INPUTS_CONTAINER)),
         links=LinkSigner(account.blobs, account_key=account.emulator_key),
         upstreams=Upstreams(),
         inbox=Inbox(account.container(layout.INBOX_CONTAINER), account.blobs.url),

@@ -12,7 +12,7 @@ agree with its delivery is corrected or deleted, and the old one goes last, so n
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.domain.announcement import Announcement, Delivery, DeliveryState, Name
 from shared.storage.rows import Row, RowChanged, RowExists, Table, Value, Write, as_key
@@ -20,6 +20,7 @@ from shared.storage.videos import join_text, split_text
 
 _DUE = "due"
 _GONE = "gone"
+_CONFLICTS = 5
 
 
 @dataclass(frozen=True)
@@ -61,15 +62,29 @@ class Outbox:
         found = [StoredDelivery(_delivery(row), row) for row in rows]
         return sorted(found, key=lambda each: (each.delivery.created_ms, each.delivery.id))
 
-    def forget(self, subject: str) -> None:
-        """Delete everything about a video. Pointers to it are deleted when they are due."""
+    def forget(self, subject: str, *, pending: bool = False) -> None:
+        """Delete what was told about a video, and, once it is told, what is `pending`; with it,
+        delete that too. Pointers to what is gone are deleted when they are due."""
         for stored in self.of(subject):
-            with suppress(RowChanged):
-                self._table.delete(stored.row)
+            for _ in range(_CONFLICTS):
+                found = self.get(subject, stored.delivery.id)
+                if found is None:
+                    break
+                with suppress(RowChanged):
+                    if pending or found.delivery.state is not DeliveryState.PENDING:
+                        self._table.delete(found.row)
+                    else:
+                        marked = replace(found.delivery, forget=True)
+                        self._table.replace(found.row, _columns(marked))
+                    break
 
     def replace(self, stored: StoredDelivery, delivery: Delivery) -> StoredDelivery:
         """The changed delivery, if nobody changed it meanwhile; RowChanged otherwise."""
         self._point(delivery)
+        if delivery.forget and delivery.state is not DeliveryState.PENDING:
+            self._table.delete(stored.row)
+            self._unpoint(stored.delivery)
+            return StoredDelivery(delivery, stored.row)
         row = self._table.replace(stored.row, _columns(delivery))
         if delivery.due_ms != stored.delivery.due_ms or delivery.state != DeliveryState.PENDING:
             self._unpoint(stored.delivery)
@@ -154,6 +169,7 @@ def _columns(delivery: Delivery) -> dict[str, Value]:
         "delivered_ms": delivery.delivered_ms,
         "last_status": delivery.last_status,
         "last_error": delivery.last_error,
+        "forget": delivery.forget,
     }
     data = json.dumps(announcement.data, ensure_ascii=False)
     whole = data.encode(errors="replace").decode()  # half a surrogate pair cannot be stored
@@ -180,6 +196,7 @@ def _delivery(row: Row) -> Delivery:
         delivered_ms=_optional(row, "delivered_ms"),
         last_status=_optional(row, "last_status"),
         last_error=row.text("last_error") or None,
+        forget=row.flag("forget"),
     )
 
 
