@@ -25,7 +25,7 @@ bp = blueprint()
 async def on_event(event: func.EventGridEvent, client: Client) -> None:
     """One event, in the Event Grid schema or as a CloudEvent: the SDK tells them apart."""
     incoming = read(event)
-    admitted = await in_thread(lambda: receive(services(), incoming, _parse))
+    admitted = await in_thread(lambda: receive(services(), incoming, parse))
     if admitted is not None:
         await _start(client, admitted)
 
@@ -33,7 +33,7 @@ async def on_event(event: func.EventGridEvent, client: Client) -> None:
 @timer_with_client(bp, "%SWEEP_SCHEDULE%")
 async def sweep_inbox(timer: func.TimerRequest, client: Client) -> None:  # noqa: ARG001
     """Reject the images whose prompt never came."""
-    for admitted in await in_thread(lambda: look_after_images(services(), _parse)):
+    for admitted in await in_thread(lambda: look_after_images(services(), parse)):
         await _start(client, admitted)
 
 
@@ -60,7 +60,7 @@ def _text(value: Any) -> str:
     return plain(str(value or ""))
 
 
-def _parse(fields: Mapping[str, Any]) -> Wanted:
+def parse(fields: Mapping[str, Any]) -> Wanted:
     new = bodies.parse(fields)
     return new.request, new.sources
 

@@ -40,7 +40,8 @@ _ROUTES = {
     "videos": ("GET", "POST"),
     "videos/[^/]+": ("GET", "DELETE"),
     "videos/[^/]+/content": ("GET", "HEAD"),
-    "videos/[^/]+/(remix|cancel)": ("POST",),
+    "videos/[^/]+/(remix|cancel|redeliver)": ("POST",),
+    "videos/[^/]+/deliveries": ("GET",),
 }
 _KNOWN = [(re.compile(f"{BASE_PATH}/{route}"), methods) for route, methods in _ROUTES.items()] + [
     (re.compile("health"), ("GET",))
