@@ -304,7 +304,7 @@ def _put_aside(services: Services, origin: Origin, problem: Problem) -> None:
         "code": problem.code,
         "message": plain(problem.message),
         "type": problem.type,
-        "param": problem.param,
+        "param": problem.param and plain(problem.param),
     }
     record = {
         "id": rejection_id,
