@@ -45,7 +45,7 @@ def read(event: Any) -> Incoming:
             type=_text(event.type),
             topic=None,
             source=_text(event.source),
-            data=event.data,
+            data=event.get_json(),
         )
     return Incoming(
         id=_text(event.id),
