@@ -154,6 +154,14 @@ def _publish(
     return services.snapshots.put(model, now, places, services.snapshots.get(model))
 
 
+def slot_of(stored: Iterable[StoredLane], video_id: str, now: float) -> Lane | None:
+    """The lane that a video holds a live slot of, if any."""
+    for found in stored:
+        if video_id in live(found.lane, now):
+            return found.lane
+    return None
+
+
 def take(services: Services, stored: Iterable[StoredLane], video_id: str) -> Lane | None:
     """The lane that a video holds a slot of, with its turn taken: it may send now. None where it
     holds none, or where its grant has just ended."""
