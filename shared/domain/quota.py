@@ -253,20 +253,20 @@ class Turn:
 
 def forecast(waiting: Iterable[Waiting], lanes: Iterable[Lane], now: float) -> Iterator[Turn]:
     """The turns to come, in their order, if nobody else arrives and every render takes as long as
-    expected. Those whom no lane will ever take are left out."""
-    ahead = [_Ahead(lane, now) for lane in lanes if lane.out is None and not lane.held]
-    ahead = [lane for lane in ahead if lane.lane.max_running > 0 and lane.lane.max_creates > 0]
+    expected. Where somebody has to open a lane first, the time is infinite. Those whom no lane will
+    ever take are left out."""
+    ahead = [_Ahead(lane, now) for lane in lanes if lane.out is None]
     held = {video_id for each in ahead for video_id in live(each.lane, now)}
     line = InOrder(video for video in waiting if video.video_id not in held)
     while able := [each for each in ahead if line.has(each.lane.deployment)]:
-        at, _, _, chosen = min(
-            (each.opens(), len(each.ends), each.lane.deployment, each) for each in able
-        )
+        at = min(each.opens() for each in able)
         load: dict[str, int] = {}
         for each in ahead:
             each.forget(at)
             for _, caller in each.ends:
                 load[caller] = load.get(caller, 0) + 1
+        free = [each for each in able if each.opens() <= at]
+        chosen = min(free, key=lambda each: (len(each.ends), each.lane.deployment))
         video = line.take(chosen.lane.deployment, load, chosen.served, chosen.turns)
         assert video is not None, "somebody in line may go there"
         chosen.serve(video, at)
@@ -287,9 +287,12 @@ class _Ahead:
         self._creates = sorted(_recent(lane, now))
         if lane.submitting in live(lane, now) and not lane.sending:
             self._creates.append(now)
-        self._from = max(now, lane.paused_until)
+        shut = lane.held or lane.max_running <= 0 or lane.max_creates <= 0
+        self._from = inf if shut else max(now, lane.paused_until)
 
     def opens(self) -> float:
+        if self._from == inf:
+            return inf
         times = [self._from, _rate_opens(self._creates, self.lane)]
         if len(self.ends) >= self.lane.max_running:
             times.append(self.ends[len(self.ends) - self.lane.max_running][0])

@@ -1,5 +1,7 @@
 """Wait for the turn: a video submits only when a deployment's row says that it may."""
 
+from math import isinf
+
 from shared.domain.ledger import Kind
 from shared.domain.quota import Lane, opens_at, opens_by_itself
 from shared.domain.video import Stage
@@ -71,9 +73,10 @@ def _line_up(services: Services, work: Work, hint: str) -> Done:
     if reason := line.nowhere(services, work, lanes):
         return verdicts.decide(services, work, _no_deployment(reason), hints=hints)
     if joins:
-        expected = snapshot.turn(work.video_id) + work.expected
-        show(services, work, Stage.WAITING_FOR_QUOTA, estimate=max(expected, now + work.expected))
-    return _wait(services, work, snapshot, _next_look(services, lanes, now), now, hints)
+        turn = snapshot.turn(work.video_id)
+        estimate = None if isinf(turn) else max(turn, now) + work.expected
+        show(services, work, Stage.WAITING_FOR_QUOTA, estimate=estimate)
+    return _wait(services, work, snapshot, _next_look(services, work, lanes, now), now, hints)
 
 
 def _is_far(work: Work, snapshot: Snapshot, now: float, longest_wait: float) -> bool:
@@ -85,14 +88,19 @@ def _is_far(work: Work, snapshot: Snapshot, now: float, longest_wait: float) -> 
     )
 
 
-def _next_look(services: Services, lanes: list[StoredLane], now: float) -> float:
+def _next_look(services: Services, work: Work, lanes: list[StoredLane], now: float) -> float:
     """When its turn may come without anybody telling: where only time keeps a deployment closed,
     that time; otherwise some time after it should have been told."""
-    again = now + services.settings.durations.of(_LOOK_AGAIN)
+    again = now + services.settings.durations.of(_LOOK_AGAIN) * (1 + _share(work))
     times = [
         opens_at(found.lane, now) if opens_by_itself(found.lane, now) else again for found in lanes
     ]
     return min(times, default=again)
+
+
+def _share(work: Work) -> float:
+    """From 0 to 1, another for every video: those who came together do not wake together."""
+    return int(work.video_id[-4:], 16) / 0x10000
 
 
 def _wait(
@@ -103,10 +111,8 @@ def _wait(
     now: float,
     hints: tuple[Hint, ...],
 ) -> Done:
-    """Sleep until the turn is expected, for a bounded time. Long sleeps differ from video to
-    video, so that those who came together do not wake together."""
-    longest = services.settings.durations.longest_wait
-    longest *= 0.75 + int(work.video_id[-4:], 16) / 0x40000
+    """Sleep until the turn is expected, for a bounded time."""
+    longest = services.settings.durations.longest_wait * (1 - _share(work) / 4)
     turn = snapshot.turn(work.video_id)
     emit(
         Event.VIDEO_WAITING,
@@ -114,7 +120,7 @@ def _wait(
         caller=work.caller,
         model=work.model,
         ahead=snapshot.position(work.video_id) - 1,
-        wait_seconds=max(0.0, turn - now),
+        wait_seconds=-1.0 if isinf(turn) else max(0.0, turn - now),
     )
     until_deadline = work.queue_deadline - now + _AFTER_DEADLINE
     # a moment more, because a wait is cut to milliseconds

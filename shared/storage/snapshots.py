@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf, isinf
 from typing import NamedTuple
 
 from shared.domain.ids import from_digits
@@ -19,10 +20,12 @@ _MOST = 8000
 """Videos in a snapshot: a row takes 1 MiB, and each of them about 46 characters of two bytes."""
 _KEPT_SECONDS = 0.5
 _DIGITS = 32
+_NEVER = "-"
 
 
 class Spot(NamedTuple):
-    """A waiting video: when its turn is expected (unix seconds), and how long its render."""
+    """A waiting video: when its turn is expected (unix seconds; infinity where somebody has to open
+    a deployment first), and how long its render takes (seconds)."""
 
     video_id: str
     turn: float
@@ -54,9 +57,9 @@ class Snapshot:
         return self.places[number].turn if self.places else self.at
 
     def completion(self, video_id: str) -> float | None:
-        """When a video is expected to be rendered; None for one that came later."""
+        """When a video is expected to be rendered; None where that is not known."""
         number = self._numbers.get(video_id)
-        if number is None:
+        if number is None or isinf(self.places[number].turn):
             return None
         return self.places[number].turn + self.places[number].expected
 
@@ -109,9 +112,10 @@ def _places(text: str, at: float) -> list[Spot]:
     places = []
     for place in text.split():
         turn, expected = place[_DIGITS:].split("+")
-        places.append(Spot(from_digits(place[:_DIGITS]), at + int(turn) / 10, int(expected) / 10))
+        due = inf if turn == _NEVER else at + int(turn) / 10
+        places.append(Spot(from_digits(place[:_DIGITS]), due, int(expected) / 10))
     return places
 
 
-def _tenths(seconds: float) -> int:
-    return max(0, int(seconds * 10))
+def _tenths(seconds: float) -> str:
+    return _NEVER if isinf(seconds) else str(max(0, int(seconds * 10)))

@@ -128,7 +128,7 @@ def test_only_time_keeps_a_lane_closed() -> None:
 
 def test_the_forecast_is_what_deciding_would_give() -> None:
     """The turns to come, against the decisions themselves in virtual time."""
-    lanes = [lane("a"), lane("b", max_creates=1)]
+    lanes = [lane("a"), lane("b", max_creates=1, paused_until=1010.0)]
     line = [video(number, f"key:{number % 3}", ("a", "b")) for number in range(20)]
     told = [(turn.video.video_id, turn.at) for turn in forecast(line, lanes, 1000.0)]
     stepped = in_virtual_time(line, lanes, 1000.0, render=40.0)
@@ -154,7 +154,9 @@ def in_virtual_time(
             ends.append((now + render, grant.deployment, who.video_id))
             starts.append((who.video_id, now))
         if not grants:
-            by_itself = [opens_at(each, now) for each in by_name.values() if opens_by_itself(each, now)]
+            by_itself = [
+                opens_at(each, now) for each in by_name.values() if opens_by_itself(each, now)
+            ]
             now = min([*by_itself, *(at for at, _, _ in ends)])
     return starts
 
@@ -258,7 +260,8 @@ EVENTS = st.lists(
         st.integers(0, 3),
         st.floats(0.0, 40.0),
     ),
-    max_size=80,
+    min_size=5,
+    max_size=120,
 )
 
 
