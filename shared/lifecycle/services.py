@@ -14,6 +14,7 @@ from shared.storage.jobs import Jobs
 from shared.storage.ledger import Ledger
 from shared.storage.links import LinkSigner
 from shared.storage.outputs import Blobs
+from shared.storage.snapshots import Snapshots
 from shared.storage.videos import Videos
 from shared.storage.work import WorkTable
 from shared.upstream.protocol import Dialect
@@ -30,6 +31,7 @@ class Services:
     work: WorkTable
     jobs: Jobs
     deployments: Deployments
+    snapshots: Snapshots
     ledger: Ledger
     idempotency: Idempotency
     outputs: Blobs
@@ -67,6 +69,7 @@ def build(settings: Settings) -> Services:
         work=WorkTable(account.table(layout.WORK)),
         jobs=Jobs(account.table(layout.JOBS)),
         deployments=Deployments(account.table(layout.DEPLOYMENTS)),
+        snapshots=Snapshots(account.table(layout.DEPLOYMENTS)),
         ledger=Ledger(account.table(layout.LEDGER)),
         idempotency=Idempotency(account.table(layout.IDEMPOTENCY)),
         outputs=Blobs(account.container(layout.OUTPUTS_CONTAINER)),
