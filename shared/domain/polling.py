@@ -71,12 +71,12 @@ def plan(
     """
     ahead = outlook(sketch).running(elapsed, progress, unmoved=unmoved)
     stretch = _STRETCH * elapsed if progress and elapsed > 0 else LONGEST_PAUSE
-    pause = max(SHORTEST_PAUSE, min(LONGEST_PAUSE, stretch, _due(ahead, poll_worth) - elapsed))
+    pause = max(SHORTEST_PAUSE, min(LONGEST_PAUSE, stretch, due(ahead, poll_worth) - elapsed))
     return Plan(pause, max(pause, ahead.quantile(0.5) - elapsed))
 
 
-def _due(ahead: Outlook, poll_worth: float) -> float:
-    """When the number of polls that the best schedule has after `ahead.edges[0]` comes to one."""
+def due(ahead: Outlook, poll_worth: float) -> float:
+    """When the polls that the best schedule has after now, `ahead.edges[0]`, come to one."""
     wanted = sqrt(2 * poll_worth)
     left = list(accumulate(reversed(ahead.masses), initial=ahead.beyond))
     left.reverse()
