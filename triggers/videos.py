@@ -3,6 +3,7 @@
 import azure.functions as func
 
 from shared import names
+from shared.domain import polling
 from shared.domain.errors import InvalidRequest, NotFound
 from shared.domain.ids import is_video_id
 from shared.domain.video import Video
@@ -20,6 +21,7 @@ from triggers.web.views import list_object, video_object
 bp = blueprint()
 
 _POLL_AFTER_MS = 2000
+"""What OpenAI's clients wait between two looks: they keep the first value that they see."""
 
 
 @http_with_client(bp, f"{BASE_PATH}/videos", ["POST"])
@@ -108,7 +110,13 @@ def _limit(text: str) -> int:
 
 
 def _poll_headers(video: Video) -> dict[str, str]:
-    """When to ask again; OpenAI's clients keep the first value they see for all later polls."""
+    """When to ask again; `retry-after` is when the end is expected to be seen, if that is known."""
     if video.terminal:
         return {}
-    return {"openai-poll-after-ms": str(_POLL_AFTER_MS), "retry-after": str(_POLL_AFTER_MS // 1000)}
+    left = _POLL_AFTER_MS / 1000
+    if video.estimated_completion_at is not None:
+        left = video.estimated_completion_at - services().clock()
+    return {
+        "openai-poll-after-ms": str(_POLL_AFTER_MS),
+        "retry-after": str(polling.retry_after(left)),
+    }

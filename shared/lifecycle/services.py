@@ -11,6 +11,7 @@ from shared.storage.accounts import Account
 from shared.storage.deployments import Deployments
 from shared.storage.idempotency import Idempotency
 from shared.storage.jobs import Jobs
+from shared.storage.latencies import Latencies
 from shared.storage.ledger import Ledger
 from shared.storage.links import LinkSigner
 from shared.storage.outputs import Blobs
@@ -30,6 +31,7 @@ class Services:
     work: WorkTable
     jobs: Jobs
     deployments: Deployments
+    latencies: Latencies
     ledger: Ledger
     idempotency: Idempotency
     outputs: Blobs
@@ -66,6 +68,7 @@ def build(settings: Settings) -> Services:
         work=WorkTable(account.table(layout.WORK)),
         jobs=Jobs(account.table(layout.JOBS)),
         deployments=Deployments(account.table(layout.DEPLOYMENTS)),
+        latencies=Latencies(account.table(layout.LATENCIES)),
         ledger=Ledger(account.table(layout.LEDGER)),
         idempotency=Idempotency(account.table(layout.IDEMPOTENCY)),
         outputs=Blobs(account.container(layout.OUTPUTS_CONTAINER)),
