@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from rich.table import Table
 
 from bench.figure import Line, chart
 from bench.floor import best_schedule, walk
 from bench.renders import OTHER_KINDS, OTHER_PROGRESS, Kind, Progress, heights, uneven, usual
+from bench.report import Table, yes
 from bench.schedules import (
     FIRST,
     FIXED,
@@ -268,26 +268,25 @@ def tables(results: dict[str, Any]) -> list[Table]:
     shown.append(_table("Other kinds of progress, 30 %", results["progress"]))
     shown += [_table(name, rows) for name, rows in results["kinds"].items()]
     shown.append(_table("What each part of the model is worth", results["without"]))
-    rule = Table("varying by", "cost", "over floor", title="The rule where all is known")
+    rule = Table("The rule where all is known", ("varying by", "cost", "over floor"))
     for found in results["rule"]:
-        rule.add_row(found["case"], f"{found['cost']:.2f}", f"{found['over_floor']:.3f}")
-    targets = Table("target", "limit", "reached", "met", title="Targets", title_justify="left")
+        rule.add(found["case"], f"{found['cost']:.2f}", f"{found['over_floor']:.3f}")
+    targets = Table("Targets of the polls", ("target", "limit", "reached", "met"))
     for found in results["targets"]:
         figures = (f"{found['limit']:.2f}", f"{found['reached']:.2f}")
-        targets.add_row(found["target"], *figures, "yes" if found["met"] else "no")
+        targets.add(found["target"], *figures, yes(found["met"]))
     return [*shown, rule, targets]
 
 
 def _table(title: str, rows: list[Row]) -> Table:
-    table = Table("schedule", "jobs", title=title, title_justify="left")
-    for name in ("polls", "lag", "p95", "max", "floor", "over floor"):
-        table.add_column(name, justify="right")
+    names = ("schedule", "jobs", "polls", "mean lag, s", "p95", "max", "floor", "lag / floor")
+    table = Table(title, names, words=2)
     for found in rows:
         figures = [f"{found['polls']:.2f}", f"{found['lag']:.2f}"]
         figures += [f"{found['p95']:.1f}", f"{found['max']:.1f}"]
         against = (found.get("floor"), found.get("over_floor"))
         figures += ["" if value is None else f"{value:.2f}" for value in against]
-        table.add_row(found["schedule"], found["phase"], *figures)
+        table.add(found["schedule"], found["phase"], *figures)
     return table
 
 
