@@ -30,8 +30,7 @@ class Measurement(Protocol):
 
 
 MEASUREMENTS: dict[str, Measurement] = {
-    name: cast("Measurement", module)
-    for name, module in (("polls", polls), ("copy", copying))
+    name: cast("Measurement", module) for name, module in (("polls", polls), ("copy", copying))
 }
 
 

@@ -62,10 +62,11 @@ def _ends(folder: Path) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
         stack.start_azurite()
         azurite = stack.settings["STORAGE_CONNECTION"]
         blobs = f"http://127.0.0.1:{stack.ports.azurite[0]}"
+        endpoint = f"http://127.0.0.1:{port}"
         upstream = {
             "name": "source",
             "dialect": "sora-2",
-            "endpoint": f"http://127.0.0.1:{port}",
+            "endpoint": endpoint,
             "deployment": "source",
             "model": "sora-2",
             "auth": {"type": "header", "secret_setting": "SIMULATOR_KEY"},
@@ -75,9 +76,9 @@ def _ends(folder: Path) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
             **stack.settings,
             "UPSTREAMS": json.dumps([upstream]),
             "PYTHONPATH": str(ROOT),
-            "SOURCE": upstream["endpoint"],
+            "SOURCE": endpoint,
         }
-        emptiness = azurite.replace(blobs, f"http://127.0.0.1:{port}")
+        emptiness = azurite.replace(blobs, endpoint)
         yield environment, dict(zip(STORES, (azurite, emptiness), strict=True))
     finally:
         source.stop()

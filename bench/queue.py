@@ -1,16 +1,15 @@
-"""The line: 1,000 videos and a few deployments, in virtual time, decided by the app's own decider.
+"""The line: 1,000 videos and a few deployments, in virtual time, by the app's own decider.
 
-Nothing of the app runs but `shared.domain.quota`: an event list gives it the time, and a checker that
-knows only the log of creates and ends judges what it did. The optimum is what no order of submits
-can beat: the larger of all work spread evenly over all slots, and the creates that the limit allows.
+Nothing of the app runs but `shared.domain.quota`: an event list gives it the time, and a checker
+that knows only the log of creates and ends judges what it did. The optimum is what no order of
+submits can beat: the larger of all work spread evenly over all slots, and the creates that the
+limit allows.
 """
 
 import heapq
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
-from statistics import quantiles
 from typing import Any
 
 from bench.renders import heights, usual
@@ -47,7 +46,9 @@ def run() -> dict[str, Any]:
     durations = [float(seconds) for seconds in usual(0.3).draw(JOBS, SEED)]
     short = [float(seconds) for seconds in usual(0.3, 40.0).draw(JOBS, SEED)]
     sketch, parts = long_known(usual(0.3)), heights(JOBS, SEED)
-    seen = [follow(sketch, took, part, None)[1] for took, part in zip(durations, parts, strict=True)]
+    seen = [
+        follow(sketch, took, part, None)[1] for took, part in zip(durations, parts, strict=True)
+    ]
     cases: list[tuple[str, list[float], Lag]] = [
         ("150 s renders", durations, lambda _: 0.0),
         ("150 s renders, ends seen by our polls", durations, lambda number: seen[number]),
@@ -66,7 +67,7 @@ def run() -> dict[str, Any]:
 def simulate(
     line: Sequence[Waiting], lanes: Sequence[Lane], durations: Sequence[float], lag: Lag
 ) -> Log:
-    """Everyone is in line at time 0; what `decide` grants is submitted, rendered and seen to end."""
+    """Everyone is in line at time 0; what is granted is submitted, rendered and seen to end."""
     log = Log()
     waiting = {video.video_id: video for video in line}
     number = {video.video_id: index for index, video in enumerate(line)}
@@ -101,11 +102,13 @@ def simulate(
     return log
 
 
-def breaches(log: Log, lag: dict[str, float] | None = None) -> int:
+def breaches(log: Log) -> int:
     """How often a limit was exceeded, judged from creates and ends alone."""
     found = len(log.creates) - len({video_id for _, video_id, _ in log.creates})
     for name in {name for name, _, _ in log.creates}:
-        mine = sorted((at, video_id) for deployment, video_id, at in log.creates if deployment == name)
+        mine = sorted(
+            (at, video_id) for deployment, video_id, at in log.creates if deployment == name
+        )
         times = [at for at, _ in mine]
         found += sum(
             later - earlier < WINDOW - 1e-6

@@ -24,7 +24,7 @@ def size_of(megabytes: int) -> int:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:  # noqa: N802  # the name is the standard library's
+    def do_GET(self) -> None:  # the name is the standard library's
         parts = urlsplit(self.path)
         if "comp=list" in parts.query:
             self._empty(200, ("content-type", "application/xml"), body=_NO_BLOBS)
@@ -42,13 +42,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(memoryview(_NOISE)[: min(left, _PIECE)])
             left -= _PIECE
 
-    def do_PUT(self) -> None:  # noqa: N802
+    def do_PUT(self) -> None:
         left = int(self.headers["content-length"])
         while left > 0:
             left -= len(self.rfile.read(min(left, _PIECE)))
         self._empty(201)
 
-    def do_HEAD(self) -> None:  # noqa: N802
+    def do_HEAD(self) -> None:
         self._empty(404, ("x-ms-error-code", "BlobNotFound"))
 
     def _empty(self, status: int, *headers: tuple[str, str], body: bytes = b"") -> None:

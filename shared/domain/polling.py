@@ -87,7 +87,8 @@ def due(ahead: Outlook, poll_worth: float) -> float:
 
 
 def retry_after(seconds: float) -> int:
-    """`seconds` as a Retry-After: whole, at least 1, at most the longest pause."""
+    """`seconds` as a Retry-After: whole, at least 1, at most the longest pause, because OpenAI's
+    clients take a longer one for a reason to give up."""
     return ceil(min(LONGEST_PAUSE, max(1.0, seconds)))
 
 

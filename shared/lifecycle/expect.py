@@ -31,8 +31,8 @@ class Next:
 
 def kind_of(request: VideoRequest) -> str:
     """The kind of a render: what its duration may depend on, apart from the deployment."""
-    mode = "text" if request.variants == 1 else f"text x {request.variants}"
-    return f"{request.model} {request.size} {request.seconds} s {mode}"
+    several = f" x {request.variants}" if request.variants > 1 else ""
+    return f"{request.model} {request.size} {request.seconds} s {request.mode}{several}"
 
 
 def at_admission(services: Services, deployment: str, request: VideoRequest) -> float:

@@ -93,7 +93,7 @@ def test_the_rule_is_near_the_best_schedule_where_all_is_known() -> None:
 
 def test_tables_show_every_row(stored: dict[str, Any]) -> None:
     shown = polls.tables(stored)
-    assert sum(table.row_count for table in shown) == (
+    assert sum(len(table.rows) for table in shown) == (
         sum(len(rows) for name in ("steady", "shifts", "kinds") for rows in stored[name].values())
         + sum(len(stored[name]) for name in ("guesses", "progress", "without", "rule", "targets"))
     )

@@ -45,6 +45,26 @@ def test_a_blob_appears_whole_or_not_at_all(blobs: Blobs) -> None:
     assert b"".join(blobs.read("v/output-0.mp4", offset=2, length=5)) == b"ole f"
 
 
+def test_blocks_written_behind_keep_their_order_and_their_errors(blobs: Blobs) -> None:
+    writer = blobs.writer("v/1")
+    with writer.behind() as later:
+        for number in range(5):
+            later(f"{number} ".encode())
+    assert writer.commit(sha256="", content_type="video/mp4", facts={})
+    assert b"".join(blobs.read("v/1")) == b"0 1 2 3 4 "
+
+    def broken(block: bytes) -> None:
+        raise OSError(block.decode())
+
+    writer.write = broken  # type: ignore[method-assign]
+    with pytest.raises(OSError, match="first"), writer.behind() as later:
+        later(b"first")
+        later(b"second")
+        pytest.fail("the second block waits for the first")
+    with pytest.raises(OSError, match="last"), writer.behind() as later:
+        later(b"last")
+
+
 def test_the_first_writer_wins_and_the_second_learns_it(blobs: Blobs) -> None:
     assert write(blobs, "v/0", b"first")
     assert not write(blobs, "v/0", b"second")
