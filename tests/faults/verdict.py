@@ -17,7 +17,16 @@ from azure.data.tables import EntityProperty, TableServiceClient
 from azure.storage.blob import BlobServiceClient
 
 TERMINAL = ("completed", "failed", "cancelled")
-TABLES = ("videos", "work", "jobs", "deployments", "ledger", "idempotency", "outbox")
+TABLES = (
+    "videos",
+    "work",
+    "jobs",
+    "deployments",
+    "ledger",
+    "idempotency",
+    "outbox",
+    "latencies",
+)
 
 
 @dataclass
