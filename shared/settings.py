@@ -26,6 +26,7 @@ _AZURE_HOSTS = (
     ".cognitiveservices.azure.com",
     ".services.ai.azure.com",
 )
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -183,6 +184,8 @@ class Settings(BaseSettings):
     upstreams: list[Upstream]
     callers: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")], Caller]
     public_base_url: str
+    cors_origins: list[str] = []
+    """Origins whose browser scripts may read answers, or `*`; none by default."""
     storage_connection: str = ""
     storage_account_name: str = ""
     max_job_usd: float = 20
@@ -200,6 +203,14 @@ class Settings(BaseSettings):
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("must be the URL under which callers reach the app")
         return value.rstrip("/")
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: list[str]) -> list[str]:
+        for origin in value:
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                raise ValueError("must be origins like https://app.example.com, or *")
+        return value
 
     @field_validator("upstreams")
     @classmethod
@@ -224,6 +235,13 @@ class Settings(BaseSettings):
     def upstream(self, name: str) -> Upstream | None:
         """The deployment of that name, or None where it was taken out of the settings."""
         return next((upstream for upstream in self.upstreams if upstream.name == name), None)
+
+    def caller(self, caller: str) -> Caller | None:
+        """What is configured for a caller (`key:NAME` or `entra:OID`)."""
+        kind, _, who = caller.partition(":")
+        if kind == "key":
+            return self.callers.get(who)
+        return next((each for each in self.callers.values() if who in each.entra), None)
 
     def offering(self, model: str) -> list[Upstream]:
         """The deployments that render a model, in the order of the settings."""

@@ -3,8 +3,9 @@
 import azure.functions as func
 
 from shared.domain.errors import NotFound
-from shared.durable import blueprint, http
+from shared.durable import blueprint
 from triggers.web.answers import answer
+from triggers.web.routes import http
 
 bp = blueprint()
 

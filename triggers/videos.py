@@ -6,7 +6,7 @@ from shared import names
 from shared.domain.errors import InvalidRequest, NotFound
 from shared.domain.ids import is_video_id
 from shared.domain.video import Video
-from shared.durable import Client, blueprint, http, http_with_client
+from shared.durable import Client, blueprint
 from shared.lifecycle.admit import Admitted, admit
 from shared.lifecycle.services import Services, services
 from shared.offload import in_thread
@@ -15,6 +15,7 @@ from triggers.web import bodies
 from triggers.web.answers import BASE_PATH, answer, answer_async, json_answer
 from triggers.web.authenticate import Identity, authenticate
 from triggers.web.content import deliver
+from triggers.web.routes import http, http_with_client
 from triggers.web.views import list_object, video_object
 
 bp = blueprint()

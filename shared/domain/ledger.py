@@ -58,6 +58,8 @@ class Entry:
     price_version: str
     basis: str
     at: int
+    seconds: int = 0
+    """Seconds of finished video that a settlement pays for, over all outputs."""
 
     @property
     def month(self) -> str:

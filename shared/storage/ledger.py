@@ -86,6 +86,17 @@ class Ledger:
         prefix = f"e_{video_id}"
         return [_entry(row) for row in self._table.range(month, start=prefix, before=prefix + "~")]
 
+    def admitted(
+        self, month: str, start_ms: int, end_ms: int, *, caller: str | None, limit: int
+    ) -> list[Entry]:
+        """Up to `limit` entries of videos that were admitted in a part of a month (milliseconds
+        since 1970, `end_ms` excluded), of one caller or of all: one range of keys, because a
+        video's id begins with its time."""
+        where = None if caller is None else f"caller eq '{caller.replace(chr(39), 2 * chr(39))}'"
+        start, before = (f"e_video_{max(0, ms):012x}" for ms in (start_ms, end_ms))
+        rows = self._table.range(month, start=start, before=before, where=where, limit=limit)
+        return [_entry(row) for row in rows]
+
     def total(self, month: str, key: str) -> Amounts:
         """One total; zero where nothing was ever booked."""
         return _amounts(self._table.get(month, key))
@@ -146,6 +157,7 @@ def _columns(entry: Entry) -> dict[str, Value]:
         "price_version": entry.price_version,
         "basis": entry.basis,
         "at": entry.at,
+        "seconds": entry.seconds,
         **_amount_columns(entry.change),
     }
 
@@ -164,4 +176,5 @@ def _entry(row: Row) -> Entry:
         price_version=row.text("price_version"),
         basis=row.text("basis"),
         at=row.number("at"),
+        seconds=row.number("seconds"),
     )
