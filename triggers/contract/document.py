@@ -166,6 +166,8 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
         "required": parameter.where == "path",
         "schema": parameter.schema,
     }
+    if parameter.where == "query":
+        described["allowEmptyValue"] = True  # the host leaves it out
     if parameter.example is not None:
         described["example"] = parameter.example
     return described

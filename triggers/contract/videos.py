@@ -135,8 +135,9 @@ _CONTENT = (
     Parameter(
         name="Range",
         where="header",
-        text="A part of the file, where it is streamed.",
-        schema={"type": "string", "pattern": "^bytes=[0-9]{1,9}-[0-9]{0,9}$"},
+        text="A part of the file, where it is streamed; what is no range of bytes is ignored.",
+        schema={"type": "string"},
+        example="bytes=0-99",
     ),
 )
 
