@@ -1,15 +1,20 @@
 """Everything that no other function claims: an error envelope instead of the host's empty 404."""
 
+import re
+
 import azure.functions as func
 
-from shared.domain.errors import NotFound
+from shared.domain.errors import InvalidRequest, NotFound, WrongMethod
 from shared.durable import blueprint
-from triggers.web.answers import answer
-from triggers.web.routes import http
+from triggers.web.answers import BASE_PATH, answer
+from triggers.web.routes import http, methods_of
 
 bp = blueprint()
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+_UNSUPPORTED = re.compile(rf"{BASE_PATH}/videos/(edits|extensions|characters)(/[^/]+)?")
+"""Newer operations of OpenAI's that Azure never documented."""
 
 
 @http(bp, "{*path}", _METHODS)
@@ -18,5 +23,13 @@ def fallback(req: func.HttpRequest) -> func.HttpResponse:
 
 
 def _unknown(req: func.HttpRequest) -> func.HttpResponse:
-    path = "/" + req.route_params.get("path", "")
-    raise NotFound(f"There is no {req.method} {path[:200]} here.", code="unknown_route")
+    path = req.route_params.get("path", "").rstrip("/")
+    if operation := _UNSUPPORTED.fullmatch(path):
+        raise InvalidRequest(
+            f"/videos/{operation[1]} is not offered here: no upstream of this app has it.",
+            code="unsupported_operation",
+        )
+    allowed = methods_of(path)
+    if allowed:
+        raise WrongMethod(f"/{path[:200]} takes {', '.join(allowed)}, not {req.method}.", allowed)
+    raise NotFound(f"There is no {req.method} /{path[:200]} here.", code="unknown_route")

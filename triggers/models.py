@@ -4,6 +4,7 @@ from typing import Any
 
 import azure.functions as func
 
+from shared.domain.capabilities import Capabilities
 from shared.domain.errors import NotFound
 from shared.domain.money import usd
 from shared.durable import blueprint
@@ -62,6 +63,7 @@ def _model(model: Model) -> dict[str, Any]:
         "lifecycle": model.lifecycle.value,
         "retires_at": model.retires_at,
         "capabilities": {
+            "modes": _modes(capabilities),
             "sizes": [
                 {
                     "size": offer.size,
@@ -74,9 +76,22 @@ def _model(model: Model) -> dict[str, Any]:
             "default_size": first.default_size,
             "default_seconds": first.default_seconds,
             "prompt_characters": max(can.prompt_characters for can in capabilities),
+            "input_images": max(can.images for can in capabilities),
+            "input_video_seconds": max(can.input_video_seconds for can in capabilities),
         },
         "deployments": [_deployment(deployment) for deployment in model.deployments],
     }
+
+
+def _modes(capabilities: list[Capabilities]) -> list[str]:
+    """What a render may start from beside its prompt."""
+    possible = {
+        "text": True,
+        "image": any(can.images for can in capabilities),
+        "video": any(can.input_video_seconds for can in capabilities),
+        "remix": any(can.remix for can in capabilities),
+    }
+    return [mode for mode, can in possible.items() if can]
 
 
 def _deployment(deployment: Deployment) -> dict[str, Any]:

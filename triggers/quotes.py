@@ -24,8 +24,8 @@ def create_quote(req: func.HttpRequest) -> func.HttpResponse:
 def _create(req: func.HttpRequest) -> func.HttpResponse:
     bodies.check_size(req)
     identity = authenticate(req)
-    request = bodies.create_video(req)
-    return json_answer(_quote(quote(services(), identity.caller, request)))
+    new = bodies.create_video(req)
+    return json_answer(_quote(quote(services(), identity.caller, new.request, new.sources)))
 
 
 def _quote(found: Quote) -> dict[str, Any]:

@@ -8,19 +8,16 @@ from typing import Any
 
 import azure.functions as func
 
-from shared.domain.errors import InvalidRequest, NotAllowed
+from shared.domain.errors import InvalidRequest
 from shared.domain.money import usd
 from shared.durable import blueprint
 from shared.lifecycle.services import services
 from shared.lifecycle.usage import GroupBy, MonthToDate, Sums, Usage, usage
-from shared.settings import settings
 from triggers.web.answers import BASE_PATH, answer, json_answer, text_answer
-from triggers.web.authenticate import authenticate
+from triggers.web.authenticate import Identity, authenticate, on_behalf_of
 from triggers.web.routes import http
 
 bp = blueprint()
-
-_CALLER = re.compile(r"(key|entra):[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @http(bp, f"{BASE_PATH}/usage", ["GET"])
@@ -29,7 +26,7 @@ def get_usage(req: func.HttpRequest) -> func.HttpResponse:
 
 
 def _get(req: func.HttpRequest) -> func.HttpResponse:
-    caller = _whose(req, authenticate(req).caller)
+    caller = _whose(req, authenticate(req))
     as_csv = _as_csv(req)
     by = req.params.get("group_by", GroupBy.DAY)
     if by not in list(GroupBy):
@@ -42,19 +39,11 @@ def _get(req: func.HttpRequest) -> func.HttpResponse:
     )
 
 
-def _whose(req: func.HttpRequest, caller: str) -> str | None:
+def _whose(req: func.HttpRequest, identity: Identity) -> str | None:
     """Whose usage is asked for; None: everybody's, which is an admin's default."""
-    wanted: str | None = req.params.get("caller")
-    if wanted is not None and not _CALLER.fullmatch(wanted):
-        raise InvalidRequest(
-            f"caller {wanted[:80]!r} is not a caller like key:NAME or entra:OID.", param="caller"
-        )
-    known = settings().caller(caller)
-    if known is not None and known.admin:
-        return wanted
-    if wanted not in (None, caller):
-        raise NotAllowed("Only admins may ask for another caller's usage.")
-    return caller
+    if identity.admin and not req.params.get("caller"):
+        return None
+    return on_behalf_of(req, identity)
 
 
 def _as_csv(req: func.HttpRequest) -> bool:

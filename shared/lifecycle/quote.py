@@ -1,6 +1,7 @@
 """What a request would cost and whether it would be admitted now: everything that `admit` checks,
 and nothing that it writes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.domain.errors import Problem
@@ -8,7 +9,8 @@ from shared.domain.money import Price
 from shared.domain.polling import expected_render_seconds
 from shared.domain.request import VideoRequest
 from shared.domain.work import WorkStage
-from shared.lifecycle import admit, money
+from shared.lifecycle import admit, inputs, money
+from shared.lifecycle.inputs import Source
 from shared.lifecycle.services import Services
 from shared.storage.ledger import Ceiling, CeilingReached
 
@@ -38,9 +40,16 @@ class Quote:
     """Unix seconds, if it had not to wait."""
 
 
-def quote(services: Services, caller: str, request: VideoRequest) -> Quote:
-    """The quote for a request of a caller. Raises InvalidRequest where it can never work."""
+def quote(
+    services: Services, caller: str, request: VideoRequest, sources: Sequence[Source] = ()
+) -> Quote:
+    """The quote for a request of a caller; `sources` are the files that it brings.
+
+    Raises InvalidRequest where it can never work.
+    """
+    request, files = inputs.gather(services, request, sources)
     chosen = admit._deployments(services, request)
+    inputs.fit(request, files, max(each.can.input_video_seconds for each in chosen))
     price = max((each.price for each in chosen), key=lambda row: admit._amount(row, request))
     amount = admit._amount(price, request)
     now = services.clock()

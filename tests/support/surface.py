@@ -18,9 +18,6 @@ from local.stack import API_KEY
 
 BASE = "/openai/v1"
 
-PENDING = frozenset({"cancelVideo", "deleteVideo", "remixVideo"})
-"""Described, and not yet built."""
-
 
 @dataclass(frozen=True)
 class HttpFunction:
@@ -41,9 +38,8 @@ def http_functions() -> list[HttpFunction]:
             if binding["type"] == "httpTrigger":
                 methods = tuple(getattr(method, "value", method) for method in binding["methods"])
                 call = function.get_user_function()
-                found.append(
-                    HttpFunction(function.get_function_name(), binding["route"], methods, call)
-                )
+                name = str(function.get_function_name())
+                found.append(HttpFunction(name, binding["route"], methods, call))
     return found
 
 

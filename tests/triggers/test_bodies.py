@@ -41,15 +41,15 @@ def form(**fields: str) -> func.HttpRequest:
 
 
 def test_defaults_are_the_models() -> None:
-    request = bodies.create_video(posted(prompt="a fox"))
+    request = bodies.create_video(posted(prompt="a fox")).request
     assert (request.model, request.size, request.seconds) == ("sora-2", "720x1280", 4)
-    request = bodies.create_video(posted(prompt="a fox", model="sora"))
+    request = bodies.create_video(posted(prompt="a fox", model="sora")).request
     assert (request.size, request.seconds, request.variants) == ("1280x720", 5, 1)
 
 
 @pytest.mark.parametrize("seconds", ["8", 8])
 def test_seconds_may_be_a_string_as_openai_has_it_or_a_number(seconds: Any) -> None:
-    assert bodies.create_video(posted(prompt="p", seconds=seconds)).seconds == 8
+    assert bodies.create_video(posted(prompt="p", seconds=seconds)).request.seconds == 8
 
 
 def test_multipart_as_the_openai_client_sends_it() -> None:
@@ -63,7 +63,7 @@ def test_multipart_as_the_openai_client_sends_it() -> None:
             "metadata[order]": "7",
         }
     )
-    request = bodies.create_video(sent)
+    request = bodies.create_video(sent).request
     assert (request.seconds, request.variants, request.metadata) == (6, 2, {"order": "7"})
     same = posted(
         prompt="a fox",
@@ -73,7 +73,7 @@ def test_multipart_as_the_openai_client_sends_it() -> None:
         n_variants=2,
         metadata={"order": "7"},
     )
-    assert request.digest() == bodies.create_video(same).digest()
+    assert request.digest() == bodies.create_video(same).request.digest()
 
 
 @pytest.mark.parametrize(

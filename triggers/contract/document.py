@@ -182,7 +182,11 @@ def _body(body: Body, names: _Names) -> dict[str, Any]:
         described = body.model.model_json_schema(ref_template="#/components/schemas/{model}")
         described.pop("$defs", None)
         fields = {**described["properties"], **body.form}
-        content[MULTIPART] = {"schema": {**described, "properties": fields}}
+        content[MULTIPART] = {
+            "schema": {**described, "properties": fields},
+            # metadata[key]=value
+            "encoding": {"metadata": {"style": "deepObject", "explode": True}},
+        }
     return {"required": True, "content": content}
 
 

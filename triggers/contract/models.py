@@ -22,10 +22,15 @@ class Size(BaseModel):
 class Capabilities(BaseModel):
     """What a request may ask for."""
 
+    modes: list[Literal["text", "image", "video", "remix"]] = Field(
+        description="What a render may start from beside its prompt."
+    )
     sizes: list[Size]
     default_size: str
     default_seconds: int
     prompt_characters: int
+    input_images: int = Field(description="Most images of one request.")
+    input_video_seconds: int = Field(description="The longest input video; 0: none is taken.")
 
 
 class Price(BaseModel):

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from triggers.contract.operation import Answer, Operation, Parameter
-from triggers.contract.videos import Amount
+from triggers.contract.videos import CALLER, Amount
 
 _DAY = {"type": "string", "format": "date"}
 
@@ -81,12 +81,7 @@ OPERATIONS = (
                     "default": "day",
                 },
             ),
-            Parameter(
-                name="caller",
-                text="Whose, for admins; anybody may name itself.",
-                schema={"type": "string", "pattern": "^(key|entra):[A-Za-z0-9][A-Za-z0-9._-]*$"},
-                example="key:local",
-            ),
+            CALLER,
             Parameter(
                 name="format",
                 text="Wins over `Accept`.",

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from triggers.contract.operation import Answer, Body, Link, Operation, Parameter, Schema
-from triggers.web.bodies import CreateVideo
+from triggers.web.bodies import CreateVideo, RemixVideo
 
 _ID: Schema = {"type": "string", "pattern": "^video_[0-9a-f]{32}$"}
 
@@ -36,6 +36,9 @@ class Output(BaseModel):
     width: int
     height: int
     seconds: float
+    variants: list[Literal["video", "thumbnail", "spritesheet"]] = Field(
+        description="What `variant` of its content there is."
+    )
 
 
 class Cost(BaseModel):
@@ -94,15 +97,13 @@ class DeletedVideo(BaseModel):
     deleted: Literal[True]
 
 
-class RemixVideo(BaseModel):
-    """The body of a remix."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    prompt: Annotated[str, Field(min_length=1)]
-
-
 _VIDEO_ID = Parameter(name="video_id", where="path", text="The video.", schema=_ID)
+
+CALLER = Parameter(
+    name="caller",
+    text="Whose, for admins; anybody may name itself.",
+    schema={"type": "string", "pattern": "^(key|entra):[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"},
+)
 
 _KEY = Parameter(
     name="Idempotency-Key",
@@ -151,6 +152,8 @@ LINKS = {
     "delete": Link(operation="deleteVideo", text="Be done with it.", parameters=_FROM_BODY),
 }
 
+_NOT_ADMIN = "Only admins may name another caller."
+
 _POLLED = ("retry-after", "openai-poll-after-ms")
 
 _ADMISSION: dict[int, str] = {
@@ -162,11 +165,24 @@ _ADMISSION: dict[int, str] = {
 
 FILE: Schema = {"type": "string", "format": "binary"}
 
+_FILES = dict.fromkeys(("video/mp4", "image/webp", "image/jpeg", "image/png"), FILE)
+
 FORM: dict[str, Schema] = {
-    "seconds": {"type": "string", "pattern": "^[0-9]{1,3}$"},
-    "n_variants": {"type": "string", "pattern": "^[0-9]{1,2}$"},
+    "seconds": {"type": "string", "pattern": "^[0-9]{1,6}$"},
+    "n_variants": {"type": "string", "pattern": "^[0-9]{1,6}$"},
+    "input_reference": {**FILE, "description": "The image for the first frame."},
+    "files": {
+        "type": "array",
+        "items": FILE,
+        "description": "What `inpaint_items` name as their `file_name`.",
+    },
+    "inpaint_items": {
+        "type": "string",
+        "contentMediaType": "application/json",
+        "description": "A JSON array, as one part.",
+    },
 }
-"""What a form carries as text."""
+"""What looks different in a form: numbers are text there, and files are parts."""
 
 EXAMPLES: dict[str, Any] = {
     "text": {
@@ -219,13 +235,23 @@ OPERATIONS = (
             ),
             Parameter(name="after", text="The last id of the page before.", schema=_ID),
             Parameter(
+                name="status",
+                text="Only these.",
+                schema={
+                    "type": "string",
+                    "enum": ["queued", "in_progress", "completed", "failed", "cancelled"],
+                },
+            ),
+            Parameter(name="model", text="Only of this model.", schema={"type": "string"}),
+            CALLER,
+            Parameter(
                 name="order",
                 text="By time of creation.",
                 schema={"type": "string", "enum": ["asc", "desc"], "default": "desc"},
             ),
         ),
         answers={200: Answer(text="A page.", model=VideoList)},
-        errors={400: "A parameter is not what it can be."},
+        errors={400: "A parameter is not what it can be.", 403: _NOT_ADMIN},
     ),
     Operation(
         method="get",
@@ -233,41 +259,55 @@ OPERATIONS = (
         id="getVideo",
         tag="Videos",
         summary="The video: status, progress, expected finish, outputs, cost.",
-        parameters=(_VIDEO_ID,),
+        parameters=(
+            _VIDEO_ID,
+            Parameter(
+                name="Prefer",
+                where="header",
+                text="`wait=N`: answer when the video has ended, or after N seconds (at most 20).",
+                schema={"type": "string"},
+                example="wait=5",
+            ),
+            CALLER,
+        ),
         answers={
             200: Answer(
                 text="The video as it is now.",
                 model=Video,
-                headers=_POLLED,
+                headers=(*_POLLED, "preference-applied"),
                 links={name: LINKS[name] for name in ("content", "delete")},
             )
         },
-        errors={404: "You have no such video."},
+        errors={
+            400: "A parameter is not what it can be.",
+            403: _NOT_ADMIN,
+            404: "You have no such video.",
+        },
     ),
     Operation(
         method="get",
         path="/videos/{video_id}/content",
         id="getVideoContent",
         tag="Videos",
-        summary="The MP4: a redirect to a short-lived link, or the bytes.",
+        summary="The MP4, or a picture of it: a redirect to a short-lived link, or the bytes.",
         text="A client that sends its key as `api-key` gets the bytes, because it would send the "
         "key on to the link's host.",
         parameters=(_VIDEO_ID, *_CONTENT),
         answers={
             200: Answer(
                 text="The file.",
-                content={"video/mp4": FILE},
+                content=_FILES,
                 headers=("accept-ranges", "etag"),
             ),
             206: Answer(
                 text="The part that was asked for.",
-                content={"video/mp4": FILE},
+                content=_FILES,
                 headers=("accept-ranges", "content-range", "etag"),
             ),
             302: Answer(text="Where the file is.", headers=("location",)),
             416: Answer(
                 text="The part lies outside of the file.",
-                content={"video/mp4": FILE},
+                content=_FILES,
                 headers=("content-range",),
             ),
         },
@@ -324,7 +364,7 @@ OPERATIONS = (
         "cost is `unknown` until the upstream's job has ended.",
         parameters=(_VIDEO_ID,),
         answers={200: Answer(text="The video as it is now.", model=Video, headers=_POLLED)},
-        errors={404: "You have no such video.", 409: "It has ended already."},
+        errors={404: "You have no such video.", 409: "It has ended otherwise, or is about to."},
     ),
     Operation(
         method="delete",
@@ -335,6 +375,6 @@ OPERATIONS = (
         text="An unfinished video is cancelled as well.",
         parameters=(_VIDEO_ID,),
         answers={200: Answer(text="It is gone.", model=DeletedVideo)},
-        errors={404: "You have no such video."},
+        errors={404: "You have no such video.", 409: "It is just ending. Try again."},
     ),
 )
