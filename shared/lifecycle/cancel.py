@@ -5,6 +5,7 @@ the video ends at once, its job is deleted where the dialect can, and is watched
 its slot stays held and its money becomes known.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from shared.domain.errors import Conflict
@@ -55,10 +56,8 @@ def cancel_video(services: Services, video: Video) -> Cancelled:
         if held is not None:  # its turn had come, but it had not gone yet
             line.free(services, replace(decided, deployment=held.deployment))
         _, hints = line.call_next(services)
-    try:
+    with suppress(RowChanged):  # its worker saw the verdict and carries it out at the same time
         hints += settle.finish_video(services, video.id, decided.epoch).hints
-    except RowChanged:
-        pass  # its worker has seen the verdict and carries it out at the same time
     if decided.submit is Submit.KNOWN:
         withdraw(services, decided)
     if decided.hint:

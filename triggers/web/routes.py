@@ -19,6 +19,7 @@ _registered: dict[str, set[str]] = {}
 """Route template -> methods, filled by the decorators when the functions are."""
 
 _CATCH_ALL = "{*"
+_ORDER = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 def http(bp: Any, route: str, methods: list[str]) -> Callable[[Handler], Handler]:
@@ -60,7 +61,7 @@ def methods_of(path: str) -> tuple[str, ...]:
     for pattern, methods in _patterns():
         if pattern.fullmatch(path):
             found |= methods
-    return tuple(sorted(found))
+    return tuple(sorted(found, key=_ORDER.index))
 
 
 @lru_cache(maxsize=1)
