@@ -91,4 +91,5 @@ def send(
     )
     answered = function.call(request)
     names = {name.lower(): value for name, value in answered.headers.items()}
+    names["content-type"] = answered.mimetype  # the host adds the charset
     return Answer(answered.status_code, names, answered.get_body())
