@@ -83,7 +83,7 @@ def test_what_can_never_work_gets_the_400_of_a_create(
 @pytest.mark.parametrize(
     ("settings", "code"),
     [
-        ({"MAX_JOB_USD": "0.39"}, "job_ceiling"),
+        ({"MAX_JOB_USD": "0.39"}, "insufficient_quota"),
         ({"BUDGET_USD_PER_DAY": "0.39"}, "insufficient_quota"),
         ({"BUDGET_USD_PER_DAY": "0"}, "insufficient_quota"),
         ({"CALLERS": "budget_usd_per_month"}, "insufficient_quota"),
