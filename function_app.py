@@ -5,7 +5,18 @@ import azure.functions as func
 
 from activities import collect_output, finish_video, follow_job, submit_job, take_turn
 from orchestrators import generate_video
-from triggers import deliveries, events, fallback, health, sweeps, videos
+from triggers import (
+    deliveries,
+    documents,
+    events,
+    fallback,
+    health,
+    models,
+    quotes,
+    sweeps,
+    usage,
+    videos,
+)
 
 # AuthLevel.ANONYMOUS: the app authenticates its callers itself, see triggers.web.authenticate
 app = df.DFApp(http_auth_level=func.AuthLevel.ANONYMOUS)
@@ -14,6 +25,10 @@ for module in (
     videos,
     deliveries,
     events,
+    quotes,
+    usage,
+    models,
+    documents,
     health,
     fallback,
     sweeps,

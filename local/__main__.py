@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from local import events
+from local import events, operate
 from local.processes import StackError
 from local.stack import API_KEY, ROOT, Ports, Stack
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 console = Console(highlight=False, soft_wrap=True)
 events.add_commands(app)
+operate.add_commands(app)
 
 
 @app.command()

@@ -28,6 +28,7 @@ _AZURE_HOSTS = (
     ".services.ai.azure.com",
 )
 _EVENT_GRID_HOSTS = (".eventgrid.azure.net", ".eventgrid.azure.us", ".eventgrid.azure.cn")
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -209,6 +210,8 @@ class Settings(BaseSettings):
     upstreams: list[Upstream]
     callers: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")], Caller]
     public_base_url: str
+    cors_origins: list[str] = []
+    """Origins whose browser scripts may read answers, or `*`; none by default."""
     storage_connection: str = ""
     storage_account_name: str = ""
     event_topic_endpoint: str = ""
@@ -255,6 +258,14 @@ class Settings(BaseSettings):
     def _webhook_names(cls, value: list[Webhook]) -> list[Webhook]:
         if len({webhook.name for webhook in value}) != len(value):
             raise ValueError("two webhooks have the same name")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: list[str]) -> list[str]:
+        for origin in value:
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                raise ValueError("must be origins like https://app.example.com, or *")
         return value
 
     @field_validator("entra_authority")
@@ -338,6 +349,8 @@ class Durations:
         self.slot_lease = self.job_deadline + self.of(30 * 60)
         """How long a granted slot stays held when nothing is heard of its video any more. A last
         resort: the sweep restarts silent videos long before."""
+        self.grant_lease = self.of(120)
+        """How long a turn is held for a video that has to be woken; then it goes to the next."""
         self.longest_wait = self.of(10 * 60)
         """How long a waiting video sleeps at most, with every hint lost."""
         self.not_found_grace = self.of(120)

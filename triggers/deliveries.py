@@ -1,22 +1,21 @@
 """`/openai/v1/videos/{id}/deliveries` and `/redeliver`: what was told about a video, and again."""
 
-import json
 from typing import Any
 
 import azure.functions as func
 
 from shared.domain.announcement import EVENT_PREFIX, Delivery, webhook_name
-from shared.domain.errors import InvalidRequest, NotFound
+from shared.domain.errors import NotFound
 from shared.domain.ids import is_video_id
-from shared.durable import blueprint, http
+from shared.durable import blueprint
 from shared.lifecycle.deliver import deliver_soon, deliveries_of, redeliver
 from shared.lifecycle.services import Services, services
+from triggers.web import bodies
 from triggers.web.answers import BASE_PATH, answer, json_answer
 from triggers.web.authenticate import authenticate
+from triggers.web.routes import http
 
 bp = blueprint()
-
-_LARGEST_BODY = 4096
 
 
 @http(bp, f"{BASE_PATH}/videos/{{video_id}}/deliveries", ["GET"])
@@ -35,9 +34,9 @@ def _list(req: func.HttpRequest) -> func.HttpResponse:
 
 
 def _redeliver(req: func.HttpRequest) -> func.HttpResponse:
-    chosen = _chosen(req.get_body())
+    bodies.check_size(req)
     app, video_id = _authorised(req)
-    for delivery in redeliver(app, video_id, chosen):
+    for delivery in redeliver(app, video_id, bodies.redeliver(req).id):
         deliver_soon(app, delivery)
     return _listed(app, video_id)
 
@@ -70,30 +69,6 @@ def _shown(delivery: Delivery) -> dict[str, Any]:
 
 def _seconds(milliseconds: int | None) -> int | None:
     return None if milliseconds is None else milliseconds // 1000
-
-
-def _chosen(body: bytes) -> str | None:
-    """The delivery that a redeliver's body names, if it names one. Raises InvalidRequest."""
-    if not body.strip():
-        return None
-    try:
-        parsed = json.loads(body[: _LARGEST_BODY + 1]) if len(body) <= _LARGEST_BODY else None
-    except (ValueError, RecursionError):
-        parsed = None
-    if not isinstance(parsed, dict):
-        raise InvalidRequest(
-            'The body is empty, or a JSON object like {"id": "evt_...-topic"}.', code="invalid_json"
-        )
-    unknown = set(parsed) - {"id"}
-    if unknown:
-        name = min(unknown)
-        raise InvalidRequest(
-            f"Unknown parameter: {name[:80]!r}. Known: id.", param="id", code="unknown_parameter"
-        )
-    chosen = parsed.get("id")
-    if chosen is not None and not isinstance(chosen, str):
-        raise InvalidRequest("id is the id of a delivery, a string.", param="id")
-    return chosen
 
 
 def _authorised(req: func.HttpRequest) -> tuple[Services, str]:

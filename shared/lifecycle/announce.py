@@ -22,7 +22,7 @@ from shared.domain.announcement import (
 from shared.domain.video import Video
 from shared.lifecycle.deliver import deliver_soon, lease_ms
 from shared.lifecycle.services import Services
-from shared.lifecycle.views import video_object
+from shared.lifecycle.views import shown
 
 
 def queued(services: Services, video: Video) -> None:
@@ -61,7 +61,7 @@ def _announce(services: Services, name: Name, video: Video, *, at: int) -> None:
         name=name,
         subject=video.id,
         at=at,
-        data=video_object(video),
+        data=shown(video),
     )
     _put(services, announcement, targets)
 

@@ -106,11 +106,11 @@ def redeliver(services: Services, video_id: str, delivery_id: str | None) -> lis
         for stored in found
         if (
             stored.delivery.id == delivery_id
-            if delivery_id
+            if delivery_id is not None
             else stored.delivery.state is not DeliveryState.DELIVERED
         )
     ]
-    if delivery_id and not chosen:
+    if delivery_id is not None and not chosen:
         raise NotFound(f"This video has no delivery {delivery_id[:100]!r}.", param="id")
     if not found:
         raise Conflict(

@@ -15,10 +15,12 @@ from shared.storage.deployments import Deployments
 from shared.storage.idempotency import Idempotency
 from shared.storage.inbox import Inbox, LoneImages
 from shared.storage.jobs import Jobs
+from shared.storage.latencies import Latencies
 from shared.storage.ledger import Ledger
 from shared.storage.links import LinkSigner
 from shared.storage.outbox import Outbox
 from shared.storage.outputs import Blobs
+from shared.storage.snapshots import Snapshots
 from shared.storage.videos import Videos
 from shared.storage.work import WorkTable
 from shared.upstream.protocol import Dialect
@@ -35,6 +37,8 @@ class Services:
     work: WorkTable
     jobs: Jobs
     deployments: Deployments
+    snapshots: Snapshots
+    latencies: Latencies
     ledger: Ledger
     idempotency: Idempotency
     outputs: Blobs
@@ -82,6 +86,8 @@ def build(settings: Settings) -> Services:
         work=WorkTable(account.table(layout.WORK)),
         jobs=Jobs(account.table(layout.JOBS)),
         deployments=Deployments(account.table(layout.DEPLOYMENTS)),
+        snapshots=Snapshots(account.table(layout.DEPLOYMENTS)),
+        latencies=Latencies(account.table(layout.LATENCIES)),
         ledger=Ledger(account.table(layout.LEDGER)),
         idempotency=Idempotency(account.table(layout.IDEMPOTENCY)),
         outputs=Blobs(account.container(layout.OUTPUTS_CONTAINER)),

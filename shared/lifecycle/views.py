@@ -5,12 +5,19 @@ from typing import Any
 from shared.domain.errors import Failure
 from shared.domain.money import usd
 from shared.domain.video import Output, Video
+from shared.lifecycle.line import Place, place_of
+from shared.lifecycle.services import services
 from shared.names import BASE_PATH
 from shared.settings import settings
 
 
 def video_object(video: Video) -> dict[str, Any]:
     """OpenAI's video object (all keys present, null where there is nothing) and what it lacks."""
+    return shown(video, place_of(services(), video))
+
+
+def shown(video: Video, place: Place | None = None) -> dict[str, Any]:
+    """The video object of a video that stands at `place` in the line, or in none."""
     request = video.request
     return {
         "id": video.id,
@@ -28,8 +35,8 @@ def video_object(video: Video) -> dict[str, Any]:
         "error": None if video.error is None else _error(video.error),
         "n_variants": request.variants,
         "stage": None if video.stage is None else video.stage.value,
-        "queue_position": None,
-        "estimated_completion_at": video.estimated_completion_at,
+        "queue_position": place.position if place else None,
+        "estimated_completion_at": place.completes_at if place else video.estimated_completion_at,
         "outputs": [_output(video, output) for output in video.outputs],
         "cost": {
             "currency": "USD",

@@ -21,7 +21,7 @@ from shared.lifecycle.deliver import deliver_due, deliver_soon, deliveries_of, r
 from shared.lifecycle.remove import delete_video
 from shared.lifecycle.services import Services
 from shared.lifecycle.sweep import sweep
-from shared.lifecycle.views import video_object
+from shared.lifecycle.views import shown
 from tests.conftest import Simulator
 from tests.events.conftest import SECRET, Told, tell
 from tests.shared.lifecycle.conftest import Order
@@ -57,7 +57,7 @@ def test_a_video_is_told_as_cloud_events_when_it_is_queued_and_when_it_ends(told
         assert parsed.source.endswith("/openai/v1/videos")
     queued, completed = (event["data"] for event in sent)
     assert (queued["status"], queued["stage"]) == ("queued", "accepted")
-    assert completed == video_object(job.video)
+    assert completed == shown(job.video)
     assert completed["outputs"][0]["url"].endswith(f"/videos/{job.id}/content")
     assert told.receiver.received == []  # the request names no webhook
 

@@ -36,7 +36,13 @@ def _whole_number(value: Any) -> Any:
     return value
 
 
-WholeNumber = Annotated[int, BeforeValidator(_whole_number), Field(strict=True)]
+WholeNumber = Annotated[
+    int,
+    BeforeValidator(
+        _whole_number, json_schema_input_type=int | Annotated[str, Field(pattern="^[0-9]{1,6}$")]
+    ),
+    Field(strict=True),
+]
 Text = Annotated[str, Field(strict=True)]
 Metadata = Annotated[
     dict[str, Annotated[str, Field(strict=True, max_length=512)]], Field(max_length=16)
@@ -131,6 +137,12 @@ class RemixVideo(_Body):
     webhook: WebhookName | None = None
 
 
+class Redeliver(_Body):
+    """The body of `POST /videos/{id}/redeliver`."""
+
+    id: Annotated[str, Field(strict=True, max_length=200)] | None = None
+
+
 @dataclass(frozen=True)
 class NewVideo:
     """What a create asks for: the request, and the files that it brings."""
@@ -185,6 +197,17 @@ def remix_video(req: func.HttpRequest, source: VideoRequest) -> VideoRequest:
     return replace(
         source, prompt=body.prompt, metadata=body.metadata, webhook=body.webhook, inputs=()
     )
+
+
+def redeliver(req: func.HttpRequest) -> Redeliver:
+    """What a redeliver's body names, if there is one. Raises InvalidRequest."""
+    if not req.get_body():
+        return Redeliver()
+    form = _form(req)
+    if form.files:
+        name = next(iter(form.files))
+        raise InvalidRequest(f"{name}: a redeliver takes no files.", param=name)
+    return _validated(Redeliver, form.fields)
 
 
 def repeatable(req: func.HttpRequest, route: str) -> Repeatable:
