@@ -106,6 +106,8 @@ def admit(
     claim, replayed = _claim(services, caller, request, repeatable)
     if replayed and (found := services.videos.get(caller, claim.video_id)) is not None:
         left = services.work.get(claim.video_id)
+        if left is not None and left.stage is WorkStage.ADMITTING:
+            announce.queued(services, found.video)  # the first try may have died before that
         epoch = left.epoch if left else _FIRST_EPOCH
         return _admitted(services, found.video, epoch, replayed=True)
     if replayed and _was_deleted(services, claim):
