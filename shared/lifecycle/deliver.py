@@ -139,12 +139,16 @@ def redeliver(services: Services, video_id: str, delivery_id: str | None) -> lis
 
 
 def _take(services: Services, stored: StoredDelivery) -> Delivery | None:
-    """Take a delivery into this process's hands and try it; None when another one has it."""
+    """Take a delivery into this process's hands and try it; None when another one has it, or
+    when something failed that is not the receiver's fault."""
     due = int(services.clock() * 1000) + lease_ms(services)
     try:
         held = services.outbox.replace(stored, replace(stored.delivery, due_ms=due))
         return _attempt(services, held)
     except RowChanged:
+        return None
+    except Exception as error:  # noqa: BLE001  # one delivery must not hold up the others
+        emit(Event.DELIVERY_LEFT, delivery=stored.delivery.id, message=type(error).__name__)
         return None
 
 
@@ -174,7 +178,14 @@ def _attempt(services: Services, stored: StoredDelivery) -> Delivery:
         next_ms = now + int(services.settings.durations.of(pause) * 1000)
         after = replace(tried, due_ms=min(next_ms, max(now + 1, delivery.give_up_ms)))
     _say(after)
-    return services.outbox.replace(stored, after).delivery
+    try:
+        return services.outbox.replace(stored, after).delivery
+    except RowChanged:
+        found = services.outbox.get(delivery.announcement.subject, delivery.id)
+        if found is None or found.delivery != replace(delivery, forget=True):
+            raise
+        # its video was deleted during the attempt, which changes nothing about the outcome
+        return services.outbox.replace(found, replace(after, forget=True)).delivery
 
 
 def _send(services: Services, delivery: Delivery) -> int:

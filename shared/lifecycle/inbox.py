@@ -7,6 +7,7 @@ work is put aside once, with its reason. Only what is worth another try is raise
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -31,8 +32,10 @@ _IMAGES = (".png", ".jpg", ".jpeg", ".webp")
 _PROMPT = ".txt"
 _LARGEST_PROMPT = 256 * 1024
 _LARGEST_REQUEST = 25 * 1024 * 1024
-_KEPT = 30 * 24 * 3600.0
-"""How long an event or a file is known: longer than anybody delivers it again."""
+_EVENT_KEPT = 30 * 24 * 3600.0
+"""How long an event is known: longer than anybody delivers it again."""
+_FILE_KEPT = math.inf
+"""A version of a file is known for ever: it stays where it is, and so may come again."""
 _WORTH_WAITING = 15 * 60.0
 """A limit that lifts within this many seconds is worth a retry of Event Grid's."""
 _MOST_IMAGES = 100
@@ -64,6 +67,7 @@ class Origin:
     event_id: str
     caller: str | None
     facts: Mapping[str, str]
+    kept: float = _EVENT_KEPT
 
     @property
     def rejection_id(self) -> str:
@@ -278,7 +282,7 @@ def _take_on(services: Services, origin: Origin, wanted: Callable[[], Wanted]) -
     assert origin.caller is not None, "somebody pays"
     if _rejected(services, origin):
         raise _Ignored("rejected before")
-    repeatable = Repeatable(route="events", key=origin.key, kept=_KEPT)
+    repeatable = Repeatable(route="events", key=origin.key, kept=origin.kept)
     try:
         request, sources = wanted()
         return admit(services, origin.caller, request, repeatable, sources)
@@ -323,7 +327,7 @@ def _put_aside(services: Services, origin: Origin, problem: Problem) -> None:
         rejection=rejection_id,
         caller=origin.caller,
         code=problem.code,
-        message=plain(problem.message),
+        param=error["param"],
     )
 
 
@@ -345,7 +349,7 @@ def _of_file(file: Dropped, event_id: str, *, prompt: Dropped | None = None) -> 
     key = f"file\n{file.name}\n{file.etag}"
     if prompt is not None:
         key += f"\n{prompt.etag}"
-    return Origin(key, event_id, "key:" + file.name.partition("/")[0], facts)
+    return Origin(key, event_id, "key:" + file.name.partition("/")[0], facts, _FILE_KEPT)
 
 
 def _without_secrets(url: str) -> str:
