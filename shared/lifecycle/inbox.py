@@ -158,12 +158,21 @@ def _requested(services: Services, event: Incoming, parse: Parse) -> Admitted | 
 
 def _charged(services: Services, event: Incoming) -> str:
     """The caller who pays for what comes from a topic; the publisher has no say in it."""
-    known = services.settings.event_callers
+    settings = services.settings
+    name = _caller_of(settings.event_callers, event)
+    if name not in settings.callers:
+        raise InvalidRequest(
+            f"EVENT_CALLERS names {name!r}, who is none of CALLERS.", code="unknown_caller"
+        )
+    return f"key:{name}"
+
+
+def _caller_of(known: Mapping[str, str], event: Incoming) -> str:
     if event.topic:
         topic = event.topic.casefold()
         for name, caller in known.items():
             if name.casefold() in (topic, topic.rsplit("/", 1)[-1]):
-                return f"key:{caller}"
+                return caller
         raise InvalidRequest(
             f"EVENT_CALLERS has no caller for the topic {event.topic[:300]!r}.",
             code="unknown_topic",
@@ -176,7 +185,7 @@ def _charged(services: Services, event: Incoming) -> str:
             f"for all topics; it names {len(callers)}. Subscribe with the Event Grid schema.",
             code="unknown_topic",
         )
-    return f"key:{callers.pop()}"
+    return callers.pop()
 
 
 def _dropped(services: Services, event: Incoming, parse: Parse) -> Admitted | None:
