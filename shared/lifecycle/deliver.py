@@ -20,7 +20,7 @@ from shared.domain.announcement import (
     pause_after,
     webhook_name,
 )
-from shared.domain.errors import Conflict, NotFound
+from shared.domain.errors import NotFound
 from shared.lifecycle.services import Services
 from shared.names import BASE_PATH
 from shared.settings import Webhook
@@ -98,12 +98,11 @@ def redeliver(services: Services, video_id: str, delivery_id: str | None) -> lis
     """Put one delivery of a video, or all that have not arrived, at the beginning of their day.
 
     The ids stay, and so does what is told. Those returned are in this process's hands. Raises
-    NotFound for an unknown delivery, Conflict where the video has none at all.
+    NotFound for an unknown delivery.
     """
-    found = services.outbox.of(video_id)
     chosen = [
         stored
-        for stored in found
+        for stored in services.outbox.of(video_id)
         if (
             stored.delivery.id == delivery_id
             if delivery_id is not None
@@ -112,12 +111,6 @@ def redeliver(services: Services, video_id: str, delivery_id: str | None) -> lis
     ]
     if delivery_id is not None and not chosen:
         raise NotFound(f"This video has no delivery {delivery_id[:100]!r}.", param="id")
-    if not found:
-        raise Conflict(
-            "Nothing was announced about this video: no topic is configured and it names no "
-            "webhook.",
-            code="nothing_to_deliver",
-        )
     held = []
     for stored in chosen:
         now = int(services.clock() * 1000)
