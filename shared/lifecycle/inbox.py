@@ -322,12 +322,12 @@ def _put_aside(services: Services, origin: Origin, problem: Problem) -> None:
     record = {
         "id": rejection_id,
         "object": "request.rejected",
-        "created_at": int(services.clock()),
         "caller": origin.caller,
         "error": error,
         "source": dict(origin.facts),
     }
-    # the record is what a repeat looks for, so it comes last
+    # It says nothing of this attempt, so that two at the same time write the same. The record is
+    # what a repeat looks for, so it comes last.
     announce.rejected(services, rejection_id, record)
     services.rejections.put_json(rejected_blob(rejection_id), record)
     emit(
