@@ -30,7 +30,7 @@ from shared.storage.accounts import Account
 from tests.support.stacks import UNFINISHED, Client, client
 
 SCALE = 5
-"""A window of twelve real seconds: on two cores that others keep busy, a submission takes 0.2 to 0.3
+"""A window of twelve real seconds: on two cores that others keep busy, a submission takes up to 0.3
 of one, and all that the line is slower than its limits is such fractions. It waits more than it
 works."""
 RENDER = 30.0
