@@ -372,9 +372,10 @@ def _refused(refusal: Refusal, day: str) -> Problem:
 def _limit_reached(reached: CeilingReached, day: str) -> LimitReached:
     ceiling = reached.ceiling
     left = max(0, ceiling.limit - reached.committed)
+    name = ceiling.name if ceiling.name.startswith("your") else f"the {ceiling.name}"
     return LimitReached(
-        f"This video would cost ${usd(reached.wanted)}, and ${usd(left)} is left of the "
-        f"{ceiling.name}, ${usd(ceiling.limit)}. It resets at {_resets_at(ceiling, day)}. "
+        f"This video would cost ${usd(reached.wanted)}, and ${usd(left)} is left of "
+        f"{name}, ${usd(ceiling.limit)}. It resets at {_resets_at(ceiling, day)}. "
         "Nothing was charged.",
         code="insufficient_quota",
     )
