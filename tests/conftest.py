@@ -12,7 +12,9 @@ from typing import Any
 
 import httpx
 import pytest
+from azure.data.tables import TableServiceClient
 
+from local import audit
 from local.stack import Ports, Stack
 from shared import settings as settings_module
 from shared.lifecycle.services import Services, build
@@ -153,10 +155,15 @@ def upstreams(make_settings: Callable[..., Settings]) -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def served(stack: Stack) -> Iterator[Stack]:
-    """Azurite, the simulator and the Functions host with the app."""
+    """Azurite, the simulator and the Functions host with the app. At the end of all tests that
+    used it, the books must balance."""
     stack.start_host()
     yield stack
+    with TableServiceClient.from_connection_string(stack.settings["STORAGE_CONNECTION"]) as tables:
+        account, breaches = audit.persistent(tables)
     stack.children.pop().stop()
+    assert breaches == []
+    assert account.entries
 
 
 @pytest.fixture

@@ -24,11 +24,10 @@ from shared.domain.errors import (
 from shared.domain.ids import created_ms, new_video_id
 from shared.domain.ledger import Kind
 from shared.domain.money import Price, micro_usd, usd
-from shared.domain.polling import expected_render_seconds
 from shared.domain.request import VideoRequest
 from shared.domain.video import Cost, CostState, Stage, Status, Video
 from shared.domain.work import Work, WorkStage, instance_id
-from shared.lifecycle import inputs, money
+from shared.lifecycle import expect, inputs, money
 from shared.lifecycle.inputs import Source
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import PAYLOAD_VERSION
@@ -163,7 +162,7 @@ def _new(
     durations = services.settings.durations
     created_at = created_ms(claim.video_id) / 1000
     reserved = _amount(price, request)
-    expected = durations.of(expected_render_seconds(request.width, request.height, request.seconds))
+    expected = expect.at_admission(services, chosen[0].name, request)
     work = Work(
         video_id=claim.video_id,
         caller=caller,
@@ -177,6 +176,7 @@ def _new(
         day=money.utc_day(created_at),
         reserved=reserved,
         expected=expected,
+        kind=expect.kind_of(request),
         claim=claim.key,
     )
     video = Video(

@@ -11,6 +11,7 @@ from shared.storage.accounts import Account
 from shared.storage.deployments import Deployments
 from shared.storage.idempotency import Idempotency
 from shared.storage.jobs import Jobs
+from shared.storage.latencies import Latencies
 from shared.storage.ledger import Ledger
 from shared.storage.links import LinkSigner
 from shared.storage.outputs import Blobs
@@ -32,6 +33,7 @@ class Services:
     jobs: Jobs
     deployments: Deployments
     snapshots: Snapshots
+    latencies: Latencies
     ledger: Ledger
     idempotency: Idempotency
     outputs: Blobs
@@ -70,6 +72,7 @@ def build(settings: Settings) -> Services:
         jobs=Jobs(account.table(layout.JOBS)),
         deployments=Deployments(account.table(layout.DEPLOYMENTS)),
         snapshots=Snapshots(account.table(layout.DEPLOYMENTS)),
+        latencies=Latencies(account.table(layout.LATENCIES)),
         ledger=Ledger(account.table(layout.LEDGER)),
         idempotency=Idempotency(account.table(layout.IDEMPOTENCY)),
         outputs=Blobs(account.container(layout.OUTPUTS_CONTAINER)),
