@@ -10,24 +10,41 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from shared.domain import capabilities
-from shared.domain.errors import Conflict, InvalidRequest, LimitReached, Problem, Unavailable
+from shared.domain.errors import (
+    Conflict,
+    InvalidRequest,
+    LimitReached,
+    Problem,
+    RateLimited,
+    Unavailable,
+)
 from shared.domain.ids import created_ms, new_video_id
-from shared.domain.ledger import Kind
+from shared.domain.ledger import Amounts, Entry, Kind
 from shared.domain.money import Price, micro_usd, usd
-from shared.domain.polling import expected_render_seconds
+from shared.domain.pictures import Picture
 from shared.domain.request import VideoRequest
 from shared.domain.video import Cost, CostState, Stage, Status, Video
 from shared.domain.work import Work, WorkStage, instance_id
-from shared.lifecycle import inputs, money
+from shared.lifecycle import expect, inputs, money
 from shared.lifecycle.inputs import Source
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import PAYLOAD_VERSION
 from shared.names import GenerateVideo
 from shared.settings import Upstream
 from shared.storage.idempotency import Claim, by_key, by_request
-from shared.storage.ledger import Ceiling, CeilingReached, caller_total, day_total
+from shared.storage.ledger import (
+    CallerLimits,
+    Ceiling,
+    CeilingReached,
+    Refusal,
+    TooFast,
+    TooManyUnfinished,
+    caller_total,
+    day_total,
+)
 from shared.storage.rows import RowChanged, RowExists
 from shared.telemetry import Event, emit
 
@@ -35,6 +52,7 @@ ADMISSION_UNDONE = "admission_undone"
 """The ledger's basis where the sweep gave back what an unfinished admission had reserved."""
 _FIRST_EPOCH = 1
 _KEYS_KEPT = 24 * 3600.0
+_RETRY_UNFINISHED = 30.0
 _REPEATS_KNOWN = 10 * 60.0
 """How long a repeat without a key is recognised by its content."""
 
@@ -63,6 +81,18 @@ class Admitted:
     replayed: bool = False
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A request that can work: its files made to fit, where it can go, and what is reserved for it
+    (micro-USD, by the highest price: who will render it is not known yet)."""
+
+    request: VideoRequest
+    pictures: tuple[Picture, ...]
+    chosen: list[Upstream]
+    price: Price
+    amount: int
+
+
 def admit(
     services: Services,
     caller: str,
@@ -74,14 +104,11 @@ def admit(
     brings, in the order of the upstream's frames.
 
     Raises InvalidRequest (nothing was spent), Conflict (the key was used for another request),
-    LimitReached (a ceiling), or Unavailable.
+    LimitReached (a ceiling), RateLimited (a limit of this caller), or Unavailable.
     """
-    request, files = inputs.gather(services, request, sources)
-    chosen = _deployments(services, request)
-    ready = inputs.fit(request, files, max(each.can.input_video_seconds for each in chosen))
-    price = max((upstream.price for upstream in chosen), key=lambda price: _amount(price, request))
-    reserved = _amount(price, request)
-    _check_job_ceiling(services, reserved)
+    prepared = prepare(services, request, sources)
+    request, chosen, price = prepared.request, prepared.chosen, prepared.price
+    _check_job_ceiling(services, prepared.amount)
     claim, replayed = _claim(services, caller, request, repeatable)
     if replayed and (found := services.videos.get(caller, claim.video_id)) is not None:
         left = services.work.get(claim.video_id)
@@ -92,9 +119,47 @@ def admit(
             "The video of this request was deleted; use a new Idempotency-Key to make another.",
             code="video_deleted",
         )
-    inputs.store(services, claim.video_id, ready)
+    inputs.store(services, claim.video_id, prepared.pictures)
     video, work = _new(services, caller, request, chosen, price, claim)
     return _put_on_record(services, video, work, price, replayed=replayed)
+
+
+def prepare(services: Services, request: VideoRequest, sources: Sequence[Source]) -> Prepared:
+    """What is known of a request before anything is spent or written. Raises InvalidRequest where
+    it can never work."""
+    request, files = inputs.gather(services, request, sources)
+    chosen = _deployments(services, request)
+    ready = inputs.fit(request, files, max(each.can.input_video_seconds for each in chosen))
+    price = max((upstream.price for upstream in chosen), key=lambda price: _amount(price, request))
+    return Prepared(request, ready, chosen, price, _amount(price, request))
+
+
+def refusal(services: Services, caller: str, prepared: Prepared) -> Problem | None:
+    """Why a request would be refused now although it may be taken another time, if it would;
+    nothing is written."""
+    try:
+        _check_job_ceiling(services, prepared.amount)
+    except LimitReached as too_dear:
+        return too_dear
+    now = services.clock()
+    entry = Entry(
+        video_id="",
+        caller=caller,
+        model=prepared.request.model,
+        deployment=None,
+        day=money.utc_day(now),
+        attempt=1,
+        kind=Kind.RESERVE,
+        amount=prepared.amount,
+        change=Amounts(),
+        price_version=prepared.price.version,
+        basis="quoted",
+        at=int(now),
+    )
+    refused = services.ledger.refusal(
+        entry, ceilings(services, caller, entry.day), _caller_limits(services, caller)
+    )
+    return None if refused is None else _refused(refused, entry.day)
 
 
 def _was_deleted(services: Services, claim: Claim) -> bool:
@@ -145,7 +210,7 @@ def _new(
     durations = services.settings.durations
     created_at = created_ms(claim.video_id) / 1000
     reserved = _amount(price, request)
-    expected = durations.of(expected_render_seconds(request.width, request.height, request.seconds))
+    expected = expect.at_admission(services, chosen[0].name, request)
     work = Work(
         video_id=claim.video_id,
         caller=caller,
@@ -159,6 +224,7 @@ def _new(
         day=money.utc_day(created_at),
         reserved=reserved,
         expected=expected,
+        kind=expect.kind_of(request),
         claim=claim.key,
     )
     video = Video(
@@ -197,7 +263,9 @@ def _put_on_record(
         try:
             stored = services.work.replace(replace(stored, stage=WorkStage.WAITING))
         except RowChanged:
-            return _admitted(services, video, _overtaken(services, video).epoch, replayed=replayed)
+            return _admitted(
+                services, video, _overtaken(services, video, work).epoch, replayed=replayed
+            )
     emit(
         Event.VIDEO_ACCEPTED,
         video_id=video.id,
@@ -215,8 +283,12 @@ def _reserve(services: Services, video: Video, work: Work, price: Price) -> None
     """Book the reservation, under every ceiling. Raises LimitReached; then nothing is left."""
     entry = money.entry(services, work, Kind.RESERVE, work.reserved, "admitted", price=price)
     try:
-        booked = services.ledger.write(entry, _ceilings(services, video.caller, work.day))
-    except CeilingReached as reached:
+        booked = services.ledger.write(
+            entry,
+            ceilings(services, video.caller, work.day),
+            _caller_limits(services, video.caller),
+        )
+    except Refusal as refusal:
         found = services.work.get(video.id)
         if found is not None:
             services.work.delete(found)
@@ -224,18 +296,20 @@ def _reserve(services: Services, video: Video, work: Work, price: Price) -> None
             services.idempotency.forget(video.caller, work.claim, video.id)
         if video.request.inputs:
             inputs.drop(services, video.id)
-        raise _limit_reached(reached, work.day) from None
+        raise _refused(refusal, work.day) from None
     if not booked and not services.ledger.is_reserved(entry):
         raise _not_in_time()  # the sweep has undone the first try of this request
 
 
-def _overtaken(services: Services, video: Video) -> Work:
+def _overtaken(services: Services, video: Video, work: Work) -> Work:
     """Somebody else changed the row: another try of the same request, or the sweep, which takes
     this one for dead and finishes it or has undone it."""
     left = services.work.get(video.id)
     if left is not None:
         return left
     services.videos.delete(video)
+    # the sweep may have looked before this reservation was booked
+    services.ledger.write(money.entry(services, work, Kind.RELEASE, 0, ADMISSION_UNDONE))
     raise _not_in_time()
 
 
@@ -294,21 +368,54 @@ def _check_job_ceiling(services: Services, reserved: int) -> None:
     if ceiling >= 0 and reserved > micro_usd(ceiling):
         raise LimitReached(
             f"This video would cost ${usd(reserved)}; one video may cost at most "
-            f"${usd(micro_usd(ceiling))} here (MAX_JOB_USD). Nothing was charged.",
-            code="job_ceiling",
+            f"${usd(micro_usd(ceiling))} here (MAX_JOB_USD). That does not reset: ask for less. "
+            "Nothing was charged.",
+            code="insufficient_quota",
         )
 
 
-def _ceilings(services: Services, caller: str, day: str) -> list[Ceiling]:
-    ceilings = []
+def ceilings(services: Services, caller: str, day: str) -> list[Ceiling]:
+    """What a reservation of a caller on a day is counted against."""
+    found = []
     per_day = services.settings.budget_usd_per_day
     if per_day >= 0:
-        ceilings.append(Ceiling("budget of the day", day_total(day), micro_usd(per_day)))
+        found.append(Ceiling("budget of the day", day_total(day), micro_usd(per_day)))
     known = services.settings.caller(caller)
     if known is not None and known.budget_usd_per_month >= 0:
         limit = micro_usd(known.budget_usd_per_month)
-        ceilings.append(Ceiling("your budget of the month", caller_total(caller), limit))
-    return ceilings
+        found.append(Ceiling("your budget of the month", caller_total(caller), limit))
+    return found
+
+
+def _caller_limits(services: Services, caller: str) -> CallerLimits | None:
+    known = services.settings.caller(caller)
+    if known is None or (known.max_unfinished < 0 and known.creates_per_minute < 0):
+        return None
+    return CallerLimits(
+        max_unfinished=known.max_unfinished,
+        creates=known.creates_per_minute,
+        window=services.settings.durations.minute,
+        now=services.clock(),
+    )
+
+
+def _refused(refusal: Refusal, day: str) -> Problem:
+    if isinstance(refusal, CeilingReached):
+        return _limit_reached(refusal, day)
+    if isinstance(refusal, TooManyUnfinished):
+        return RateLimited(
+            f"You have {refusal.unfinished} unfinished videos; {refusal.limit} are allowed at a "
+            "time (max_unfinished). Try again when one has ended. Nothing was charged.",
+            code="too_many_unfinished",
+            retry_after=_RETRY_UNFINISHED,
+        )
+    assert isinstance(refusal, TooFast), "there are three limits"
+    return RateLimited(
+        f"You may create {refusal.limit} videos a minute (creates_per_minute). "
+        "Nothing was charged.",
+        code="rate_limit_exceeded",
+        retry_after=refusal.retry_after,
+    )
 
 
 def _limit_reached(reached: CeilingReached, day: str) -> LimitReached:
@@ -316,6 +423,16 @@ def _limit_reached(reached: CeilingReached, day: str) -> LimitReached:
     left = max(0, ceiling.limit - reached.committed)
     return LimitReached(
         f"This video would cost ${usd(reached.wanted)}, and ${usd(left)} is left of the "
-        f"{ceiling.name} (${usd(ceiling.limit)}; UTC, {day}). Nothing was charged.",
+        f"{ceiling.name}, ${usd(ceiling.limit)}. It resets at {_resets_at(ceiling, day)}. "
+        "Nothing was charged.",
         code="insufficient_quota",
     )
+
+
+def _resets_at(ceiling: Ceiling, day: str) -> str:
+    """When a total begins anew: the next midnight, or the next first of the month (UTC)."""
+    date = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
+    after = date + timedelta(days=1)
+    if ceiling.total != day_total(day):
+        after = (date.replace(day=1) + timedelta(days=32)).replace(day=1)
+    return f"{after:%Y-%m-%dT00:00:00Z}"
