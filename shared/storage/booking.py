@@ -322,8 +322,8 @@ def entry_columns(entry: Entry) -> dict[str, Value]:
         "price_version": entry.price_version,
         "basis": entry.basis,
         "at": entry.at,
-        "opened": entry.opened,
         "seconds": entry.seconds,
+        "opened": entry.opened,
         **_amount_columns(entry.change),
     }
 
