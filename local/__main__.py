@@ -98,6 +98,14 @@ def new_key(name: str) -> None:
     )
 
 
+@app.command()
+def reference() -> None:
+    """Write the README's table of routes anew, after a route was added or changed."""
+    from local import reference as section
+
+    section.write()
+
+
 def _say_where(stack: Stack) -> None:
     blob, queue, table = stack.ports.azurite
     if stack.with_host:

@@ -22,8 +22,9 @@ from shared.domain.errors import (
     Unavailable,
 )
 from shared.domain.ids import created_ms, new_video_id
-from shared.domain.ledger import Kind
+from shared.domain.ledger import Amounts, Entry, Kind
 from shared.domain.money import Price, micro_usd, usd
+from shared.domain.pictures import Picture
 from shared.domain.request import VideoRequest
 from shared.domain.video import Cost, CostState, Stage, Status, Video
 from shared.domain.work import Work, WorkStage, instance_id
@@ -80,6 +81,18 @@ class Admitted:
     replayed: bool = False
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A request that can work: its files made to fit, where it can go, and what is reserved for it
+    (micro-USD, by the highest price: who will render it is not known yet)."""
+
+    request: VideoRequest
+    pictures: tuple[Picture, ...]
+    chosen: list[Upstream]
+    price: Price
+    amount: int
+
+
 def admit(
     services: Services,
     caller: str,
@@ -93,12 +106,9 @@ def admit(
     Raises InvalidRequest (nothing was spent), Conflict (the key was used for another request),
     LimitReached (a ceiling), RateLimited (a limit of this caller), or Unavailable.
     """
-    request, files = inputs.gather(services, request, sources)
-    chosen = _deployments(services, request)
-    ready = inputs.fit(request, files, max(each.can.input_video_seconds for each in chosen))
-    price = max((upstream.price for upstream in chosen), key=lambda price: _amount(price, request))
-    reserved = _amount(price, request)
-    _check_job_ceiling(services, reserved)
+    prepared = prepare(services, request, sources)
+    request, chosen, price = prepared.request, prepared.chosen, prepared.price
+    _check_job_ceiling(services, prepared.amount)
     claim, replayed = _claim(services, caller, request, repeatable)
     if replayed and (found := services.videos.get(caller, claim.video_id)) is not None:
         left = services.work.get(claim.video_id)
@@ -109,9 +119,47 @@ def admit(
             "The video of this request was deleted; use a new Idempotency-Key to make another.",
             code="video_deleted",
         )
-    inputs.store(services, claim.video_id, ready)
+    inputs.store(services, claim.video_id, prepared.pictures)
     video, work = _new(services, caller, request, chosen, price, claim)
     return _put_on_record(services, video, work, price, replayed=replayed)
+
+
+def prepare(services: Services, request: VideoRequest, sources: Sequence[Source]) -> Prepared:
+    """What is known of a request before anything is spent or written. Raises InvalidRequest where
+    it can never work."""
+    request, files = inputs.gather(services, request, sources)
+    chosen = _deployments(services, request)
+    ready = inputs.fit(request, files, max(each.can.input_video_seconds for each in chosen))
+    price = max((upstream.price for upstream in chosen), key=lambda price: _amount(price, request))
+    return Prepared(request, ready, chosen, price, _amount(price, request))
+
+
+def refusal(services: Services, caller: str, prepared: Prepared) -> Problem | None:
+    """Why a request would be refused now although it may be taken another time, if it would;
+    nothing is written."""
+    try:
+        _check_job_ceiling(services, prepared.amount)
+    except LimitReached as too_dear:
+        return too_dear
+    now = services.clock()
+    entry = Entry(
+        video_id="",
+        caller=caller,
+        model=prepared.request.model,
+        deployment=None,
+        day=money.utc_day(now),
+        attempt=1,
+        kind=Kind.RESERVE,
+        amount=prepared.amount,
+        change=Amounts(),
+        price_version=prepared.price.version,
+        basis="quoted",
+        at=int(now),
+    )
+    refused = services.ledger.refusal(
+        entry, ceilings(services, caller, entry.day), _caller_limits(services, caller)
+    )
+    return None if refused is None else _refused(refused, entry.day)
 
 
 def _was_deleted(services: Services, claim: Claim) -> bool:
@@ -237,7 +285,7 @@ def _reserve(services: Services, video: Video, work: Work, price: Price) -> None
     try:
         booked = services.ledger.write(
             entry,
-            _ceilings(services, video.caller, work.day),
+            ceilings(services, video.caller, work.day),
             _caller_limits(services, video.caller),
         )
     except Refusal as refusal:
@@ -326,16 +374,17 @@ def _check_job_ceiling(services: Services, reserved: int) -> None:
         )
 
 
-def _ceilings(services: Services, caller: str, day: str) -> list[Ceiling]:
-    ceilings = []
+def ceilings(services: Services, caller: str, day: str) -> list[Ceiling]:
+    """What a reservation of a caller on a day is counted against."""
+    found = []
     per_day = services.settings.budget_usd_per_day
     if per_day >= 0:
-        ceilings.append(Ceiling("budget of the day", day_total(day), micro_usd(per_day)))
+        found.append(Ceiling("budget of the day", day_total(day), micro_usd(per_day)))
     known = services.settings.caller(caller)
     if known is not None and known.budget_usd_per_month >= 0:
         limit = micro_usd(known.budget_usd_per_month)
-        ceilings.append(Ceiling("your budget of the month", caller_total(caller), limit))
-    return ceilings
+        found.append(Ceiling("your budget of the month", caller_total(caller), limit))
+    return found
 
 
 def _caller_limits(services: Services, caller: str) -> CallerLimits | None:

@@ -137,6 +137,13 @@ class Booking:
             raise order.error
         return bool(order.booked)
 
+    def refusal(self, order: Order) -> Refusal | None:
+        """Why a new reservation would be refused now, if it would; nothing is written."""
+        month = order.entry.month
+        totals = {key: _total_of(self._table.get(month, key)) for key in order.totals}
+        outcome = self._judge(order, totals, {}, look=False)
+        return outcome if isinstance(outcome, Refusal) else None
+
     def _serve(self) -> None:
         """Book a batch of what waits."""
         batch = self._next_batch()

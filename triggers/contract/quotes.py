@@ -21,8 +21,10 @@ class QuotedCost(BaseModel):
 class Refusal(BaseModel):
     """Why the request would be answered with 429 now."""
 
+    type: Literal["insufficient_quota", "rate_limit_error"]
     code: str
     message: str
+    retry_after: int | None = Field(description="Seconds; null where time alone does not help.")
 
 
 class Limit(BaseModel):
