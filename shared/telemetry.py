@@ -51,6 +51,12 @@ class Event(StrEnum):
     START_LOST = "start_lost"
     PURGE_FAILED = "purge_failed"
     INSTANCES_PURGED = "instances_purged"
+    DELIVERED = "delivered"
+    NOT_DELIVERED = "not_delivered"
+    DELIVERY_LEFT = "delivery_left"
+    WEBHOOK_DISABLED = "webhook_disabled"
+    EVENT_REJECTED = "event_rejected"
+    EVENT_IGNORED = "event_ignored"
     MISCONFIGURED = "misconfigured"
     REQUEST_FAILED = "request_failed"
 
@@ -205,6 +211,32 @@ EVENTS: Mapping[Event, Spec] = {
         ("video_id", "message"),
     ),
     Event.INSTANCES_PURGED: Spec("old Durable histories were deleted", ("count",)),
+    Event.DELIVERED: Spec(
+        "a topic or webhook took an announcement",
+        ("video_id", "type", "target", "attempts", "lag_seconds"),
+    ),
+    Event.NOT_DELIVERED: Spec(
+        "an attempt to announce failed; failed is final, pending is tried again",
+        ("video_id", "type", "target", "attempts", "state", "message"),
+        _WARNING,
+    ),
+    Event.DELIVERY_LEFT: Spec(
+        "a first attempt to announce broke off; the sweep delivers",
+        ("delivery", "message"),
+        _WARNING,
+    ),
+    Event.WEBHOOK_DISABLED: Spec(
+        "a webhook answered 410 and gets nothing more", ("webhook",), _ERROR
+    ),
+    Event.EVENT_REJECTED: Spec(
+        "an event or a dropped file can never become a video",
+        ("event_id", "rejection", "caller", "code", "message"),
+        _WARNING,
+    ),
+    Event.EVENT_IGNORED: Spec(
+        "an event asks for nothing: not ours, seen before, or its file is gone",
+        ("event_id", "reason"),
+    ),
     Event.MISCONFIGURED: Spec("a setting is missing or wrong", ("message",), _ERROR),
     Event.REQUEST_FAILED: Spec("a fault of ours; the exception follows", ("request_id",), _ERROR),
 }

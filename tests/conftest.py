@@ -23,7 +23,9 @@ from shared.storage.accounts import Account
 from tests.support.stacks import Client, client
 
 TIME_SCALE = 100
-_ACCOUNTS = 300
+_ACCOUNTS = 400
+LAST_ACCOUNT = _ACCOUNTS - 1
+"""Of no test that takes the next one: for those that share an account on purpose."""
 _KEY = "a2V5"  # base64 of "key"; Azurite takes any
 
 
@@ -59,8 +61,13 @@ def _account_numbers() -> Iterator[int]:
 @pytest.fixture
 def connection(stack: Stack, _account_numbers: Iterator[int]) -> str:
     """The connection string of a storage account that no other test uses, with its layout."""
+    return storage_account(stack, next(_account_numbers))
+
+
+def storage_account(stack: Stack, number: int) -> str:
+    """The connection string of one of Azurite's accounts, with its layout."""
     blob, queue, table = stack.ports.azurite
-    name = f"test{next(_account_numbers)}"
+    name = f"test{number}"
     text = (
         f"DefaultEndpointsProtocol=http;AccountName={name};AccountKey={_KEY};"
         f"BlobEndpoint=http://127.0.0.1:{blob}/{name};"

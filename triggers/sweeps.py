@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import azure.functions as func
 
 from shared import names
-from shared.durable import Client, blueprint, purge_finished, timer_with_client
+from shared.durable import Client, blueprint, purge_finished, timer, timer_with_client
 from shared.lifecycle import line
+from shared.lifecycle.deliver import deliver_due
 from shared.lifecycle.services import services
 from shared.lifecycle.sweep import sweep as sweep_silent_videos
 from shared.offload import in_thread
@@ -34,6 +35,12 @@ async def sweep(timer: func.TimerRequest, client: Client) -> None:  # noqa: ARG0
             await client.raise_event(hint["instance"], hint["event"], None)
         except Exception:  # noqa: BLE001  # the SDK raises plain Exceptions
             emit(Event.HINT_LOST, instance=hint["instance"])
+
+
+@timer(bp, "%SWEEP_SCHEDULE%")
+def deliver(timer: func.TimerRequest) -> None:  # noqa: ARG001
+    """Announce what could not be announced at once."""
+    deliver_due(services())
 
 
 @timer_with_client(bp, "%PURGE_SCHEDULE%")

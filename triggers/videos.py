@@ -14,6 +14,7 @@ from shared.lifecycle.cancel import cancel_video
 from shared.lifecycle.remix import remix_video
 from shared.lifecycle.remove import delete_video
 from shared.lifecycle.services import Services, services
+from shared.lifecycle.views import deleted_object, list_object, video_object
 from shared.names import Hint
 from shared.offload import in_thread
 from shared.storage.videos import StoredVideo
@@ -23,7 +24,6 @@ from triggers.web.answers import BASE_PATH, answer, answer_async, json_answer
 from triggers.web.authenticate import Identity, authenticate, on_behalf_of
 from triggers.web.content import deliver
 from triggers.web.routes import http, http_with_client
-from triggers.web.views import deleted_object, list_object, video_object
 
 bp = blueprint()
 

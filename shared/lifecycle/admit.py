@@ -28,7 +28,7 @@ from shared.domain.pictures import Picture
 from shared.domain.request import VideoRequest
 from shared.domain.video import Cost, CostState, Stage, Status, Video
 from shared.domain.work import Work, WorkStage, instance_id
-from shared.lifecycle import expect, inputs, money
+from shared.lifecycle import announce, expect, inputs, money
 from shared.lifecycle.inputs import Source
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import PAYLOAD_VERSION
@@ -62,12 +62,15 @@ class Repeatable:
     """How a request can be told to be the same as an earlier one.
 
     `key` is the caller's `Idempotency-Key`; without one, `repeated` says that the client's library
-    declares this to be a repeat (`x-stainless-retry-count` of 1 or more).
+    declares this to be a repeat (`x-stainless-retry-count` of 1 or more). `kept` (seconds at scale
+    1) is for keys that stand for their content, like an event's id: they are known for that long,
+    and what comes under one of them is not compared.
     """
 
     route: str = "videos"
     key: str | None = None
     repeated: bool = False
+    kept: float | None = None
 
 
 @dataclass(frozen=True)
@@ -106,12 +109,14 @@ def admit(
     Raises InvalidRequest (nothing was spent), Conflict (the key was used for another request),
     LimitReached (a ceiling), RateLimited (a limit of this caller), or Unavailable.
     """
-    prepared = prepare(services, request, sources)
+    prepared = prepare(services, caller, request, sources)
     request, chosen, price = prepared.request, prepared.chosen, prepared.price
     _check_job_ceiling(services, prepared.amount)
     claim, replayed = _claim(services, caller, request, repeatable)
     if replayed and (found := services.videos.get(caller, claim.video_id)) is not None:
         left = services.work.get(claim.video_id)
+        if left is not None and left.stage is WorkStage.ADMITTING:
+            announce.queued(services, found.video)  # the first try may have died before that
         epoch = left.epoch if left else _FIRST_EPOCH
         return _admitted(services, found.video, epoch, replayed=True)
     if replayed and _was_deleted(services, claim):
@@ -124,9 +129,12 @@ def admit(
     return _put_on_record(services, video, work, price, replayed=replayed)
 
 
-def prepare(services: Services, request: VideoRequest, sources: Sequence[Source]) -> Prepared:
+def prepare(
+    services: Services, caller: str, request: VideoRequest, sources: Sequence[Source]
+) -> Prepared:
     """What is known of a request before anything is spent or written. Raises InvalidRequest where
     it can never work."""
+    _check_webhook(services, caller, request)
     request, files = inputs.gather(services, request, sources)
     chosen = _deployments(services, request)
     ready = inputs.fit(request, files, max(each.can.input_video_seconds for each in chosen))
@@ -188,9 +196,10 @@ def _claim(
     standing = services.idempotency.claim(caller, claim)
     if standing.video_id == claim.video_id:
         return claim, False
-    if now - standing.at > durations.of(_KEYS_KEPT) and not services.work.get(standing.video_id):
+    kept = durations.of(repeatable.kept or _KEYS_KEPT)
+    if now - standing.at > kept and not services.work.get(standing.video_id):
         return services.idempotency.replace(caller, claim), False
-    if standing.digest != digest:
+    if standing.digest != digest and repeatable.kept is None:
         raise Conflict(
             "This Idempotency-Key was used for a different request; use a new key for a new one.",
             code="idempotency_key_reused",
@@ -260,6 +269,7 @@ def _put_on_record(
         _reserve(services, video, work, price)
         with suppress(RowExists):  # the other one of two simultaneous requests was first
             services.videos.insert(video)
+        announce.queued(services, video)
         try:
             stored = services.work.replace(replace(stored, stage=WorkStage.WAITING))
         except RowChanged:
@@ -308,6 +318,7 @@ def _overtaken(services: Services, video: Video, work: Work) -> Work:
     if left is not None:
         return left
     services.videos.delete(video)
+    services.outbox.forget(video.id, pending=True)
     # the sweep may have looked before this reservation was booked
     services.ledger.write(money.entry(services, work, Kind.RELEASE, 0, ADMISSION_UNDONE))
     raise _not_in_time()
@@ -357,6 +368,16 @@ def _deployments(services: Services, request: VideoRequest) -> list[Upstream]:
         assert problem is not None, "every deployment said why not"
         raise problem
     return chosen
+
+
+def _check_webhook(services: Services, caller: str, request: VideoRequest) -> None:
+    offered = [webhook.name for webhook in services.settings.webhooks_of(caller)]
+    if request.webhook is not None and request.webhook not in offered:
+        known = f"Yours: {', '.join(offered)}." if offered else "There is none for you."
+        raise InvalidRequest(
+            f"webhook {request.webhook!r} is not an endpoint that you may name. {known}",
+            param="webhook",
+        )
 
 
 def _amount(price: Price, request: VideoRequest) -> int:

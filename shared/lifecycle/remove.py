@@ -43,6 +43,7 @@ def delete_video(services: Services, stored: StoredVideo) -> Cancelled:
                 client.delete(video.job_id, trace=video.id)
     services.outputs.delete_all(video_folder(video.id))
     inputs.drop(services, video.id)
+    services.outbox.forget(video.id)
     services.videos.delete(video)
     return cancelled
 

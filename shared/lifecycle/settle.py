@@ -25,7 +25,7 @@ from shared.domain.video import (
     with_cost,
 )
 from shared.domain.work import Submit, Verdict, Work, WorkStage
-from shared.lifecycle import inputs, line, money
+from shared.lifecycle import announce, inputs, line, money
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import Done, begin, change, done, update
 from shared.names import Hint
@@ -153,6 +153,7 @@ def _carry_out(
     if video is not None and video.request.inputs:
         inputs.drop(services, work.video_id)
     if _still_open(work, verdict):
+        _announce(services, work, video)
         update(services, work, verdict=None, ended=True, stage=WorkStage.WATCHING, troubles=0)
         return done("watching", wait=0.0)
     if work.deployment and work.job_id:
@@ -163,10 +164,19 @@ def _carry_out(
         _, hints = line.call_next(services)
     if video is not None and video.status is not Status.COMPLETED and work.parts:
         services.outputs.delete_all(video_folder(work.video_id))  # of a cancelled video, perhaps
-    if work.ended:
-        services.videos.unbury(work.caller, work.video_id)
+    _announce(services, work, video)
+    if work.ended and services.videos.unbury(work.caller, work.video_id):
+        services.outbox.forget(work.video_id)
     services.work.delete(work)
     return done("done", hints=hints)
+
+
+def _announce(services: Services, work: Work, video: Video | None) -> None:
+    """Last, but before the row in `work` changes, which brings back whoever dies on the way.
+    Nothing is told any more about a video that its caller has deleted."""
+    deleted = work.ended and services.videos.get(work.caller, work.video_id) is None
+    if video is not None and not deleted:
+        announce.ended(services, video)
 
 
 def _still_open(work: Work, verdict: Verdict) -> bool:

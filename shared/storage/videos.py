@@ -76,11 +76,12 @@ class Videos:
             writes.append(Write("delete", pointer.key, {}, pointer))
         self._table.transact(video.caller, writes)
 
-    def unbury(self, caller: str, video_id: str) -> None:
-        """Delete what `bury` kept, if anything."""
+    def unbury(self, caller: str, video_id: str) -> bool:
+        """Delete what `bury` kept; whether it had kept anything."""
         row = self._table.get(caller, _buried(video_id))
         if row is not None:
             self._table.delete(row)
+        return row is not None
 
     def delete(self, video: Video) -> None:
         """All rows, whatever they are by now."""
@@ -178,6 +179,7 @@ def _columns(video: Video) -> dict[str, Value]:
         "seconds": request.seconds,
         "variants": request.variants,
         "metadata": json.dumps(dict(request.metadata), ensure_ascii=False),
+        "webhook": request.webhook,
         "inputs": json.dumps([asdict(each) for each in request.inputs]) if request.inputs else None,
         "fit": request.fit if request.inputs else None,
         "remix": json.dumps(asdict(request.remix)) if request.remix else None,
@@ -215,6 +217,7 @@ def _video(row: Row) -> Video:
             seconds=row.number("seconds"),
             variants=row.number("variants"),
             metadata=json.loads(row.text("metadata", "{}")),
+            webhook=row.text("webhook") or None,
             inputs=tuple(_input(each) for each in json.loads(row.text("inputs", "[]"))),
             fit="contain" if row.text("fit") == "contain" else "cover",
             remix=Remix(**json.loads(remix)) if remix else None,

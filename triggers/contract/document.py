@@ -8,11 +8,11 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from triggers.contract import health, models, quotes, usage, videos
+from triggers.contract import deliveries, health, models, quotes, usage, videos
 from triggers.contract.errors import ErrorAnswer
 from triggers.contract.operation import JSON, MULTIPART, Answer, Body, Operation, Parameter, Schema
 
-RESOURCES = (videos, quotes, usage, models, health)
+RESOURCES = (videos, deliveries, quotes, usage, models, health)
 
 TAGS: Mapping[str, str] = {
     "Videos": "Make videos and get them.",

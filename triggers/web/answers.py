@@ -7,11 +7,12 @@ from typing import Any
 
 import azure.functions as func
 
+from shared import names
 from shared.domain.errors import Problem, WrongMethod
 from shared.settings import SettingsError
 from shared.telemetry import Event, emit
 
-BASE_PATH = "openai/v1"
+BASE_PATH = names.BASE_PATH
 
 Handler = Callable[[func.HttpRequest], func.HttpResponse]
 

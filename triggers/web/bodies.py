@@ -47,6 +47,7 @@ Text = Annotated[str, Field(strict=True)]
 Metadata = Annotated[
     dict[str, Annotated[str, Field(strict=True, max_length=512)]], Field(max_length=16)
 ]
+WebhookName = Annotated[str, Field(strict=True, max_length=63)]
 
 
 class _Body(BaseModel):
@@ -102,6 +103,7 @@ class CreateVideo(_Body):
     inpaint_items: list[InpaintItem] | None = Field(default=None, max_length=2)
     fit: Literal["cover", "contain"] = "cover"
     metadata: Metadata = Field(default_factory=dict)
+    webhook: WebhookName | None = None
 
     def request(self) -> VideoRequest:
         """The request with its model's defaults filled in. Raises InvalidRequest."""
@@ -123,6 +125,7 @@ class CreateVideo(_Body):
             variants=self.n_variants,
             metadata=self.metadata,
             fit=self.fit,
+            webhook=self.webhook,
         )
 
 
@@ -131,6 +134,13 @@ class RemixVideo(_Body):
 
     prompt: Text
     metadata: Metadata = Field(default_factory=dict)
+    webhook: WebhookName | None = None
+
+
+class Redeliver(_Body):
+    """The body of `POST /videos/{id}/redeliver`."""
+
+    id: Annotated[str, Field(strict=True, max_length=200)] | None = None
 
 
 @dataclass(frozen=True)
@@ -170,6 +180,12 @@ def create_video(req: func.HttpRequest) -> NewVideo:
     return NewVideo(body.request(), sources)
 
 
+def parse(fields: Mapping[str, Any]) -> NewVideo:
+    """What the fields of a create's JSON body ask for. Raises InvalidRequest."""
+    body = _validated(CreateVideo, fields)
+    return NewVideo(body.request(), _sources(body, [], {}))
+
+
 def remix_video(req: func.HttpRequest, source: VideoRequest) -> VideoRequest:
     """`source` with what a remix's body changes. Raises InvalidRequest."""
     form = _form(req)
@@ -178,7 +194,20 @@ def remix_video(req: func.HttpRequest, source: VideoRequest) -> VideoRequest:
         raise InvalidRequest(f"{name}: a remix takes no files.", param=name)
     body = _validated(RemixVideo, form.fields)
     _check_text("prompt", body.prompt)
-    return replace(source, prompt=body.prompt, metadata=body.metadata, inputs=())
+    return replace(
+        source, prompt=body.prompt, metadata=body.metadata, webhook=body.webhook, inputs=()
+    )
+
+
+def redeliver(req: func.HttpRequest) -> Redeliver:
+    """What a redeliver's body names, if there is one. Raises InvalidRequest."""
+    if not req.get_body():
+        return Redeliver()
+    form = _form(req)
+    if form.files:
+        name = next(iter(form.files))
+        raise InvalidRequest(f"{name}: a redeliver takes no files.", param=name)
+    return _validated(Redeliver, form.fields)
 
 
 def repeatable(req: func.HttpRequest, route: str) -> Repeatable:

@@ -1,0 +1,35 @@
+"""The courier: soon or not at all, and never in the way."""
+
+from __future__ import annotations
+
+import threading
+
+from shared.delivery.courier import Courier
+
+
+def test_errands_are_done_side_by_side_and_the_line_is_bounded() -> None:
+    courier, gate = Courier(), threading.Event()
+    done: list[int] = []
+
+    def errand(number: int) -> None:
+        assert gate.wait(10)
+        done.append(number)
+
+    for number in range(1000):
+        courier.hand(lambda number=number: errand(number))  # type: ignore[misc]
+    assert done == []  # handing over waited for nobody
+    gate.set()
+    courier.wait()
+    assert 400 <= len(done) < 1000
+    assert threading.active_count() < 20
+    courier.close()
+
+
+def test_nothing_runs_before_the_first_errand_and_closing_ends_all() -> None:
+    before = threading.active_count()
+    courier = Courier()
+    assert threading.active_count() == before
+    courier.hand(lambda: None)
+    courier.close()
+    assert threading.active_count() == before
+    courier.close()
