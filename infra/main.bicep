@@ -142,24 +142,6 @@ param jobDeadlineMinutes int = 60
 @description('The URL under which callers reach the app, where it is not the site\'s own.')
 param publicBaseUrl string = ''
 
-@description('Web pages that may call the API: their origins. None by default.')
-param corsOrigins string[] = []
-
-@description('Hosts that https image references may be fetched from. None by default.')
-param inputUrlHosts string[] = []
-
-@description('Webhooks, as entries of WEBHOOKS. Each secret is the vault\'s secret named as secret_setting, in lower case and with dashes.')
-param webhooks object[] = []
-
-@description('Tenant whose access tokens the app accepts; empty: this one.')
-param entraTenantId string = ''
-
-@description('Audience that access tokens must be for; empty: the app accepts no tokens.')
-param entraAudience string = ''
-
-@description('The caller that is charged for requests on the topic.')
-param topicCaller string = 'main'
-
 @description('Object ids of services that may publish requests on the topic.')
 param requestPublisherIds string[] = []
 
@@ -238,25 +220,18 @@ var azureUpstreams = map(videoModels, model => union({
 }, empty(retirementOf[model.name]) ? {} : { retires_at: retirementOf[model.name] }, model.?extra ?? {}))
 
 // An app setting that holds a secret is a reference to the vault's secret of the same name.
-var secretNames = concat(map(filter(otherUpstreams, upstream => upstream.auth.type == 'header'), upstream => upstream.auth.secret_setting), map(webhooks, webhook => webhook.secret_setting))
+var secretNames = union(map(filter(otherUpstreams, upstream => upstream.auth.type == 'header'), upstream => upstream.auth.secret_setting), [])
 var secretSettings = toObject(secretNames, name => name, name => '@Microsoft.KeyVault(VaultName=${keyVaultName};SecretName=${toLower(replace(name, '_', '-'))})')
 
 var appSettings = union({
   UPSTREAMS: string(concat(azureUpstreams, otherUpstreams))
   CALLERS: '@Microsoft.KeyVault(VaultName=${keyVaultName};SecretName=callers)'
   STORAGE_ACCOUNT_NAME: videoStorage.outputs.name
-  EVENT_TOPIC_ENDPOINT: eventGrid.outputs.eventTopicEndpoint
-  TOPIC_CALLER: topicCaller
-  WEBHOOKS: string(webhooks)
   MAX_JOB_USD: string(maxJobUsd)
   BUDGET_USD_PER_DAY: string(budgetUsdPerDay)
   QUEUE_DEADLINE_HOURS: string(queueDeadlineHours)
   JOB_DEADLINE_MINUTES: string(jobDeadlineMinutes)
   CONTENT_DELIVERY: vnetEnabled ? 'stream' : 'redirect'
-  INPUT_URL_HOSTS: string(inputUrlHosts)
-  CORS_ORIGINS: string(corsOrigins)
-  ENTRA_TENANT_ID: empty(entraTenantId) ? tenant().tenantId : entraTenantId
-  ENTRA_AUDIENCE: entraAudience
 }, videoRetentionDays > 0 ? {
   VIDEO_RETENTION_DAYS: string(videoRetentionDays)
 } : {}, secretSettings)
@@ -614,6 +589,9 @@ output STORAGE_ACCOUNT_NAME string = videoStorage.outputs.name
 
 @description('The upstreams, under the name of the app\'s setting.')
 output UPSTREAMS string = string(concat(azureUpstreams, otherUpstreams))
+
+@description('Where results are announced: subscribe there.')
+output EVENT_TOPIC_ENDPOINT string = eventGrid.outputs.eventTopicEndpoint
 
 @description('Where requests may be published as events.')
 output REQUEST_TOPIC_ENDPOINT string = eventGrid.outputs.requestTopicEndpoint

@@ -29,14 +29,16 @@ var roles = loadJsonContent('../roles.json')
 
 resource videoStorage 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: videoStorageName
+}
 
-  resource blobs 'blobServices' existing = {
-    name: 'default'
+resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2025-06-01' existing = {
+  parent: videoStorage
+  name: 'default'
+}
 
-    resource deadLetters 'containers' existing = {
-      name: deadLetterContainer
-    }
-  }
+resource deadLetters 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-06-01' existing = {
+  parent: blobs
+  name: deadLetterContainer
 }
 
 resource eventTopic 'Microsoft.EventGrid/topics@2025-02-15' = {
@@ -83,8 +85,8 @@ resource systemTopic 'Microsoft.EventGrid/systemTopics@2025-02-15' = {
 }
 
 resource requestDeadLetters 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(videoStorage::blobs::deadLetters.id, requestTopic.id, roles['Storage Blob Data Contributor'])
-  scope: videoStorage::blobs::deadLetters
+  name: guid(deadLetters.id, requestTopic.id, roles['Storage Blob Data Contributor'])
+  scope: deadLetters
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles['Storage Blob Data Contributor'])
     principalId: requestTopic.identity.principalId
@@ -93,8 +95,8 @@ resource requestDeadLetters 'Microsoft.Authorization/roleAssignments@2022-04-01'
 }
 
 resource inboxDeadLetters 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(videoStorage::blobs::deadLetters.id, systemTopic.id, roles['Storage Blob Data Contributor'])
-  scope: videoStorage::blobs::deadLetters
+  name: guid(deadLetters.id, systemTopic.id, roles['Storage Blob Data Contributor'])
+  scope: deadLetters
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles['Storage Blob Data Contributor'])
     principalId: systemTopic.identity.principalId

@@ -100,14 +100,16 @@ resource network 'Microsoft.Network/virtualNetworks@2024-07-01' = {
       }
     ]
   }
+}
 
-  resource app 'subnets' existing = {
-    name: 'app'
-  }
+resource appSubnet 'Microsoft.Network/virtualNetworks/subnets@2024-07-01' existing = {
+  parent: network
+  name: 'app'
+}
 
-  resource endpoints 'subnets' existing = {
-    name: 'endpoints'
-  }
+resource endpointsSubnet 'Microsoft.Network/virtualNetworks/subnets@2024-07-01' existing = {
+  parent: network
+  name: 'endpoints'
 }
 
 resource dnsZones 'Microsoft.Network/privateDnsZones@2024-06-01' = [for zone in zones: {
@@ -130,7 +132,7 @@ resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01
 }]
 
 @description('Resource id of the subnet that the app goes out through.')
-output appSubnetId string = network::app.id
+output appSubnetId string = appSubnet.id
 
 @description('Resource id of the subnet of private endpoints.')
-output endpointsSubnetId string = network::endpoints.id
+output endpointsSubnetId string = endpointsSubnet.id

@@ -23,23 +23,25 @@ var roles = loadJsonContent('../roles.json')
 
 resource videoStorage 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: videoStorageName
+}
 
-  resource blobs 'blobServices' existing = {
-    name: 'default'
-  }
+resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2025-06-01' existing = {
+  parent: videoStorage
+  name: 'default'
+}
 
-  resource tableService 'tableServices' existing = {
-    name: 'default'
-  }
+resource tableService 'Microsoft.Storage/storageAccounts/tableServices@2025-06-01' existing = {
+  parent: videoStorage
+  name: 'default'
 }
 
 resource blobContainers 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-06-01' existing = [for container in containers: {
-  parent: videoStorage::blobs
+  parent: blobs
   name: container
 }]
 
 resource dataTables 'Microsoft.Storage/storageAccounts/tableServices/tables@2025-06-01' existing = [for table in tables: {
-  parent: videoStorage::tableService
+  parent: tableService
   name: table
 }]
 
