@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pycep import BicepParser
@@ -32,7 +33,7 @@ def mentioned(statements: list[Statement]) -> set[str]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_another_parser_reads_it_too(path: Path) -> None:
-    read = READER.parse(text=path.read_text())
+    read: Any = READER.parse(text=path.read_text())
     ours = parse(path)
     for kind, theirs in (("param", "parameters"), ("output", "outputs"), ("module", "modules")):
         assert {each.name for each in ours if each.kind == kind} == set(read.get(theirs, {}))
