@@ -56,7 +56,7 @@ def find(answers: dict[str, Any], line: str) -> Any:
 def show(value: Any, arguments: list[str]) -> None:
     options = dict(pairwise(arguments))
     if "--query" in options:
-        value = jmespath.search(options["--query"], value)
+        value = jmespath.search(options["--query"], value)  # type: ignore[no-untyped-call]
     if options.get("--output") == "none" or value is None:
         return
     if options.get("--output") == "tsv":
