@@ -87,6 +87,10 @@ class CapabilitiesConfig(_Strict):
     prompt_characters: int | None = None
     variants: dict[int, int] | None = None
     seconds_above_pixels: dict[int, int] | None = None
+    images: int | None = None
+    input_video_seconds: int | None = None
+    placed_inputs: bool | None = None
+    remix: bool | None = None
 
     def over(self, base: Capabilities | None) -> Capabilities:
         values = {key: value for key, value in self.model_dump().items() if value is not None}
@@ -191,6 +195,14 @@ class Settings(BaseSettings):
     job_deadline_minutes: Annotated[float, Field(gt=0)] = 60
     video_retention_days: Annotated[int, Field(ge=1)] | None = None
     content_delivery: Literal["redirect", "stream"] = "redirect"
+    input_url_hosts: str = ""
+    """Hosts, separated by commas, from which images may be fetched over https; none by default."""
+    entra_tenant_id: Annotated[str, Field(pattern=r"^[0-9a-fA-F-]{0,36}$")] = ""
+    """The tenant whose tokens are accepted; empty: keys only."""
+    entra_audience: str = ""
+    """The `aud` of those tokens: the app registration's client id or its application id URI."""
+    entra_authority: str = "https://login.microsoftonline.com"
+    """Where the tenant's signing keys are published."""
     time_scale: Annotated[float, Field(gt=0)] = 1
 
     @field_validator("public_base_url")
@@ -199,6 +211,15 @@ class Settings(BaseSettings):
         parts = urlsplit(value)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("must be the URL under which callers reach the app")
+        return value.rstrip("/")
+
+    @field_validator("entra_authority")
+    @classmethod
+    def _authority(cls, value: str) -> str:
+        parts = urlsplit(value)
+        loopback = parts.scheme == "http" and parts.hostname in _LOOPBACK
+        if not loopback and (parts.scheme != "https" or not parts.hostname):
+            raise ValueError("must be an https URL (http only for loopback)")
         return value.rstrip("/")
 
     @field_validator("upstreams")
@@ -215,15 +236,30 @@ class Settings(BaseSettings):
             raise ValueError("set either STORAGE_CONNECTION or STORAGE_ACCOUNT_NAME")
         if self.time_scale != 1 and _on_azure():
             raise ValueError("TIME_SCALE must be 1 on Azure; it exists for local runs")
+        if self.entra_tenant_id and not self.entra_audience:
+            raise ValueError("ENTRA_TENANT_ID needs ENTRA_AUDIENCE")
         return self
 
     @property
     def durations(self) -> "Durations":
         return Durations(self)
 
+    @property
+    def input_hosts(self) -> frozenset[str]:
+        """The hosts from which images may be fetched, in lower case."""
+        listed = (host.strip().lower() for host in self.input_url_hosts.split(","))
+        return frozenset(host for host in listed if host)
+
     def upstream(self, name: str) -> Upstream | None:
         """The deployment of that name, or None where it was taken out of the settings."""
         return next((upstream for upstream in self.upstreams if upstream.name == name), None)
+
+    def caller(self, caller: str) -> Caller | None:
+        """What is configured for a caller (`key:NAME` or `entra:OID`)."""
+        kind, _, who = caller.partition(":")
+        if kind == "key":
+            return self.callers.get(who)
+        return next((each for each in self.callers.values() if who in each.entra), None)
 
     def offering(self, model: str) -> list[Upstream]:
         """The deployments that render a model, in the order of the settings."""

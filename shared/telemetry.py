@@ -35,10 +35,13 @@ class Event(StrEnum):
     JOB_NOT_READABLE = "job_not_readable"
     JOB_ENDED = "job_ended"
     JOB_LOST = "job_lost"
+    JOB_WITHDRAWN = "job_withdrawn"
     OUTPUT_STORED = "output_stored"
     OUTPUT_NOT_COPIED = "output_not_copied"
+    EXTRA_NOT_COPIED = "extra_not_copied"
     VIDEO_DECIDED = "video_decided"
     VIDEO_ENDED = "video_ended"
+    VIDEO_DELETED = "video_deleted"
     VIDEO_RESUMED = "video_resumed"
     ADMISSION_FINISHED = "admission_finished"
     ADMISSION_UNDONE = "admission_undone"
@@ -46,6 +49,7 @@ class Event(StrEnum):
     LINE_STATE = "line_state"
     HINT_LOST = "hint_lost"
     START_LOST = "start_lost"
+    PURGE_FAILED = "purge_failed"
     INSTANCES_PURGED = "instances_purged"
     MISCONFIGURED = "misconfigured"
     REQUEST_FAILED = "request_failed"
@@ -130,6 +134,10 @@ EVENTS: Mapping[Event, Spec] = {
         ("video_id", "deployment", "job_id", "expired"),
         _ERROR,
     ),
+    Event.JOB_WITHDRAWN: Spec(
+        "the upstream's job of a cancelled video was deleted",
+        ("video_id", "deployment", "job_id"),
+    ),
     Event.OUTPUT_STORED: Spec(
         "an output was copied, checked and committed",
         ("video_id", "deployment", "output", "size_bytes", "sha256", "copy_seconds"),
@@ -138,6 +146,10 @@ EVENTS: Mapping[Event, Spec] = {
         "an attempt to copy an output failed",
         ("video_id", "deployment", "output", "message"),
         _WARNING,
+    ),
+    Event.EXTRA_NOT_COPIED: Spec(
+        "the upstream gave no thumbnail or spritesheet of an output; the video is not affected",
+        ("video_id", "deployment", "output", "variant", "message"),
     ),
     Event.VIDEO_DECIDED: Spec(
         "how a video ends was written down",
@@ -159,6 +171,10 @@ EVENTS: Mapping[Event, Spec] = {
             "rescued",
             "total_seconds",
         ),
+    ),
+    Event.VIDEO_DELETED: Spec(
+        "a caller deleted a video: what is left of it is its ledger",
+        ("video_id", "caller", "unfinished"),
     ),
     Event.VIDEO_RESUMED: Spec(
         "the sweep started a new worker for a silent video",
@@ -183,6 +199,10 @@ EVENTS: Mapping[Event, Spec] = {
     Event.HINT_LOST: Spec("a waiting video was not woken; it wakes by itself", ("instance",)),
     Event.START_LOST: Spec(
         "an orchestration was not started; the sweep will", ("instance", "message"), _WARNING
+    ),
+    Event.PURGE_FAILED: Spec(
+        "the Durable history of a deleted video stays until the nightly purge",
+        ("video_id", "message"),
     ),
     Event.INSTANCES_PURGED: Spec("old Durable histories were deleted", ("count",)),
     Event.MISCONFIGURED: Spec("a setting is missing or wrong", ("message",), _ERROR),

@@ -3,7 +3,9 @@
     Problem
     ├── InvalidRequest      400  the request can never work as it is
     ├── NotAuthenticated    401  no key or token, or one that proves nothing
+    ├── NotAllowed          403  a caller who may not do this
     ├── NotFound            404  no such thing for this caller
+    ├── WrongMethod         405  the path exists, with other methods
     ├── Conflict            409  the thing is in a state that forbids it
     ├── TooLarge            413  the body is larger than what is read
     ├── LimitReached        429  a ceiling or a rate of this caller or of the whole app
@@ -58,8 +60,27 @@ class NotAuthenticated(Problem):
     status = 401
     type = "authentication_error"
 
+    def __init__(self, message: str, *, code: str = "invalid_api_key") -> None:
+        super().__init__(message, code=code)
+
+
+class NotAllowed(Problem):
+    status = 403
+    type = "permission_error"
+
     def __init__(self, message: str) -> None:
-        super().__init__(message, code="invalid_api_key")
+        super().__init__(message, code="not_allowed")
+
+
+class WrongMethod(Problem):
+    """`allowed` are the methods that the path takes."""
+
+    status = 405
+    type = "invalid_request_error"
+
+    def __init__(self, message: str, allowed: tuple[str, ...]) -> None:
+        super().__init__(message, code="method_not_allowed")
+        self.allowed = allowed
 
 
 class NotFound(Problem):

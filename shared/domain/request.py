@@ -3,7 +3,47 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Fit = Literal["cover", "contain"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crop:
+    """The part of an input that is used, as fractions of its width and height (0 to 1)."""
+
+    left: float = 0.0
+    top: float = 0.0
+    right: float = 1.0
+    bottom: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """An image or a video that steers the render. Its bytes lie in a blob, never in a row.
+
+    `sha256` is that of the file as the caller sent it; `frame_index` is the frame of the output
+    where it begins.
+    """
+
+    content_type: str
+    sha256: str
+    frame_index: int = 0
+    crop: Crop | None = None
+
+    @property
+    def is_video(self) -> bool:
+        return self.content_type.startswith("video/")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remix:
+    """The finished video that a remix starts from, and where its upstream job is."""
+
+    video_id: str
+    deployment: str
+    job_id: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,15 +61,26 @@ class VideoRequest:
     seconds: int
     variants: int = 1
     metadata: Mapping[str, str] = field(default_factory=dict)
+    inputs: tuple[Input, ...] = ()
+    fit: Fit = "cover"
+    """How an image of another shape is made to fit; means nothing without one."""
+    remix: Remix | None = None
 
     @property
     def size(self) -> str:
         """The size as the API writes it, for example `1280x720`."""
         return f"{self.width}x{self.height}"
 
+    @property
+    def mode(self) -> str:
+        """text, image or remix: what kind of render it is."""
+        if self.remix is not None:
+            return "remix"
+        return "image" if self.inputs else "text"
+
     def digest(self) -> str:
         """sha256 of the canonical request: equal for equal requests, however they were encoded."""
-        canonical = {
+        canonical: dict[str, Any] = {
             "model": self.model,
             "prompt": self.prompt,
             "size": self.size,
@@ -37,5 +88,11 @@ class VideoRequest:
             "variants": self.variants,
             "metadata": dict(self.metadata),
         }
+        # only where there are any, so that what was stored by earlier releases stays comparable
+        if self.inputs:
+            canonical["inputs"] = [asdict(each) for each in self.inputs]
+            canonical["fit"] = self.fit
+        if self.remix is not None:
+            canonical["remix"] = self.remix.video_id
         text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()

@@ -64,6 +64,17 @@ class Cost:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Extra:
+    """A picture of an output: its `thumbnail` or `spritesheet`, in Blob Storage under `blob`."""
+
+    variant: str
+    blob: str
+    content_type: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Output:
     """One finished MP4, checked and in Blob Storage under `blob`."""
 
@@ -75,6 +86,7 @@ class Output:
     width: int
     height: int
     seconds: float
+    extras: tuple[Extra, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,12 +1,13 @@
 """Admit a request: check it, reserve its money, and put the video on record.
 
-The order is: idempotency, work (`admitting`), ledger, video, work (`waiting`). Until the last step
-nobody was promised anything, and the sweep undoes or finishes what stops in between; after it the
-video exists and will come to an end whatever happens to this process. Every step can be repeated
-for the same video id, so a request that is repeated goes on where the first one stopped.
+The order is: idempotency, inputs, work (`admitting`), ledger, video, work (`waiting`). Until the
+last step nobody was promised anything, and the sweep undoes or finishes what stops in between;
+after it the video exists and will come to an end whatever happens to this process. Every step can
+be repeated for the same video id, so a repeated request goes on where the first one stopped.
 """
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -19,7 +20,8 @@ from shared.domain.polling import expected_render_seconds
 from shared.domain.request import VideoRequest
 from shared.domain.video import Cost, CostState, Stage, Status, Video
 from shared.domain.work import Work, WorkStage, instance_id
-from shared.lifecycle import money
+from shared.lifecycle import inputs, money
+from shared.lifecycle.inputs import Source
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import PAYLOAD_VERSION
 from shared.names import GenerateVideo
@@ -29,6 +31,8 @@ from shared.storage.ledger import Ceiling, CeilingReached, caller_total, day_tot
 from shared.storage.rows import RowChanged, RowExists
 from shared.telemetry import Event, emit
 
+ADMISSION_UNDONE = "admission_undone"
+"""The ledger's basis where the sweep gave back what an unfinished admission had reserved."""
 _FIRST_EPOCH = 1
 _KEYS_KEPT = 24 * 3600.0
 _REPEATS_KNOWN = 10 * 60.0
@@ -64,13 +68,17 @@ def admit(
     caller: str,
     request: VideoRequest,
     repeatable: Repeatable = Repeatable(),  # immutable
+    sources: Sequence[Source] = (),
 ) -> Admitted:
-    """Take on a request of `caller` (`key:NAME` or `entra:OID`).
+    """Take on a request of `caller` (`key:NAME` or `entra:OID`). `sources` are the files that it
+    brings, in the order of the upstream's frames.
 
     Raises InvalidRequest (nothing was spent), Conflict (the key was used for another request),
     LimitReached (a ceiling), or Unavailable.
     """
+    request, files = inputs.gather(services, request, sources)
     chosen = _deployments(services, request)
+    ready = inputs.fit(request, files, max(each.can.input_video_seconds for each in chosen))
     price = max((upstream.price for upstream in chosen), key=lambda price: _amount(price, request))
     reserved = _amount(price, request)
     _check_job_ceiling(services, reserved)
@@ -79,8 +87,23 @@ def admit(
         left = services.work.get(claim.video_id)
         epoch = left.epoch if left else _FIRST_EPOCH
         return _admitted(services, found.video, epoch, replayed=True)
+    if replayed and _was_deleted(services, claim):
+        raise Conflict(
+            "The video of this request was deleted; use a new Idempotency-Key to make another.",
+            code="video_deleted",
+        )
+    inputs.store(services, claim.video_id, ready)
     video, work = _new(services, caller, request, chosen, price, claim)
     return _put_on_record(services, video, work, price, replayed=replayed)
+
+
+def _was_deleted(services: Services, claim: Claim) -> bool:
+    """Whether a video was on record and is no more: its ledger outlives it."""
+    if services.work.get(claim.video_id) is not None:
+        return False
+    month = money.utc_day(created_ms(claim.video_id) / 1000)[:7]
+    bases = {entry.basis for entry in services.ledger.entries(month, claim.video_id)}
+    return bool(bases) and ADMISSION_UNDONE not in bases
 
 
 def _claim(
@@ -199,6 +222,8 @@ def _reserve(services: Services, video: Video, work: Work, price: Price) -> None
             services.work.delete(found)
         if work.claim:
             services.idempotency.forget(video.caller, work.claim, video.id)
+        if video.request.inputs:
+            inputs.drop(services, video.id)
         raise _limit_reached(reached, work.day) from None
     if not booked and not services.ledger.is_reserved(entry):
         raise _not_in_time()  # the sweep has undone the first try of this request
@@ -237,6 +262,8 @@ def payload(services: Services, video_id: str, caller: str, epoch: int) -> Gener
 def _deployments(services: Services, request: VideoRequest) -> list[Upstream]:
     """The deployments that can render a request; InvalidRequest with the reason if none can."""
     offering = services.settings.offering(request.model)
+    if request.remix is not None:
+        offering = [each for each in offering if each.name == request.remix.deployment]
     if not offering:
         models = sorted({upstream.model for upstream in services.settings.upstreams})
         raise InvalidRequest(
@@ -277,8 +304,7 @@ def _ceilings(services: Services, caller: str, day: str) -> list[Ceiling]:
     per_day = services.settings.budget_usd_per_day
     if per_day >= 0:
         ceilings.append(Ceiling("budget of the day", day_total(day), micro_usd(per_day)))
-    name = caller.removeprefix("key:")
-    known = services.settings.callers.get(name) if caller.startswith("key:") else None
+    known = services.settings.caller(caller)
     if known is not None and known.budget_usd_per_month >= 0:
         limit = micro_usd(known.budget_usd_per_month)
         ceilings.append(Ceiling("your budget of the month", caller_total(caller), limit))

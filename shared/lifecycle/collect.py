@@ -4,26 +4,28 @@ Memory stays at one block whatever the size. A repeat finds the finished blob an
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from shared.domain import polling
 from shared.domain.mp4 import Mp4Error, Mp4Inspector
+from shared.domain.pictures import content_type
 from shared.domain.video import Stage
 from shared.domain.work import Work
 from shared.lifecycle import money, verdicts
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import Done, begin, change, done, update
-from shared.storage.layout import output_blob
+from shared.storage.layout import extra_blob, output_blob
 from shared.storage.outputs import BLOCK
 from shared.telemetry import Event, emit
-from shared.upstream.protocol import Content, JobGone, Throttled, UpstreamError
+from shared.upstream.protocol import Content, Dialect, JobGone, Throttled, UpstreamError
 
 _LARGEST_OUTPUT = 2 * 1024**3
 _MOST_SPOILED = 5
 _LONGEST_BACKOFF = 60.0
-
-
+_LARGEST_EXTRA = 16 * 1024**2
+_EXTRAS_PATIENCE = 20.0
+"""Seconds for all pictures of an output together, in real time."""
 _HEARTBEAT = 30.0
 _GONE_TWICE = 30.0
 """An output is only taken for gone when it is still missing this much later."""
@@ -57,7 +59,7 @@ def collect_output(services: Services, video_id: str, epoch: int, index: int) ->
         return _retry(services, work, index, "its deployment is not configured any more")
     try:
         with client.open(work.parts[index], trace=video_id) as content:
-            size, sha256 = _copy(services, work, name, content)
+            size, sha256 = _copy(services, work, index, content, client)
     except _Superseded:
         return done("superseded")
     except JobGone as error:
@@ -81,11 +83,13 @@ def collect_output(services: Services, video_id: str, epoch: int, index: int) ->
     return done("stored")
 
 
-def _copy(services: Services, work: Work, name: str, content: Content) -> tuple[int, str]:
+def _copy(
+    services: Services, work: Work, index: int, content: Content, client: Dialect
+) -> tuple[int, str]:
     """Stream the content into a blob. Its size and sha256. Raises _Spoiled before anything
     becomes visible."""
     inspector, digest, size = Mp4Inspector(), hashlib.sha256(), 0
-    writer = services.outputs.writer(name)
+    writer = services.outputs.writer(output_blob(work.video_id, index))
     next_beat = services.clock() + services.settings.durations.of(_HEARTBEAT)
     try:
         for block in _blocks(content):
@@ -105,9 +109,47 @@ def _copy(services: Services, work: Work, name: str, content: Content) -> tuple[
         "width": str(info.width),
         "height": str(info.height),
         "seconds": f"{info.seconds:.6f}",
+        **_extras(services, work, index, client),
     }
     writer.commit(sha256=sha256, content_type="video/mp4", facts=facts)
     return size, sha256
+
+
+def _extras(services: Services, work: Work, index: int, client: Dialect) -> dict[str, str]:
+    """Store the pictures of an output that the upstream has, each tried once: a video is whole
+    without them. What was stored, as facts for the video's blob: `type size sha256` by variant."""
+    stored = {}
+    until = services.clock() + _EXTRAS_PATIENCE
+    for variant in client.extras:
+        try:
+            with client.open(work.parts[index], trace=work.video_id, variant=variant) as content:
+                data, kind = _picture(content, until, services.clock)
+        except (UpstreamError, _Spoiled) as error:
+            emit(
+                Event.EXTRA_NOT_COPIED,
+                video_id=work.video_id,
+                deployment=work.deployment,
+                output=index,
+                variant=variant,
+                message=str(error),
+            )
+            continue
+        services.outputs.put(extra_blob(work.video_id, index, variant), data, content_type=kind)
+        stored[variant] = f"{kind} {len(data)} {hashlib.sha256(data).hexdigest()}"
+    return stored
+
+
+def _picture(content: Content, until: float, clock: Callable[[], float]) -> tuple[bytes, str]:
+    """A whole small picture and what it is by its first bytes. Raises _Spoiled."""
+    data = bytearray()
+    for piece in content.pieces:
+        data += piece
+        if len(data) > _LARGEST_EXTRA or clock() > until:
+            raise _Spoiled(f"more than {_LARGEST_EXTRA:,} bytes or {_EXTRAS_PATIENCE:.0f} s")
+    kind = content_type(data[:16])
+    if content.length not in (None, len(data)) or kind is None or not kind.startswith("image/"):
+        raise _Spoiled(f"{len(data):,} bytes that are not a whole picture")
+    return bytes(data), kind
 
 
 def _beat(services: Services, work: Work) -> float:

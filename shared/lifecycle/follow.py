@@ -4,8 +4,10 @@ A video that has ended for its caller (timed out, cancelled, submission unknown)
 its render may still turn up, and its money is unknown until the job is over.
 """
 
+from contextlib import suppress
+
 from shared.domain import polling
-from shared.domain.video import Stage, rescuable
+from shared.domain.video import Stage, Status, rescuable
 from shared.domain.work import Submit, Work, WorkStage
 from shared.lifecycle import line, money, verdicts
 from shared.lifecycle.services import Services
@@ -94,11 +96,32 @@ def _rendering(services: Services, work: Work, job: JobStatus) -> Done:
     if seen is None:
         return done("superseded")
     if work.ended:
+        withdraw(services, work)
         return done("watching", wait=durations.of(_WATCH_PAUSE))
     wait = _within(work, now, durations.of(delay))
     estimate = max(now + wait, (work.job_created_at or now) + work.expected)
     show(services, work, Stage.RENDERING, progress=progress, estimate=estimate)
     return done("rendering", wait=wait, stage=Stage.RENDERING, progress=min(progress, 99))
+
+
+def withdraw(services: Services, work: Work) -> None:
+    """Ask the upstream to drop the job of a cancelled video, where its dialect can. What comes of
+    it is seen when the job is looked at again."""
+    upstream = services.settings.upstream(work.deployment or "")
+    client = services.client(work.deployment or "")
+    if upstream is None or client is None or not upstream.can_delete_running or not work.job_id:
+        return
+    stored = services.videos.find(work.caller, work.video_id)
+    if stored is None or stored.video.status is not Status.CANCELLED:
+        return
+    with suppress(UpstreamError):
+        client.delete(work.job_id, trace=work.video_id)
+        emit(
+            Event.JOB_WITHDRAWN,
+            video_id=work.video_id,
+            deployment=work.deployment,
+            job_id=work.job_id,
+        )
 
 
 def _over(services: Services, work: Work, job: JobStatus) -> Done:
@@ -129,7 +152,7 @@ def _over(services: Services, work: Work, job: JobStatus) -> Done:
 
 
 def _rendered(services: Services, work: Work, job: JobStatus, hints: tuple[Hint, ...]) -> Done:
-    stored = services.videos.get(work.caller, work.video_id)
+    stored = services.videos.find(work.caller, work.video_id)
     if stored is None:
         return done("done", hints=hints)
     if work.ended and not rescuable(stored.video):

@@ -33,6 +33,7 @@ class Services:
     ledger: Ledger
     idempotency: Idempotency
     outputs: Blobs
+    inputs: Blobs
     links: LinkSigner
     upstreams: Upstreams
     clock: Callable[[], float] = time.time
@@ -69,6 +70,7 @@ def build(settings: Settings) -> Services:
         ledger=Ledger(account.table(layout.LEDGER)),
         idempotency=Idempotency(account.table(layout.IDEMPOTENCY)),
         outputs=Blobs(account.container(layout.OUTPUTS_CONTAINER)),
+        inputs=Blobs(account.container(layout.INPUTS_CONTAINER)),
         links=LinkSigner(account.blobs, account_key=account.emulator_key),
         upstreams=Upstreams(),
     )

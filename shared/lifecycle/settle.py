@@ -4,7 +4,8 @@ The order makes every promise hold wherever it is interrupted: the money is book
 shows its end, and the row in `work` goes last, so that somebody always comes back to finish.
 """
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 from shared.domain.ledger import Kind
@@ -12,6 +13,7 @@ from shared.domain.video import (
     RESCUABLE,
     Cost,
     CostState,
+    Extra,
     IllegalTransition,
     Output,
     Status,
@@ -19,14 +21,15 @@ from shared.domain.video import (
     cancel,
     complete,
     fail,
+    rescuable,
     with_cost,
 )
 from shared.domain.work import Submit, Verdict, Work, WorkStage
-from shared.lifecycle import line, money
+from shared.lifecycle import inputs, line, money
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import Done, begin, change, done, update
 from shared.names import Hint
-from shared.storage.layout import manifest_blob, output_blob
+from shared.storage.layout import EXTRAS, extra_blob, manifest_blob, output_blob, video_folder
 from shared.storage.rows import RowChanged
 from shared.telemetry import Event, emit
 
@@ -46,10 +49,12 @@ def finish_video(services: Services, video_id: str, epoch: int) -> Done:
     work = begin(services, video_id, epoch)
     if isinstance(work, Done):
         return work
-    found = services.videos.get(work.caller, video_id)
+    found = services.videos.find(work.caller, video_id)
     if found is None:
         services.work.delete(work)
         return done("done")
+    if work.ended and work.verdict is None and not rescuable(found.video):
+        return done("watching", wait=0.0)  # what was stored is nobody's; its job decides the money
     outputs: tuple[Output, ...] = ()
     if work.verdict is None or work.verdict.status is Status.COMPLETED:
         outputs = _stored_outputs(services, work)
@@ -87,9 +92,29 @@ def _stored_outputs(services: Services, work: Work) -> tuple[Output, ...]:
                     width=int(blob.facts["width"]),
                     height=int(blob.facts["height"]),
                     seconds=float(blob.facts["seconds"]),
+                    extras=_extras(work.video_id, index, blob.facts),
                 )
             )
     return tuple(outputs)
+
+
+def _extras(video_id: str, index: int, facts: Mapping[str, str]) -> tuple[Extra, ...]:
+    """The pictures that were stored with an output, as its blob describes them."""
+    extras = []
+    for variant in EXTRAS:
+        if told := facts.get(variant):
+            kind, size, sha256 = told.split(" ")
+            blob = extra_blob(video_id, index, variant)
+            extras.append(
+                Extra(
+                    variant=variant,
+                    blob=blob,
+                    content_type=kind,
+                    size_bytes=int(size),
+                    sha256=sha256,
+                )
+            )
+    return tuple(extras)
 
 
 def _completed(
@@ -122,6 +147,8 @@ def _carry_out(
         rescued=video.rescued if video else False,
         total_seconds=services.clock() - work.created_at,
     )
+    if video is not None and video.request.inputs:
+        inputs.drop(services, work.video_id)
     if _still_open(work, verdict):
         update(services, work, verdict=None, ended=True, stage=WorkStage.WATCHING, troubles=0)
         return done("watching", wait=0.0)
@@ -131,6 +158,10 @@ def _carry_out(
     if not work.slot_freed:
         line.free(services, work)
         _, hints = line.call_next(services)
+    if video is not None and video.status is not Status.COMPLETED and work.parts:
+        services.outputs.delete_all(video_folder(work.video_id))  # of a cancelled video, perhaps
+    if work.ended:
+        services.videos.unbury(work.caller, work.video_id)
     services.work.delete(work)
     return done("done", hints=hints)
 
@@ -153,7 +184,7 @@ def _end(
 ) -> Video | None:
     """The video's own row. What was done before is found done; a conflict is tried again."""
     for _ in range(_CONFLICTS):
-        stored = services.videos.get(work.caller, work.video_id)
+        stored = services.videos.find(work.caller, work.video_id)
         if stored is None:
             return None
         cost = Cost(
@@ -217,5 +248,5 @@ def _manifest(video: Video) -> dict[str, Any]:
         "rescued": video.rescued,
         "cost_micro_usd": video.cost.actual,
         "price_version": video.cost.price_version,
-        "outputs": [vars(output) for output in video.outputs],
+        "outputs": [asdict(output) for output in video.outputs],
     }

@@ -78,7 +78,7 @@ def show(
 ) -> Video | None:
     """Let the caller see where the video is. Losing this write costs nothing: the next step
     writes it again, so a conflict is not repeated and a finished video is left alone."""
-    stored = services.videos.get(work.caller, work.video_id)
+    stored = services.videos.find(work.caller, work.video_id)
     if stored is None:
         return None
     try:

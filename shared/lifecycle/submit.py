@@ -11,7 +11,7 @@ from shared.domain import polling
 from shared.domain.ledger import Kind
 from shared.domain.video import Stage
 from shared.domain.work import Submit, Work, WorkStage
-from shared.lifecycle import line, verdicts
+from shared.lifecycle import inputs, line, verdicts
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import Done, begin, change, done, show, update
 from shared.storage.jobs import Job
@@ -65,6 +65,11 @@ def _post(services: Services, work: Work, client: Dialect) -> Done:
     video = show(services, work, Stage.SUBMITTING)
     if video is None:
         return done("done")
+    media = inputs.load(services, video)
+    if media is None:
+        line.free(services, work)
+        _, hints = line.call_next(services)
+        return verdicts.decide(services, work, _INPUT_MISSING, hints=hints)
     execution = uuid.uuid4().hex
     intent = change(services, work, lambda current: _intent(current, execution, services.clock()))
     if intent is None:
@@ -73,7 +78,7 @@ def _post(services: Services, work: Work, client: Dialect) -> Done:
         return done("again", wait=0.0)
     work = intent
     try:
-        job = client.submit(video.request, trace=f"{work.video_id}-{work.posts}")
+        job = client.submit(video.request, media, trace=f"{work.video_id}-{work.posts}")
     except UpstreamError as error:
         return _not_submitted(services, work, error)
     return _known(services, work, job.job_id, job)
@@ -256,7 +261,7 @@ def _reconcile(services: Services, work: Work, client: Dialect) -> Done:
 def find_candidates(services: Services, work: Work, client: Dialect) -> list[JobSummary]:
     """The upstream's jobs that the last POST of a video may have created: recent enough, not
     claimed by another video, and alike in everything that the list shows. Raises UpstreamError."""
-    video = services.videos.get(work.caller, work.video_id)
+    video = services.videos.find(work.caller, work.video_id)
     upstream = services.settings.upstream(work.deployment or "")
     if video is None or upstream is None or work.intent_at is None:
         return []
@@ -334,3 +339,13 @@ def _unknown(services: Services, work: Work, why: str) -> Done:
     # intent could be taken for one of its own.
     line.close_submit(services, work, pause=services.settings.durations.of(_CLOCK_TOLERANCE))
     return verdicts.decide(services, work, verdict)
+
+
+_INPUT_MISSING = verdicts.failed(
+    "input_missing",
+    "A file of the request was not in storage any more when its turn came. Send the request again.",
+    stage=Stage.SUBMITTING,
+    retryable=True,
+    money=Kind.RELEASE,
+    basis="never_submitted",
+)

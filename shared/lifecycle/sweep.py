@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from shared.domain.ledger import Kind, LedgerError
 from shared.domain.work import Work, WorkStage, instance_id
-from shared.lifecycle import money
-from shared.lifecycle.admit import payload
+from shared.lifecycle import inputs, money
+from shared.lifecycle.admit import ADMISSION_UNDONE, payload
 from shared.lifecycle.services import Services
 from shared.names import GenerateVideo
 from shared.storage.rows import RowChanged
@@ -77,7 +77,7 @@ def _take_over(services: Services, work: Work, now: float) -> Work | None:
             silent_seconds=now - work.heartbeat_at,
         )
         return services.work.replace(raised)
-    if services.videos.get(work.caller, work.video_id) is not None:
+    if services.videos.find(work.caller, work.video_id) is not None:
         emit(Event.ADMISSION_FINISHED, video_id=work.video_id)
         return services.work.replace(replace(raised, stage=WorkStage.WAITING))
     if work.epoch == 1:
@@ -93,9 +93,10 @@ def _undo_admission(services: Services, work: Work) -> None:
     """Nobody was promised anything: give the money back and forget it."""
     emit(Event.ADMISSION_UNDONE, video_id=work.video_id)
     with suppress(LedgerError):  # it may not have come as far as its reservation
-        services.ledger.write(money.entry(services, work, Kind.RELEASE, 0, "admission_undone"))
+        services.ledger.write(money.entry(services, work, Kind.RELEASE, 0, ADMISSION_UNDONE))
     if work.claim:
         services.idempotency.forget(work.caller, work.claim, work.video_id)
+    inputs.drop(services, work.video_id)
     services.work.delete(work)
 
 

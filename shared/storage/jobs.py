@@ -35,6 +35,11 @@ class Jobs:
             return row is not None and row.text("video_id") == job.video_id
         return True
 
+    def get(self, deployment: str, job_id: str) -> Job | None:
+        """One point read; None for a job that no video has claimed."""
+        row = self._table.get(deployment, as_key(job_id))
+        return None if row is None else _job(row)
+
     def free_for(self, video_id: str, deployment: str, job_id: str) -> bool:
         """Whether a job may (still) become this video's: claimed by nobody, or by it and not
         over yet."""

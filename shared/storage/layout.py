@@ -11,10 +11,13 @@ OUTBOX = "outbox"
 TABLES = (VIDEOS, WORK, JOBS, DEPLOYMENTS, LEDGER, IDEMPOTENCY, OUTBOX)
 
 OUTPUTS_CONTAINER = "videos"
-"""`{video_id}/output-{index}.mp4` and `{video_id}/manifest.json`."""
+"""`{video_id}/output-{index}.mp4`, its pictures beside it, and `{video_id}/manifest.json`."""
+
+EXTRAS = ("thumbnail", "spritesheet")
+"""Pictures of an output: `{video_id}/output-{index}-{name}`, where the upstream has them."""
 
 INPUTS_CONTAINER = "inputs"
-"""`{video_id}/...`: images and videos that callers sent, until the job is accepted."""
+"""`{video_id}/input-{index}`: images and videos that callers sent, until the video has ended."""
 
 CONTAINERS = (OUTPUTS_CONTAINER, INPUTS_CONTAINER)
 
@@ -27,3 +30,18 @@ def output_blob(video_id: str, index: int) -> str:
 def manifest_blob(video_id: str) -> str:
     """The blob that describes all outputs of a video, in the outputs container."""
     return f"{video_id}/manifest.json"
+
+
+def extra_blob(video_id: str, index: int, variant: str) -> str:
+    """The blob of an output's thumbnail or spritesheet, in the outputs container."""
+    return f"{video_id}/output-{index}-{variant}"
+
+
+def input_blob(video_id: str, index: int) -> str:
+    """The blob of one file of a request, in the inputs container."""
+    return f"{video_id}/input-{index}"
+
+
+def video_folder(video_id: str) -> str:
+    """What the names of all blobs of a video begin with, in either container."""
+    return f"{video_id}/"

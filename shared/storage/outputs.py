@@ -1,4 +1,4 @@
-"""Finished videos as blobs: written in blocks, visible only when whole, never overwritten.
+"""The blobs of one container. Finished videos are written in blocks, visible only when whole.
 
 A block blob does not exist until its block list is committed, and the commit is conditional on
 nothing being there: whatever is interrupted, no half output can be seen, and of two writers the
@@ -90,27 +90,35 @@ class Blobs:
         )
         return iter(reader.chunks())
 
-    def put_json(self, name: str, document: Mapping[str, Any]) -> None:
-        """Write a small JSON blob; the same content again is fine, another replaces it."""
+    def put(self, name: str, data: bytes, *, content_type: str) -> None:
+        """Write a blob in one piece; another one of that name is replaced."""
         from azure.storage.blob import ContentSettings
 
-        data = json.dumps(document, indent=2, ensure_ascii=False).encode()
         self._container.upload_blob(
-            name,
-            data,
-            overwrite=True,
-            content_settings=ContentSettings(content_type="application/json"),
+            name, data, overwrite=True, content_settings=ContentSettings(content_type=content_type)
         )
 
-    def get_json(self, name: str) -> dict[str, Any] | None:
-        """The content of a small JSON blob, if it is there."""
+    def get(self, name: str) -> tuple[bytes, str] | None:
+        """The bytes of a blob that fits into memory, and its type, if it is there."""
         from azure.core.exceptions import ResourceNotFoundError
 
         try:
-            data = self._container.get_blob_client(name).download_blob().readall()
+            found = self._container.get_blob_client(name).download_blob()
         except ResourceNotFoundError:
             return None
-        parsed: dict[str, Any] = json.loads(data)
+        return found.readall(), found.properties.content_settings.content_type or ""
+
+    def put_json(self, name: str, document: Mapping[str, Any]) -> None:
+        """Write a small JSON blob; the same content again is fine, another replaces it."""
+        data = json.dumps(document, indent=2, ensure_ascii=False).encode()
+        self.put(name, data, content_type="application/json")
+
+    def get_json(self, name: str) -> dict[str, Any] | None:
+        """The content of a small JSON blob, if it is there."""
+        found = self.get(name)
+        if found is None:
+            return None
+        parsed: dict[str, Any] = json.loads(found[0])
         return parsed
 
     def delete_all(self, prefix: str) -> int:

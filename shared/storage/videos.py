@@ -3,17 +3,20 @@
 A video is two rows of its caller's partition, written in one transaction: `d_` + inverted id holds
 it (ascending keys list the newest first), `a_` + id points to it (oldest first). A stranger's id is
 simply not there: no read crosses a partition.
+
+A video that its caller deleted before its upstream job was over lives on as one row `x_` + inverted
+id, which only the workers see, until its money is known.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from shared.domain.errors import Failure
 from shared.domain.ids import from_inverted, inverted
-from shared.domain.request import VideoRequest
-from shared.domain.video import Cost, CostState, Output, Stage, Status, Video
+from shared.domain.request import Crop, Input, Remix, VideoRequest
+from shared.domain.video import Cost, CostState, Extra, Output, Stage, Status, Video
 from shared.storage.rows import Row, Table, Value, Write
 
 _PIECE = 30_000
@@ -33,8 +36,16 @@ class Videos:
         self._table = table
 
     def get(self, caller: str, video_id: str) -> StoredVideo | None:
-        """One point read; None for an id that this caller does not have."""
+        """One point read; None for an id that this caller does not have (any more)."""
         row = self._table.get(caller, _key(video_id))
+        return None if row is None else StoredVideo(_video(row), row)
+
+    def find(self, caller: str, video_id: str) -> StoredVideo | None:
+        """`get` for those who work on a video: also when its caller has deleted it."""
+        found = self.get(caller, video_id)
+        if found is not None:
+            return found
+        row = self._table.get(caller, _buried(video_id))
         return None if row is None else StoredVideo(_video(row), row)
 
     def insert(self, video: Video) -> None:
@@ -53,14 +64,40 @@ class Videos:
             return stored
         return StoredVideo(video, self._table.replace(stored.row, _columns(video)))
 
+    def bury(self, stored: StoredVideo) -> None:
+        """Take a video out of its caller's sight but keep it for its workers. RowChanged."""
+        video = stored.video
+        writes = [
+            Write("delete", _key(video.id), {}, stored.row),
+            Write("insert", _buried(video.id), _columns(video)),
+        ]
+        pointer = self._table.get(video.caller, f"a_{video.id}")
+        if pointer is not None:
+            writes.append(Write("delete", pointer.key, {}, pointer))
+        self._table.transact(video.caller, writes)
+
+    def unbury(self, caller: str, video_id: str) -> None:
+        """Delete what `bury` kept, if anything."""
+        row = self._table.get(caller, _buried(video_id))
+        if row is not None:
+            self._table.delete(row)
+
     def delete(self, video: Video) -> None:
-        """Both rows, whatever they are by now."""
-        for key in (_key(video.id), f"a_{video.id}"):
+        """All rows, whatever they are by now."""
+        for key in (_key(video.id), f"a_{video.id}", _buried(video.id)):
             row = self._table.get(video.caller, key)
             if row is not None:
                 self._table.delete(row)
 
-    def page(self, caller: str, *, after: str | None, limit: int) -> list[Video]:
+    def page(
+        self,
+        caller: str,
+        *,
+        after: str | None,
+        limit: int,
+        status: Status | None = None,
+        model: str | None = None,
+    ) -> list[Video]:
         """Up to `limit` videos older than `after`, newest first: one range query."""
         rows = self._table.range(
             caller,
@@ -68,28 +105,67 @@ class Videos:
             start="" if after else "d_",
             before="d`",
             limit=limit,
+            where=_where(status, model),
         )
         return [_video(row) for row in rows]
 
-    def page_oldest_first(self, caller: str, *, after: str | None, limit: int) -> list[Video]:
-        """Up to `limit` videos newer than `after`, oldest first: the pointers, then one range."""
-        pointers = self._table.range(
-            caller,
-            after=f"a_{after}" if after else "",
-            start="" if after else "a_",
-            before="a`",
-            limit=limit,
-            columns=(),
-        )
-        if not pointers:
-            return []
-        oldest, newest = (_key(row.key.removeprefix("a_")) for row in (pointers[0], pointers[-1]))
-        rows = self._table.range(caller, start=newest, before=oldest + "~")
-        return [_video(row) for row in reversed(rows)]
+    def page_oldest_first(
+        self,
+        caller: str,
+        *,
+        after: str | None,
+        limit: int,
+        status: Status | None = None,
+        model: str | None = None,
+    ) -> list[Video]:
+        """Up to `limit` videos newer than `after`, oldest first: the pointers, then one range;
+        with a filter as many of both as it takes to fill the page."""
+        found: list[Video] = []
+        for oldest, newest in self._stretches(caller, after, limit):
+            rows = self._table.range(
+                caller, start=newest, before=oldest + "~", where=_where(status, model)
+            )
+            found += [_video(row) for row in reversed(rows)]
+            if len(found) >= limit:
+                break
+        return found[:limit]
+
+    def _stretches(self, caller: str, after: str | None, limit: int) -> Iterator[tuple[str, str]]:
+        """Keys of the oldest and the newest video of one stretch of time after the other."""
+        last = f"a_{after}" if after else ""
+        while True:
+            pointers = self._table.range(
+                caller,
+                after=last,
+                start="" if last else "a_",
+                before="a`",
+                limit=limit,
+                columns=(),
+            )
+            if not pointers:
+                return
+            last = pointers[-1].key
+            yield _key(pointers[0].key.removeprefix("a_")), _key(last.removeprefix("a_"))
+            if len(pointers) < limit:
+                return
+
+
+def _where(status: Status | None, model: str | None) -> str | None:
+    """An OData filter; `model` is a caller's text, so its quotes are doubled."""
+    parts = []
+    if status is not None:
+        parts.append(f"status eq '{status.value}'")
+    if model is not None:
+        parts.append("model eq '" + model.replace("'", "''") + "'")
+    return " and ".join(parts) or None
 
 
 def _key(video_id: str) -> str:
     return f"d_{inverted(video_id)}"
+
+
+def _buried(video_id: str) -> str:
+    return f"x_{inverted(video_id)}"
 
 
 def _columns(video: Video) -> dict[str, Value]:
@@ -102,6 +178,9 @@ def _columns(video: Video) -> dict[str, Value]:
         "seconds": request.seconds,
         "variants": request.variants,
         "metadata": json.dumps(dict(request.metadata), ensure_ascii=False),
+        "inputs": json.dumps([asdict(each) for each in request.inputs]) if request.inputs else None,
+        "fit": request.fit if request.inputs else None,
+        "remix": json.dumps(asdict(request.remix)) if request.remix else None,
         "status": video.status.value,
         "stage": video.stage.value if video.stage else None,
         "progress": video.progress,
@@ -124,9 +203,9 @@ def _columns(video: Video) -> dict[str, Value]:
 
 
 def _video(row: Row) -> Video:
-    error = row.text("error")
+    error, remix = row.text("error"), row.text("remix")
     return Video(
-        id=from_inverted(row.key.removeprefix("d_")),
+        id=from_inverted(row.key[len("d_") :]),
         caller=row.partition,
         request=VideoRequest(
             model=row.text("model"),
@@ -136,6 +215,9 @@ def _video(row: Row) -> Video:
             seconds=row.number("seconds"),
             variants=row.number("variants"),
             metadata=json.loads(row.text("metadata", "{}")),
+            inputs=tuple(_input(each) for each in json.loads(row.text("inputs", "[]"))),
+            fit="contain" if row.text("fit") == "contain" else "cover",
+            remix=Remix(**json.loads(remix)) if remix else None,
         ),
         status=Status(row.text("status")),
         stage=Stage(row.text("stage")) if row.text("stage") else None,
@@ -159,9 +241,16 @@ def _video(row: Row) -> Video:
     )
 
 
+def _input(item: Mapping[str, Any]) -> Input:
+    crop = item.get("crop")
+    return Input(**{**item, "crop": Crop(**crop) if crop else None})
+
+
 def _output(item: Mapping[str, Any]) -> Output:
     known = Output.__dataclass_fields__
-    return Output(**{name: value for name, value in item.items() if name in known})
+    values = {name: value for name, value in item.items() if name in known}
+    values["extras"] = tuple(Extra(**extra) for extra in values.get("extras", ()))
+    return Output(**values)
 
 
 def _optional(row: Row, name: str) -> int | None:

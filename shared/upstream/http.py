@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -25,6 +25,7 @@ from shared.upstream.protocol import (
     Content,
     DeploymentOut,
     JobGone,
+    Media,
     NotSent,
     Refused,
     Throttled,
@@ -90,15 +91,23 @@ class UpstreamHttp:
         self._client.close()
 
     def create(
-        self, path: str, body: Mapping[str, Any], *, trace: str, query: Mapping[str, str]
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        trace: str,
+        query: Mapping[str, str],
+        files: Sequence[tuple[str, Media]] = (),
+        of_job: bool = False,
     ) -> Any:
-        """POST JSON that costs money. Returns the JSON of a 2xx.
+        """POST what costs money: JSON, or a form where there are `files`, as (part name, file).
+        Returns the JSON of a 2xx.
 
-        A lost answer is anything but a 2xx, a 4xx other than 408 and 409, or a connection that was
-        never made.
+        With `of_job` the path names a job, and a 404 is about that job. A lost answer is anything
+        but a 2xx, a 4xx other than 408 and 409, or a connection that was never made.
         """
         try:
-            answer = self._exchange("POST", path, trace, query, body)
+            answer = self._exchange("POST", path, trace, query, body, files)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise NotSent(f"no connection to {self._upstream.name}: {_kind(error)}") from None
         except (httpx.HTTPError, Unreadable) as error:
@@ -108,7 +117,7 @@ class UpstreamHttp:
         if not 400 <= answer.status < 500 or answer.status in (408, 409):
             raise AnswerLost(f"a create was answered with {answer.status}")
         said = error_body(answer)
-        if answer.status in (401, 403, 404, 410):
+        if answer.status in (401, 403, 410) or (answer.status == 404 and not of_job):
             raise DeploymentOut(said.message, status=answer.status)
         if answer.status == 429:
             raise Throttled(said.message, retry_after(answer.headers))
@@ -184,9 +193,14 @@ class UpstreamHttp:
         trace: str,
         query: Mapping[str, str],
         body: Mapping[str, Any] | None = None,
+        files: Sequence[tuple[str, Media]] = (),
     ) -> Answer:
+        form: dict[str, Any] = {"json": body}
+        if files:
+            parts = [(name, (f.file_name, f.data, f.content_type)) for name, f in files]
+            form = {"data": body, "files": parts}
         with self._client.stream(
-            method, self._base + path, params=query, json=body, headers=self._headers(trace)
+            method, self._base + path, params=query, headers=self._headers(trace), **form
         ) as answer:
             return _whole(answer)
 

@@ -12,7 +12,7 @@
 The classification follows what was seen of the live services: see the tests, which quote it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -123,14 +123,26 @@ class Content:
     pieces: Iterator[bytes]
 
 
+@dataclass(frozen=True)
+class Media:
+    """A file that goes along with a create: an image or a video that fits already."""
+
+    file_name: str
+    content_type: str
+    data: bytes
+
+
 class Dialect(Protocol):
     """One deployment, spoken to in its dialect. Safe to share between threads.
 
     `trace` is sent as `x-ms-client-request-id`, so that the upstream's own logs can be searched.
     """
 
-    def submit(self, request: VideoRequest, *, trace: str) -> JobStatus:
-        """Create the job: one POST, never repeated in here.
+    def submit(
+        self, request: VideoRequest, media: Sequence[Media] = (), *, trace: str
+    ) -> JobStatus:
+        """Create the job: one POST, never repeated in here. `media` are the bytes of the request's
+        inputs, in their order. A remix is sent to the job that it starts from.
 
         Raises NotSent, AnswerLost, Throttled, Refused or DeploymentOut.
         """
@@ -140,7 +152,14 @@ class Dialect(Protocol):
         """Raises NotSent, Throttled, DeploymentOut, JobGone or Unreadable."""
         ...
 
-    def open(self, part: Part, *, trace: str) -> AbstractContextManager[Content]:
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """What there is of each output beside the video: `thumbnail`, `spritesheet`."""
+        ...
+
+    def open(
+        self, part: Part, *, trace: str, variant: str = "video"
+    ) -> AbstractContextManager[Content]:
         """Download one output as a stream. Raises as `status`, also while the bytes are read."""
         ...
 

@@ -5,12 +5,15 @@ Source: azure-rest-api-specs `azure-v1-preview` (fields, statuses, paths), Micro
 an MP4 of its own; fewer may come back than were asked for.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import asdict
+from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from shared.domain.request import VideoRequest
+from shared.domain.request import Input, VideoRequest
 from shared.domain.work import Part
 from shared.upstream.http import UpstreamHttp, checked, segment
 from shared.upstream.listing import created_since
@@ -21,6 +24,7 @@ from shared.upstream.protocol import (
     JobState,
     JobStatus,
     JobSummary,
+    Media,
     Unreadable,
 )
 
@@ -72,8 +76,12 @@ class Sora1:
         self._http = http
         self._deployment = deployment
 
-    def submit(self, request: VideoRequest, *, trace: str) -> JobStatus:
-        body = {
+    extras = ("thumbnail",)
+
+    def submit(
+        self, request: VideoRequest, media: Sequence[Media] = (), *, trace: str
+    ) -> JobStatus:
+        body: dict[str, str | int] = {
             "model": self._deployment,
             "prompt": request.prompt,
             "width": request.width,
@@ -81,7 +89,12 @@ class Sora1:
             "n_seconds": request.seconds,
             "n_variants": request.variants,
         }
-        data = self._http.create(_JOBS, body, trace=trace, query=_QUERY)
+        if media:
+            # a form has text only; the items are one part that holds a JSON array
+            body = {name: str(value) for name, value in body.items()}
+            body["inpaint_items"] = json.dumps(list(map(_item, request.inputs, media)))
+        files = [("files", file) for file in media]
+        data = self._http.create(_JOBS, body, trace=trace, query=_QUERY, files=files)
         try:
             return _status(_Job.model_validate(data))
         except ValidationError:
@@ -94,8 +107,10 @@ class Sora1:
             raise Unreadable("the answer is about another job")
         return _status(job)
 
-    def open(self, part: Part, *, trace: str) -> AbstractContextManager[Content]:
-        path = f"/video/generations/{segment(part.ref)}/content/video"
+    def open(
+        self, part: Part, *, trace: str, variant: str = "video"
+    ) -> AbstractContextManager[Content]:
+        path = f"/video/generations/{segment(part.ref)}/content/{variant}"
         return self._http.download(path, trace=trace, query=_QUERY)
 
     def find(self, since: float, *, trace: str) -> list[JobSummary]:
@@ -109,6 +124,20 @@ class Sora1:
 
     def delete(self, job_id: str, *, trace: str) -> bool:
         return self._http.delete(f"{_JOBS}/{segment(job_id)}", trace=trace, query=_QUERY)
+
+
+def _item(described: Input, file: Media) -> dict[str, Any]:
+    """One of `inpaint_items`: where in the output the file begins, and which part of it is used."""
+    item: dict[str, Any] = {
+        "frame_index": described.frame_index,
+        "type": "video" if described.is_video else "image",
+        "file_name": file.file_name,
+    }
+    if described.crop is not None:
+        item["crop_bounds"] = {
+            f"{side}_fraction": value for side, value in asdict(described.crop).items()
+        }
+    return item
 
 
 def _summary(job: _Job) -> JobSummary:

@@ -4,7 +4,7 @@ Sources: openai-openapi (fields, all keys present, nullable), Azure's video gene
 recorded live answers (model required, `seconds` a string, 404 texts, 24 h from creation).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Annotated
 
@@ -21,6 +21,7 @@ from shared.upstream.protocol import (
     JobState,
     JobStatus,
     JobSummary,
+    Media,
     Unreadable,
 )
 
@@ -68,14 +69,25 @@ class Sora2:
         self._http = http
         self._deployment = deployment
 
-    def submit(self, request: VideoRequest, *, trace: str) -> JobStatus:
-        body = {
-            "model": self._deployment,
-            "prompt": request.prompt,
-            "size": request.size,
-            "seconds": str(request.seconds),
-        }
-        data = self._http.create("/videos", body, trace=trace, query={})
+    extras = ("thumbnail", "spritesheet")
+
+    def submit(
+        self, request: VideoRequest, media: Sequence[Media] = (), *, trace: str
+    ) -> JobStatus:
+        if request.remix is not None:
+            path = f"/videos/{segment(request.remix.job_id)}/remix"
+            body = {"prompt": request.prompt}
+            data = self._http.create(path, body, trace=trace, query={}, of_job=True)
+        else:
+            body = {
+                "model": self._deployment,
+                "prompt": request.prompt,
+                "size": request.size,
+                "seconds": str(request.seconds),
+            }
+            # a file part rather than a data URL: the one form that Azure documents
+            files = [("input_reference", file) for file in media]
+            data = self._http.create("/videos", body, trace=trace, query={}, files=files)
         try:
             return _status(_Video.model_validate(data), request.seconds)
         except ValidationError:
@@ -88,9 +100,11 @@ class Sora2:
             raise Unreadable("the answer is about another video")
         return _status(video, None)
 
-    def open(self, part: Part, *, trace: str) -> AbstractContextManager[Content]:
+    def open(
+        self, part: Part, *, trace: str, variant: str = "video"
+    ) -> AbstractContextManager[Content]:
         return self._http.download(
-            f"/videos/{segment(part.ref)}/content", trace=trace, query={"variant": "video"}
+            f"/videos/{segment(part.ref)}/content", trace=trace, query={"variant": variant}
         )
 
     def find(self, since: float, *, trace: str) -> list[JobSummary]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import azure.functions as func
 
-from shared.domain.errors import Problem
+from shared.domain.errors import Problem, WrongMethod
 from shared.settings import SettingsError
 from shared.telemetry import Event, emit
 
@@ -60,6 +60,8 @@ def problem_answer(problem: Problem) -> func.HttpResponse:
     if problem.status in (409, 429) and not problem.retryable:
         # OpenAI's clients repeat 409 and 429 by themselves; here a repeat cannot help
         headers["x-should-retry"] = "false"
+    if isinstance(problem, WrongMethod):
+        headers["allow"] = ", ".join(problem.allowed)
     if problem.status == 401:
         headers["www-authenticate"] = "Bearer"
     return json_answer({"error": error}, status=problem.status, headers=headers)

@@ -1,7 +1,8 @@
 """Who calls? Every HTTP function asks here before it parses anything.
 
-A key comes as `Authorization: Bearer KEY` or `api-key: KEY` and is known by its sha256 only. The
-platform's `X-MS-CLIENT-*` headers are never read: anybody can send them.
+A key comes as `Authorization: Bearer KEY` or `api-key: KEY` and is known by its sha256 only; an
+Entra access token comes as `Authorization: Bearer TOKEN` and counts for the callers who list its
+object id. The platform's `X-MS-CLIENT-*` headers are never read: anybody can send them.
 """
 
 import hashlib
@@ -10,20 +11,23 @@ from dataclasses import dataclass
 
 import azure.functions as func
 
-from shared.domain.errors import NotAuthenticated
+from shared.domain.errors import NotAllowed, NotAuthenticated, Unavailable
+from shared.entra import BadToken, Unverifiable, looks_like_token, object_id
 from shared.settings import settings
 
 
 @dataclass(frozen=True)
 class Identity:
-    """An authenticated caller: `caller` owns videos, `by_header` says where the key came from."""
+    """An authenticated caller: `caller` owns videos (`key:NAME` or `entra:OID`), `admin` may look
+    at those of others, `by_api_key_header` says where the key came from."""
 
     caller: str
     by_api_key_header: bool
+    admin: bool = False
 
 
 def authenticate(req: func.HttpRequest) -> Identity:
-    """The caller of a request. Raises NotAuthenticated."""
+    """The caller of a request. Raises NotAuthenticated, or Unavailable (not now)."""
     api_key = req.headers.get("api-key", "").strip()
     scheme, _, token = req.headers.get("authorization", "").partition(" ")
     bearer = token.strip() if scheme.lower() == "bearer" else ""
@@ -32,12 +36,48 @@ def authenticate(req: func.HttpRequest) -> Identity:
         raise NotAuthenticated(
             "No key was sent. Send it as 'Authorization: Bearer KEY' or 'api-key: KEY'."
         )
+    caller = _by_key(presented) or (_by_token(presented) if not api_key else None)
+    if caller is None:
+        raise NotAuthenticated("This key is not known here.")
+    known = settings().caller(caller)
+    return Identity(caller, bool(api_key), admin=known is not None and known.admin)
+
+
+def on_behalf_of(req: func.HttpRequest, identity: Identity) -> str:
+    """Whose videos a request is about: the caller's own, or an admin's `?caller=`. Raises
+    NotAllowed."""
+    wanted: str | None = req.params.get("caller")
+    if not wanted or wanted == identity.caller:
+        return identity.caller
+    if not identity.admin:
+        raise NotAllowed("Only admins may name another caller.")
+    return wanted
+
+
+def _by_key(presented: str) -> str | None:
     digest = hashlib.sha256(presented.encode()).hexdigest()
     found = None
     for name, caller in settings().callers.items():
         for known in caller.key_sha256:
             if hmac.compare_digest(known, digest):
-                found = name
-    if found is None:
-        raise NotAuthenticated("This key is not known here.")
-    return Identity(f"key:{found}", by_api_key_header=bool(api_key))
+                found = f"key:{name}"
+    return found
+
+
+def _by_token(presented: str) -> str | None:
+    """The caller of an access token; None for something that is no token. Raises
+    NotAuthenticated for a token that proves nothing, or whose owner is not a caller."""
+    if not looks_like_token(presented):
+        return None
+    try:
+        oid = object_id(presented)
+    except BadToken as error:
+        raise NotAuthenticated(f"The token was refused: {error}.", code="invalid_token") from None
+    except Unverifiable as error:
+        raise Unavailable(f"The token could not be checked: {error}.") from None
+    caller = f"entra:{oid}"
+    if settings().caller(caller) is None:
+        raise NotAuthenticated(
+            "The owner of this token is not a caller here.", code="invalid_token"
+        )
+    return caller

@@ -1,57 +1,107 @@
 """What callers send: size checked first, then JSON or multipart, then every field by name.
 
-Multipart exists because OpenAI's clients always create with it: text parts are the scalars as text,
-`metadata[key]` is one level of object. Unknown fields are an error and nothing is changed silently.
+Unknown fields are an error and nothing is changed silently. How multipart is read: `forms`.
 """
 
+import base64
+import binascii
 import json
 import re
-from typing import Annotated, Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal, TypeVar
 
 import azure.functions as func
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from shared.domain.errors import InvalidRequest, TooLarge
-from shared.domain.request import VideoRequest
+from shared.domain.request import Crop, VideoRequest
 from shared.lifecycle.admit import Repeatable
+from shared.lifecycle.inputs import Source
 from shared.settings import settings
+from triggers.web import forms
+from triggers.web.forms import Form
 
 LARGEST_BODY = 25 * 1024 * 1024
 
 _KEY = re.compile(r"[ -~]{1,255}")
-_NESTED = re.compile(r"(\w+)\[([^\[\]]+)\]")
+_DATA_URL = re.compile(r"data:[\w.+/-]*;base64,", re.ASCII)
+_LONGEST_URL = 4096
 
 
 def _whole_number(value: Any) -> Any:
     """A number as OpenAI writes `seconds` (a string) or as JSON has it."""
-    if isinstance(value, str) and re.fullmatch(r"\d{1,6}", value.strip()):
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,6}", value.strip()):
         return int(value)
     return value
 
 
 WholeNumber = Annotated[int, BeforeValidator(_whole_number), Field(strict=True)]
+Text = Annotated[str, Field(strict=True)]
+Metadata = Annotated[
+    dict[str, Annotated[str, Field(strict=True, max_length=512)]], Field(max_length=16)
+]
 
 
-class CreateVideo(BaseModel):
-    """The body of `POST /videos`."""
-
+class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    prompt: Annotated[str, Field(strict=True)]
-    model: Annotated[str, Field(strict=True)] = "sora-2"
-    size: Annotated[str, Field(strict=True, pattern=r"^\d{2,5}x\d{2,5}$")] | None = None
+
+class InputReference(_Body):
+    """An image for the first frame: a data URL, or an https address on an allowed host."""
+
+    image_url: Text
+
+
+class CropBounds(_Body):
+    """The part of a file that is used, as fractions of its width and height."""
+
+    left_fraction: Annotated[float, Field(ge=0, le=1)] = 0
+    top_fraction: Annotated[float, Field(ge=0, le=1)] = 0
+    right_fraction: Annotated[float, Field(ge=0, le=1)] = 1
+    bottom_fraction: Annotated[float, Field(ge=0, le=1)] = 1
+
+    def crop(self) -> Crop:
+        """Raises InvalidRequest for one without an inside."""
+        if self.left_fraction >= self.right_fraction or self.top_fraction >= self.bottom_fraction:
+            raise InvalidRequest("crop_bounds encloses nothing.", param="inpaint_items")
+        return Crop(
+            left=self.left_fraction,
+            top=self.top_fraction,
+            right=self.right_fraction,
+            bottom=self.bottom_fraction,
+        )
+
+
+class InpaintItem(_Body):
+    """A file that the video shows from `frame_index` on: an attached one by its `file_name`
+    (multipart), or one at `image_url` as in `input_reference`."""
+
+    frame_index: Annotated[int, Field(strict=True, ge=0)] = 0
+    type: Literal["image", "video"] = "image"
+    file_name: Text | None = None
+    image_url: Text | None = None
+    crop_bounds: CropBounds | None = None
+
+
+class CreateVideo(_Body):
+    """The body of `POST /videos`."""
+
+    prompt: Text
+    model: Text = "sora-2"
+    size: Annotated[str, Field(strict=True, pattern=r"^[0-9]{2,5}x[0-9]{2,5}$")] | None = None
     seconds: WholeNumber | None = None
     n_variants: WholeNumber = 1
-    metadata: dict[str, Annotated[str, Field(strict=True, max_length=512)]] = Field(
-        default_factory=dict, max_length=16
-    )
+    input_reference: InputReference | None = None
+    inpaint_items: list[InpaintItem] | None = Field(default=None, max_length=2)
+    fit: Literal["cover", "contain"] = "cover"
+    metadata: Metadata = Field(default_factory=dict)
 
     def request(self) -> VideoRequest:
         """The request with its model's defaults filled in. Raises InvalidRequest."""
-        try:
-            self.prompt.encode()
-        except UnicodeEncodeError:
-            raise InvalidRequest("prompt is not valid Unicode.", param="prompt") from None
+        _check_text("prompt", self.prompt)
+        for name, value in self.metadata.items():
+            _check_text("metadata", name + value)
         offering = settings().offering(self.model)
         size, seconds = self.size, self.seconds
         if offering:
@@ -66,7 +116,23 @@ class CreateVideo(BaseModel):
             seconds=seconds or 0,
             variants=self.n_variants,
             metadata=self.metadata,
+            fit=self.fit,
         )
+
+
+class RemixVideo(_Body):
+    """The body of `POST /videos/{id}/remix`."""
+
+    prompt: Text
+    metadata: Metadata = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NewVideo:
+    """What a create asks for: the request, and the files that it brings."""
+
+    request: VideoRequest
+    sources: tuple[Source, ...] = ()
 
 
 def check_size(req: func.HttpRequest) -> None:
@@ -77,13 +143,36 @@ def check_size(req: func.HttpRequest) -> None:
         raise TooLarge(f"The body is larger than {LARGEST_BODY // 1024**2} MiB.")
 
 
-def create_video(req: func.HttpRequest) -> VideoRequest:
+def create_video(req: func.HttpRequest) -> NewVideo:
     """The request in a create's body. Raises InvalidRequest, naming the field."""
-    fields = _fields(req)
-    try:
-        return CreateVideo.model_validate(fields).request()
-    except ValidationError as error:
-        raise _explain(error) from None
+    form = _form(req)
+    uploaded = form.files.pop("input_reference", ())
+    attached = form.files.pop("files", ())
+    if form.files:
+        name = next(iter(form.files))
+        raise InvalidRequest(
+            f"{name}: files are sent as input_reference, or as files with inpaint_items.",
+            param=name,
+        )
+    body = _validated(CreateVideo, form.fields)
+    sources = _sources(body, list(uploaded), {file.name: file.data for file in attached})
+    if len(attached) != sum(1 for each in body.inpaint_items or () if each.file_name):
+        raise InvalidRequest(
+            "files: every attached file is named by the file_name of one of inpaint_items.",
+            param="files",
+        )
+    return NewVideo(body.request(), sources)
+
+
+def remix_video(req: func.HttpRequest, source: VideoRequest) -> VideoRequest:
+    """`source` with what a remix's body changes. Raises InvalidRequest."""
+    form = _form(req)
+    if form.files:
+        name = next(iter(form.files))
+        raise InvalidRequest(f"{name}: a remix takes no files.", param=name)
+    body = _validated(RemixVideo, form.fields)
+    _check_text("prompt", body.prompt)
+    return replace(source, prompt=body.prompt, metadata=body.metadata, inputs=())
 
 
 def repeatable(req: func.HttpRequest, route: str) -> Repeatable:
@@ -97,41 +186,96 @@ def repeatable(req: func.HttpRequest, route: str) -> Repeatable:
     return Repeatable(route, key, repeated=retries.isdigit() and int(retries) >= 1)
 
 
-def _fields(req: func.HttpRequest) -> dict[str, Any]:
+def _form(req: func.HttpRequest) -> Form:
     kind = req.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        return _form_fields(req)
+        return forms.read(req)
     if kind and kind != "application/json":
         raise InvalidRequest(
             f"content-type {kind!r} is not supported: send application/json or multipart/form-data."
         )
     try:
         parsed = json.loads(req.get_body())
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InvalidRequest("The body is not valid JSON.", code="invalid_json") from None
     if not isinstance(parsed, dict):
         raise InvalidRequest("The body is not a JSON object.", code="invalid_json")
-    return parsed
+    return Form(parsed, {})
 
 
-def _form_fields(req: func.HttpRequest) -> dict[str, Any]:
-    if req.files:
-        name = next(iter(req.files))
-        raise InvalidRequest(f"{name}: files are not supported.", param=name)
-    fields: dict[str, Any] = {}
-    for name, value in req.form.items():
-        nested = _NESTED.fullmatch(name)
-        if nested is None:
-            fields[name] = value
-        else:
-            inner = fields.setdefault(nested[1], {})
-            if not isinstance(inner, dict):
-                raise InvalidRequest(f"{nested[1]} is sent twice.", param=nested[1])
-            inner[nested[2]] = value
-    return fields
+def _sources(
+    body: CreateVideo, uploaded: list[forms.File], attached: Mapping[str, bytes]
+) -> tuple[Source, ...]:
+    """The files of a create in the order of their frames. Raises InvalidRequest."""
+    references = [Source("input_reference", data=file.data) for file in uploaded]
+    if body.input_reference is not None:
+        references.append(_at(body.input_reference.image_url, "input_reference"))
+    if len(references) > 1:
+        raise InvalidRequest("input_reference is sent twice.", param="input_reference")
+    items = [_item(each, attached) for each in body.inpaint_items or ()]
+    if references and items:
+        raise InvalidRequest(
+            "input_reference and inpaint_items exclude each other.", param="inpaint_items"
+        )
+    return tuple(references or sorted(items, key=lambda item: item.frame_index))
 
 
-def _explain(error: ValidationError) -> InvalidRequest:
+def _item(item: InpaintItem, attached: Mapping[str, bytes]) -> Source:
+    if item.image_url is not None and item.file_name is None:
+        source = _at(item.image_url, "inpaint_items")
+    elif item.file_name is None or item.image_url is not None:
+        raise InvalidRequest(
+            "inpaint_items: give each item either file_name (of an attached file) or image_url.",
+            param="inpaint_items",
+        )
+    elif item.file_name in attached:
+        source = Source("inpaint_items", data=attached[item.file_name])
+    else:
+        raise InvalidRequest(
+            f"inpaint_items: no file {item.file_name!r} is attached as files.",
+            param="inpaint_items",
+        )
+    crop = item.crop_bounds.crop() if item.crop_bounds else None
+    return replace(source, frame_index=item.frame_index, crop=crop)
+
+
+def _at(url: str, param: str) -> Source:
+    """The file of a data URL, or one that is yet to be fetched."""
+    if not url.startswith("data:"):
+        if len(url) > _LONGEST_URL:
+            raise InvalidRequest(
+                f"{param}: an address has at most {_LONGEST_URL} characters.", param=param
+            )
+        return Source(param, url=url)
+    head = _DATA_URL.match(url)
+    if head is None:
+        raise InvalidRequest(
+            f"{param}: a data URL looks like data:image/png;base64,...", param=param
+        )
+    try:
+        return Source(param, data=base64.b64decode(url[head.end() :], validate=True))
+    except (binascii.Error, ValueError):
+        raise InvalidRequest(f"{param}: the data URL is not valid base64.", param=param) from None
+
+
+def _check_text(name: str, text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidRequest(f"{name} is not valid Unicode.", param=name) from None
+
+
+B = TypeVar("B", bound=_Body)
+
+
+def _validated(model: type[B], fields: Mapping[str, Any]) -> B:
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        raise _explain(error, model) from None
+
+
+def _explain(error: ValidationError, model: type[_Body]) -> InvalidRequest:
     problem = error.errors(include_url=False, include_context=False)[0]
     name = ".".join(str(part) for part in problem["loc"]) or None
     if problem["type"] == "missing":
@@ -139,9 +283,9 @@ def _explain(error: ValidationError) -> InvalidRequest:
             f"Missing required parameter: '{name}'.", param=name, code="missing_required_parameter"
         )
     if problem["type"] == "extra_forbidden":
-        allowed = ", ".join(CreateVideo.model_fields)
+        known = f" Known: {', '.join(model.model_fields)}." if len(problem["loc"]) == 1 else ""
         return InvalidRequest(
-            f"Unknown parameter: '{name}'. Known: {allowed}.", param=name, code="unknown_parameter"
+            f"Unknown parameter: '{name}'.{known}", param=name, code="unknown_parameter"
         )
     shown = repr(problem["input"])
     value = shown if len(shown) <= 80 else shown[:77] + "..."

@@ -1,4 +1,4 @@
-"""Delivering an MP4: as a redirect to a short-lived link, or as bytes through the app.
+"""Delivering an MP4 or a picture of it: as a redirect to a short-lived link, or as bytes.
 
 A client that sends its key as `api-key` forwards that header to the redirect's host; it gets bytes.
 """
@@ -8,7 +8,7 @@ import re
 import azure.functions as func
 
 from shared.domain.errors import Conflict, InvalidRequest, NotFound
-from shared.domain.video import Output, Status, Video
+from shared.domain.video import Extra, Output, Status, Video
 from shared.lifecycle.services import Services
 from shared.storage.layout import OUTPUTS_CONTAINER
 from triggers.web.answers import bytes_answer, redirect
@@ -23,13 +23,13 @@ def deliver(
     services: Services, req: func.HttpRequest, identity: Identity, video: Video
 ) -> func.HttpResponse:
     """The content that a request asks for. Raises InvalidRequest, NotFound or Conflict."""
-    output = _chosen(req, video)
+    chosen = _chosen(req, video)
     if not _streamed(services, req, identity):
-        return redirect(services.links.link(OUTPUTS_CONTAINER, output.blob))
-    return _stream(services, req, output)
+        return redirect(services.links.link(OUTPUTS_CONTAINER, chosen.blob))
+    return _stream(services, req, chosen)
 
 
-def _chosen(req: func.HttpRequest, video: Video) -> Output:
+def _chosen(req: func.HttpRequest, video: Video) -> Output | Extra:
     variant = req.params.get("variant", "video")
     if variant not in ("video", "thumbnail", "spritesheet"):
         raise InvalidRequest(
@@ -44,16 +44,20 @@ def _chosen(req: func.HttpRequest, video: Video) -> Output:
             stage=video.stage.value if video.stage else None,
             retry_after=after,
         )
-    if variant != "video":
-        raise NotFound(f"This video has no {variant}.", param="variant")
     index = req.params.get("index", "0")
-    if not index.isdigit() or int(index) >= len(video.outputs):
+    if not index.isascii() or not index.isdigit() or int(index) >= len(video.outputs):
         raise InvalidRequest(
             f"index {index!r} is not one of this video's {len(video.outputs)} outputs, "
             "which count from 0.",
             param="index",
         )
-    return video.outputs[int(index)]
+    output = video.outputs[int(index)]
+    if variant == "video":
+        return output
+    for extra in output.extras:
+        if extra.variant == variant:
+            return extra
+    raise NotFound(f"The upstream gave no {variant} of this video.", param="variant")
 
 
 def _streamed(services: Services, req: func.HttpRequest, identity: Identity) -> bool:
@@ -65,7 +69,7 @@ def _streamed(services: Services, req: func.HttpRequest, identity: Identity) -> 
     )
 
 
-def _stream(services: Services, req: func.HttpRequest, output: Output) -> func.HttpResponse:
+def _stream(services: Services, req: func.HttpRequest, output: Output | Extra) -> func.HttpResponse:
     size = output.size_bytes
     headers = {
         "accept-ranges": "bytes",

@@ -24,7 +24,7 @@ def video_object(video: Video) -> dict[str, Any]:
         "prompt": request.prompt,
         "size": request.size,
         "seconds": str(request.seconds),
-        "remixed_from_video_id": None,
+        "remixed_from_video_id": request.remix.video_id if request.remix else None,
         "error": None if video.error is None else _error(video.error),
         "n_variants": request.variants,
         "stage": None if video.stage is None else video.stage.value,
@@ -54,6 +54,11 @@ def list_object(videos: list[Video], *, has_more: bool) -> dict[str, Any]:
     }
 
 
+def deleted_object(video_id: str) -> dict[str, Any]:
+    """OpenAI's answer to a DELETE."""
+    return {"id": video_id, "object": "video.deleted", "deleted": True}
+
+
 def _error(failure: Failure) -> dict[str, Any]:
     return {
         "code": failure.code,
@@ -75,4 +80,5 @@ def _output(video: Video, output: Output) -> dict[str, Any]:
         "width": output.width,
         "height": output.height,
         "seconds": round(output.seconds, 3),
+        "variants": ["video", *(extra.variant for extra in output.extras)],
     }
