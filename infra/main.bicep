@@ -142,6 +142,15 @@ param jobDeadlineMinutes int = 60
 @description('The URL under which callers reach the app, where it is not the site\'s own.')
 param publicBaseUrl string = ''
 
+@description('Hosts that https image references may be fetched from. None by default.')
+param inputUrlHosts string[] = []
+
+@description('Audience of the Entra access tokens that the app accepts: the client id of an app registration, or its application id URI. Empty: keys only.')
+param entraAudience string = ''
+
+@description('Tenant that issues those tokens; empty: the one of the subscription.')
+param entraTenantId string = ''
+
 @description('Object ids of services that may publish requests on the topic.')
 param requestPublisherIds string[] = []
 
@@ -189,7 +198,7 @@ var tables = [
 ]
 // Prompts and images of callers are not kept longer than they are of use.
 var keptDays = union({
-  '${containers.inputs}': 7
+  '${containers.inputs}': 14
   '${containers.inbox}': 7
   '${containers.rejected}': 30
   '${containers.deadLetters}': 30
@@ -232,6 +241,10 @@ var appSettings = union({
   QUEUE_DEADLINE_HOURS: string(queueDeadlineHours)
   JOB_DEADLINE_MINUTES: string(jobDeadlineMinutes)
   CONTENT_DELIVERY: vnetEnabled ? 'stream' : 'redirect'
+  INPUT_URL_HOSTS: join(inputUrlHosts, ',')
+  ENTRA_AUDIENCE: entraAudience
+  // a tenant without an audience is refused, so both or neither
+  ENTRA_TENANT_ID: empty(entraAudience) ? '' : empty(entraTenantId) ? tenant().tenantId : entraTenantId
 }, videoRetentionDays > 0 ? {
   VIDEO_RETENTION_DAYS: string(videoRetentionDays)
 } : {}, secretSettings)

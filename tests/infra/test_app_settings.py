@@ -10,6 +10,7 @@ import pytest
 
 from shared import settings as settings_module
 from shared.settings import Settings, settings
+from tests.infra.bicep.functions import TENANT
 from tests.infra.templates import EVERYTHING, ROOT, deployed, settings_of
 
 LOCAL_ONLY = {
@@ -152,6 +153,21 @@ def test_the_key_of_another_upstream_comes_from_the_vault(monkeypatch: pytest.Mo
     vault = deployed(otherUpstreams=[HEADER]).one("Microsoft.KeyVault/vaults").name
     reference = settings_of(deployed(otherUpstreams=[HEADER]))["VLLM_KEY"]
     assert reference == f"@Microsoft.KeyVault(VaultName={vault};SecretName=vllm-key)"
+
+
+def test_tokens_are_accepted_only_with_an_audience(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert as_read(monkeypatch).entra_tenant_id == ""
+    made = as_read(monkeypatch, entraAudience="api://durable-video")
+    assert (made.entra_tenant_id, made.entra_audience) == (TENANT, "api://durable-video")
+    other = "00000000-1111-2222-3333-444444444444"
+    made = as_read(monkeypatch, entraAudience="x", entraTenantId=other)
+    assert made.entra_tenant_id == other
+
+
+def test_hosts_of_images_are_those_that_were_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert as_read(monkeypatch).input_hosts == frozenset()
+    made = as_read(monkeypatch, inputUrlHosts=["a.example.com", "B.example.com"])
+    assert made.input_hosts == {"a.example.com", "b.example.com"}
 
 
 def test_no_retention_means_no_setting_and_no_rule(monkeypatch: pytest.MonkeyPatch) -> None:

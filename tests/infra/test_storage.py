@@ -52,7 +52,7 @@ def test_for_ever_means_that_no_rule_deletes_videos() -> None:
 
 
 def test_what_callers_sent_is_not_kept_long() -> None:
-    assert kept()[f"{layout.INPUTS_CONTAINER}/"] == 7
+    assert kept()[f"{layout.INPUTS_CONTAINER}/"] == 14
     assert kept()["deadletter/"] == 30
 
 

@@ -108,6 +108,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "flatten": lambda lists: [each for values in lists for each in values],
     "guid": lambda *values: str(uuid.uuid5(uuid.NAMESPACE_URL, "-".join(values))),
     "items": lambda value: [{"key": key, "value": value[key]} for key in sorted(value)],
+    "join": lambda values, by: by.join(values),
     "last": lambda values: values[-1] if values else None,
     "map": lambda values, how: [how(each) for each in values],
     "max": max,
