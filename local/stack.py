@@ -37,7 +37,8 @@ class Ports:
 
     @classmethod
     def from_environment(cls) -> Ports:
-        return cls(functions=_port("FUNCTIONS_PORT", 7071), simulator=_port("SIMULATOR_PORT", 7080))
+        functions, simulator = _port("FUNCTIONS_PORT", 7071), _port("SIMULATOR_PORT", 7080)
+        return cls(functions, simulator, _azurite_ports())
 
     @classmethod
     def any_free(cls) -> Ports:
