@@ -25,7 +25,6 @@ resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
   // checkov:skip=CKV_AZURE_42: purge protection is the parameter purgeProtection; soft delete is always on
   // checkov:skip=CKV_AZURE_110: see CKV_AZURE_42; what lies here can all be made anew
   // checkov:skip=CKV_AZURE_109: the network rules follow the parameter vnetEnabled
-  // checkov:skip=CKV_AZURE_189: see CKV_AZURE_109
   name: name
   location: location
   tags: tags
