@@ -64,7 +64,9 @@ resource requestTopic 'Microsoft.EventGrid/topics@2025-02-15' = {
     type: 'SystemAssigned'
   }
   properties: {
-    inputSchema: 'CloudEventSchemaV1_0'
+    // of an event in this schema, Event Grid itself says which topic it came from; a CloudEvent says
+    // only what its publisher wrote, and the topic decides who pays
+    inputSchema: 'EventGridSchema'
     disableLocalAuth: true
     minimumTlsVersionAllowed: '1.2'
     publicNetworkAccess: 'Enabled'

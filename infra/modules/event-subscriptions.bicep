@@ -70,7 +70,7 @@ resource requests 'Microsoft.EventGrid/topics/eventSubscriptions@2025-02-15' = {
   name: 'requests'
   properties: {
     destination: destination
-    eventDeliverySchema: 'CloudEventSchemaV1_0'
+    eventDeliverySchema: 'EventGridSchema'
     filter: {
       includedEventTypes: [ 'DurableVideo.VideoRequested' ]
     }

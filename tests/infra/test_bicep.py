@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from pycep import BicepParser
 
+import function_app
 from tests.infra.bicep.evaluate import BicepError, deploy
 from tests.infra.bicep.syntax import Statement, names, parse
 from tests.infra.templates import EVERYTHING, FILES, INFRA, deployed, parameters
@@ -213,6 +214,37 @@ def test_subscriptions_come_only_when_asked_for_and_hold_no_key() -> None:
         dead = subscription["properties.deadLetterWithResourceIdentity"]
         assert dead["identity"] == {"type": "SystemAssigned"}
         assert dead["deadLetterDestination"]["properties"]["blobContainerName"] == "deadletter"
+
+
+def test_subscriptions_wake_the_function_that_event_grid_triggers() -> None:
+    made = deployed(eventSubscriptions=True)
+    woken = {
+        each["properties.destination"]["properties"]["resourceId"].partition("/functions/")[2]
+        for each in made.resources
+        if each.type.endswith("/eventSubscriptions")
+    }
+    assert woken == {"on_event"}
+    triggers = {
+        each.get_function_name(): each.get_trigger() for each in function_app.app.get_functions()
+    }
+    by_event_grid = {
+        name
+        for name, each in triggers.items()
+        if each and each.get_binding_name() == "eventGridTrigger"
+    }
+    assert by_event_grid in (set(), woken)
+    for path in (INFRA / "hooks").glob("*.sh"):
+        assert set(re.findall(r"/functions/(\w+)", path.read_text())) <= woken
+
+
+def test_event_grid_itself_says_which_topic_a_request_came_from() -> None:
+    """The topic decides who pays; a CloudEvent would only say what its publisher wrote."""
+    made = deployed(eventSubscriptions=True)
+    topic = made.one("Microsoft.EventGrid/topics", "evgt-requests")
+    subscription = made.one("Microsoft.EventGrid/topics/eventSubscriptions")
+    assert topic["properties.inputSchema"] == "EventGridSchema"
+    assert subscription["properties.eventDeliverySchema"] == "EventGridSchema"
+    assert subscription.id.startswith(f"{topic.id}/")
 
 
 @pytest.mark.skipif(shutil.which("bicep") is None, reason="the bicep CLI is not here")
