@@ -195,6 +195,7 @@ var tables = [
   'ledger'
   'idempotency'
   'outbox'
+  'latencies'
 ]
 // Prompts and images of callers are not kept longer than they are of use.
 var keptDays = union({

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from local import operate_videos
+from local import operate, operate_videos
 from local.processes import StackError
 from local.stack import API_KEY, ROOT, Ports, Stack
 
@@ -22,7 +22,8 @@ app = typer.Typer(
     help="Durable Video on one machine.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 console = Console(highlight=False, soft_wrap=True)
-operate_videos.register(app)
+operate.add_commands(app)
+operate_videos.add_commands(app)
 
 
 @app.command()

@@ -49,7 +49,7 @@ _MOST_TRIES = 5
 _VideoId = Annotated[str, typer.Argument(metavar="VIDEO_ID", help="video_ and 32 digits.")]
 
 
-def register(app: typer.Typer) -> None:
+def add_commands(app: typer.Typer) -> None:
     """Add the commands to `python -m local`."""
 
     @app.command("show")
@@ -93,8 +93,13 @@ def services_here() -> Iterator[Services]:
         services = build(settings())
     except SettingsError as error:
         raise StackError(f"{error}. See docs/operations.md for the variables.") from None
+    from azure.core.exceptions import AzureError
+
     try:
         yield services
+    except AzureError as error:
+        where = services.settings.storage_account_name or "the local stack"
+        raise StackError(f"The data of {where} cannot be reached: {error}") from None
     finally:
         services.close()
 

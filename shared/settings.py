@@ -277,6 +277,8 @@ class Durations:
         self.slot_lease = self.job_deadline + self.of(30 * 60)
         """How long a granted slot stays held when nothing is heard of its video any more. A last
         resort: the sweep restarts silent videos long before."""
+        self.grant_lease = self.of(120)
+        """How long a turn is held for a video that has to be woken; then it goes to the next."""
         self.longest_wait = self.of(10 * 60)
         """How long a waiting video sleeps at most, with every hint lost."""
         self.not_found_grace = self.of(120)

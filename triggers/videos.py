@@ -3,6 +3,7 @@
 import azure.functions as func
 
 from shared import names
+from shared.domain import polling
 from shared.domain.errors import InvalidRequest, NotFound
 from shared.domain.ids import is_video_id
 from shared.domain.video import Status, Video
@@ -26,8 +27,6 @@ from triggers.web.views import deleted_object, list_object, video_object
 bp = blueprint()
 
 _POLL_AFTER_MS = 2000
-_LONGEST_RETRY_AFTER = 120
-"""Seconds; OpenAI's clients take a longer one for a reason to give up."""
 _MOST_EPOCHS = 5
 
 
@@ -215,5 +214,5 @@ def _poll_headers(video: Video) -> dict[str, str]:
     left = (video.estimated_completion_at or 0) - services().clock()
     return {
         "openai-poll-after-ms": str(_POLL_AFTER_MS),
-        "retry-after": str(min(_LONGEST_RETRY_AFTER, max(1, round(left)))),
+        "retry-after": str(polling.retry_after(left)),
     }

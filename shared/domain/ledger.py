@@ -58,6 +58,8 @@ class Entry:
     price_version: str
     basis: str
     at: int
+    opened: int = 0
+    """By how much it changes the number of reservations that nothing has closed yet."""
 
     @property
     def month(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from io import BytesIO
 from typing import Any
 
@@ -113,6 +114,17 @@ def test_an_openai_client_works_unchanged(api: Client) -> None:
         assert (video.status, video.progress, video.seconds) == ("completed", 100, "4")
         content = openai.videos.download_content(video.id).read()
     assert played(content)[:2] == (1280, 720)
+
+
+def test_an_unfinished_video_says_when_its_end_is_expected(api: Client) -> None:
+    made = api.create(prompt="a fox")
+    answer = api.http.get(f"{api.stack.api}/videos/{made['id']}")
+    left = answer.json()["estimated_completion_at"] - time.time()
+    assert 0 < int(answer.headers["retry-after"]) <= max(1, left + 2)
+    assert 1000 <= int(answer.headers["openai-poll-after-ms"]) <= 5000
+    api.wait(made["id"])
+    ended = api.http.get(f"{api.stack.api}/videos/{made['id']}")
+    assert "retry-after" not in ended.headers
 
 
 def test_content_by_redirect_stream_range_and_head(api: Client) -> None:
