@@ -315,6 +315,7 @@ def entry_columns(entry: Entry) -> dict[str, Value]:
         "price_version": entry.price_version,
         "basis": entry.basis,
         "at": entry.at,
+        "seconds": entry.seconds,
         "opened": entry.opened,
         **_amount_columns(entry.change),
     }

@@ -69,6 +69,17 @@ class Ledger:
         prefix = f"e_{video_id}"
         return [_entry(row) for row in self._table.range(month, start=prefix, before=prefix + "~")]
 
+    def admitted(
+        self, month: str, start_ms: int, end_ms: int, *, caller: str | None, limit: int
+    ) -> list[Entry]:
+        """Up to `limit` entries of videos that were admitted in a part of a month (milliseconds
+        since 1970, `end_ms` excluded), of one caller or of all: one range of keys, because a
+        video's id begins with its time."""
+        where = None if caller is None else f"caller eq '{caller.replace(chr(39), 2 * chr(39))}'"
+        start, before = (f"e_video_{max(0, ms):012x}" for ms in (start_ms, end_ms))
+        rows = self._table.range(month, start=start, before=before, where=where, limit=limit)
+        return [_entry(row) for row in rows]
+
     def total(self, month: str, key: str) -> Amounts:
         """One total; zero where nothing was ever booked."""
         return amounts_of(self._table.get(month, key))
@@ -94,4 +105,5 @@ def _entry(row: Row) -> Entry:
         basis=row.text("basis"),
         at=row.number("at"),
         opened=row.number("opened"),
+        seconds=row.number("seconds"),
     )
