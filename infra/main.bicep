@@ -142,6 +142,9 @@ param jobDeadlineMinutes int = 60
 @description('The URL under which callers reach the app, where it is not the site\'s own.')
 param publicBaseUrl string = ''
 
+@description('Web pages whose scripts may call the API: their origins, as https://app.example.com. None by default.')
+param corsOrigins string[] = []
+
 @description('Hosts that https image references may be fetched from. None by default.')
 param inputUrlHosts string[] = []
 
@@ -242,6 +245,7 @@ var appSettings = union({
   QUEUE_DEADLINE_HOURS: string(queueDeadlineHours)
   JOB_DEADLINE_MINUTES: string(jobDeadlineMinutes)
   CONTENT_DELIVERY: vnetEnabled ? 'stream' : 'redirect'
+  CORS_ORIGINS: string(corsOrigins)
   INPUT_URL_HOSTS: join(inputUrlHosts, ',')
   ENTRA_AUDIENCE: entraAudience
   // a tenant without an audience is refused, so both or neither

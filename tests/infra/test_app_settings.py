@@ -164,6 +164,12 @@ def test_tokens_are_accepted_only_with_an_audience(monkeypatch: pytest.MonkeyPat
     assert made.entra_tenant_id == other
 
 
+def test_web_pages_are_those_that_were_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert as_read(monkeypatch).cors_origins == []
+    page = "https://app.example.com"
+    assert as_read(monkeypatch, corsOrigins=[page]).cors_origins == [page]
+
+
 def test_hosts_of_images_are_those_that_were_given(monkeypatch: pytest.MonkeyPatch) -> None:
     assert as_read(monkeypatch).input_hosts == frozenset()
     made = as_read(monkeypatch, inputUrlHosts=["a.example.com", "B.example.com"])
