@@ -6,6 +6,8 @@ import copy
 import json
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +116,45 @@ def test_commands_of_the_runbook_use_variables_that_exist() -> None:
     used = set(re.findall(r"\$\{?([A-Z_]{3,})", "".join(blocks)))
     assert used
     assert used <= set(deployed().outputs) | {"AZURE_SUBSCRIPTION_ID"}
+
+
+TEXTS = {name: (ROOT / "docs" / name).read_text() for name in ("operations.md", "security.md")}
+OF_EVENT_GRID = {"deadLetterReason", "lastDeliveryOutcome"}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_parameters_that_the_docs_name_exist(name: str) -> None:
+    statements = parse(INFRA / "main.bicep")
+    known = {each.name for each in statements if each.kind == "param"}
+    for each in statements:
+        if each.kind == "type" and each.of[0] == "shape":
+            known |= set(each.of[1])
+    named = set(re.findall(r"`([a-z]+[A-Z][A-Za-z]+)(?:: [^`]*)?`", TEXTS[name]))
+    named -= {"azureStorage", "durableTaskScheduler", *OF_EVENT_GRID}
+    assert named
+    assert named - known == set()
+
+
+def test_commands_that_the_docs_name_exist() -> None:
+    named = set(re.findall(r"python -m local ([a-z-]+)", "".join(TEXTS.values())))
+    shown = subprocess.run(
+        [sys.executable, "-m", "local", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    known = set(re.findall(r"^\W* ([a-z-]+)  ", shown.stdout, re.MULTILINE))
+    assert {"show", "retry", "collect", "pause", "resume", "audit"} <= named <= known
+
+
+def test_failures_that_the_runbook_explains_exist() -> None:
+    table = TEXTS["operations.md"].split("| code | means | do |")[1].split("\n\n")[0]
+    codes = re.findall(r"^ *\| `(\w+)` \|", table, re.MULTILINE)
+    assert len(codes) > 5
+    text = "".join(path.read_text() for path in (ROOT / "shared" / "lifecycle").glob("*.py"))
+    assert [code for code in codes if f'"{code}"' not in text] == []
 
 
 def test_money_and_failures_are_never_sampled_away() -> None:

@@ -25,6 +25,7 @@ from tests.conftest import Simulator
 from tests.shared.lifecycle.conftest import Job, Order
 from tests.shared.lifecycle.test_sweep import die_after
 from tests.support.driver import drive
+from tests.support.stacks import Client
 
 NOBODY = "video_" + "0" * 32
 PROMPT = "a fox nobody may read about"
@@ -217,6 +218,26 @@ def test_a_job_that_is_gone_is_said_so(services: Services, order: Order) -> None
     services.outputs.delete_all(output_blob(job.id, 0))
     with pytest.raises(StackError, match="soft delete"):
         collect(services, job.id, print)
+
+
+# -- the running app --
+
+
+@pytest.mark.e2e
+def test_the_running_app_gives_a_retried_video_its_new_worker(
+    api: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old worker is fenced off, so whoever finishes the video is the sweep's new one."""
+    made = api.create(model="sora-2", prompt="a fox", seconds="4")
+    api.wait(made["id"], until=lambda video: video["stage"] == "rendering")
+    ports = {"AZURITE_PORTS": ",".join(map(str, api.stack.ports.azurite))}
+    for name, value in {**api.stack.settings, **ports}.items():
+        monkeypatch.setenv(name, value)
+    with services_here() as services:
+        assert "epoch 3" in retry(services, made["id"])
+        assert api.wait(made["id"])["status"] == "completed"
+        assert "settle   $0.400000" in told(services, made["id"])
+        assert len(Simulator(api.stack.simulator_url).journal()["jobs"]) == 1
 
 
 # -- the command line --
