@@ -3,6 +3,7 @@
 On the stack of `make up`, or on Azure with `STORAGE_ACCOUNT_NAME` and `UPSTREAMS` of an environment
 (`azd env get-values`), as whoever is signed in to the Azure CLI. All three go through the app's own
 use cases, so what holds for its workers holds here: nothing is paid twice, nothing half is visible.
+Waiting videos cannot be woken from here; they wake by themselves.
 """
 
 from __future__ import annotations
