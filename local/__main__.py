@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from local import events, operate
+from local import events, operate, operate_videos
 from local.processes import StackError
 from local.stack import API_KEY, ROOT, Ports, Stack
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 console = Console(highlight=False, soft_wrap=True)
 events.add_commands(app)
 operate.add_commands(app)
+operate_videos.add_commands(app)
 
 
 @app.command()
