@@ -1,0 +1,56 @@
+"""The local host, noting for each episode what it showed the orchestrator and what that cost.
+
+Started by `bench.history` in place of `local.host`; writes JSON lines to the file `RECORD_TO`.
+"""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from local.host.__main__ import main
+from local.host.durable import replay
+
+_run = replay.replay
+_show = replay._context_json
+_shown: dict[str, Any] = {}
+
+
+def _noted(*args: Any, **extra: Any) -> str:
+    context = _show(*args, **extra)
+    _shown["context"] = context
+    return context
+
+
+class _Timed(replay.Orchestrator):
+    """Runs the SDK's replay and the orchestrator, and writes what it took."""
+
+    def handle(self, context: Any) -> Any:
+        shown = _shown.pop("context")  # the context was made in this thread a moment ago
+        began = time.thread_time()
+        try:
+            return super().handle(context)
+        finally:
+            cpu = time.thread_time() - began
+            _write(json.loads(shown), cpu)
+
+
+def _write(context: dict[str, Any], cpu: float) -> None:
+    history = context["history"]
+    line = {
+        "instance": context["instanceId"],
+        "generation": history[1]["OrchestrationInstance"]["ExecutionId"],
+        "events": len(history),
+        "replayed": sum(1 for event in history if event["IsPlayed"]),
+        "bytes": len(json.dumps(history).encode()),
+        "cpu": cpu,
+    }
+    with Path(os.environ["RECORD_TO"]).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+if __name__ == "__main__":
+    replay._context_json = _noted
+    setattr(replay, "Orchestrator", _Timed)  # noqa: B010  # mypy takes it for a type
+    main()
