@@ -57,35 +57,35 @@ def _requests(folder: Path) -> tuple[list[Row], list[Row]]:
     """What each call asks of storage, and how long it takes beside the bare request."""
     rows: list[Row] = []
     times: list[Row] = []
-    with gated(folder, _SETTINGS) as (stack, gate):
-        with httpx.Client(headers=_HEADERS, timeout=60, trust_env=False) as http:
-            made = [_create(http, stack) for _ in range(2)]  # the first connects
-            table = _table(stack)
-            calls: dict[str, Callable[[], httpx.Response]] = {
-                "create": lambda: http.post(f"{stack.api}/videos", json={"prompt": "a fox"}),
-                "get": lambda: http.get(f"{stack.api}/videos/{made[1]}"),
-                "list": lambda: http.get(f"{stack.api}/videos", params={"limit": 20}),
-            }
-            bare: dict[str, Callable[[], object]] = {
-                "get": lambda: table.get_entity(CALLER, f"d_{inverted(made[1])}"),
-                "list": lambda: _page(table),
-            }
-            held = 0
-            for videos in (FEW, MANY):
-                seed(table, made[1], held, videos - held)
-                held = videos
-                for name, call in calls.items():
-                    rows += _counted(gate, videos, name, call)
-                for name, request in bare.items():
-                    times.append(
-                        {
-                            "videos": videos,
-                            "call": name,
-                            "ours": _median_ms(calls[name]),
-                            "bare": _median_ms(request),
-                        }
-                    )
-            table.close()
+    client = httpx.Client(headers=_HEADERS, timeout=60, trust_env=False)
+    with gated(folder, _SETTINGS) as (stack, gate), client as http:
+        made = [_create(http, stack) for _ in range(2)]  # the first connects
+        table = _table(stack)
+        calls: dict[str, Callable[[], httpx.Response]] = {
+            "create": lambda: http.post(f"{stack.api}/videos", json={"prompt": "a fox"}),
+            "get": lambda: http.get(f"{stack.api}/videos/{made[1]}"),
+            "list": lambda: http.get(f"{stack.api}/videos", params={"limit": 20}),
+        }
+        bare: dict[str, Callable[[], object]] = {
+            "get": lambda: table.get_entity(CALLER, f"d_{inverted(made[1])}"),
+            "list": lambda: _page(table),
+        }
+        held = 0
+        for videos in (FEW, MANY):
+            seed(table, made[1], held, videos - held)
+            held = videos
+            for name, call in calls.items():
+                rows += _counted(gate, videos, name, call)
+            for name, request in bare.items():
+                times.append(
+                    {
+                        "videos": videos,
+                        "call": name,
+                        "ours": _median_ms(calls[name]),
+                        "bare": _median_ms(request),
+                    }
+                )
+        table.close()
     return rows, times
 
 
@@ -200,9 +200,7 @@ async def _load(stack: Stack, video_id: str) -> list[Row]:
     return rows
 
 
-async def _calls(
-    name: str, call: Callable[[], Awaitable[None]], clients: int, count: int
-) -> Row:
+async def _calls(name: str, call: Callable[[], Awaitable[None]], clients: int, count: int) -> Row:
     taken: list[float] = []
 
     async def client(calls: int) -> None:
@@ -262,9 +260,7 @@ def tables(results: dict[str, Any]) -> list[Table]:
     counts = {(r["call"], r["request"], r["videos"]): r["count"] for r in results["requests"]}
     for call, request in dict.fromkeys((r["call"], r["request"]) for r in results["requests"]):
         requests.add(call, request, *(counts.get((call, request, n), 0) for n in (FEW, MANY)))
-    scale = Table(
-        "The same request bare", ("call", "videos", "the call, ms", "Azurite alone, ms")
-    )
+    scale = Table("The same request bare", ("call", "videos", "the call, ms", "Azurite alone, ms"))
     for row in results["videos"]:
         scale.add(row["call"], f"{row['videos']:,}", f"{row['ours']:.1f}", f"{row['bare']:.1f}")
     targets = Table("Targets of the API", ("target", "limit", "reached", "met"))

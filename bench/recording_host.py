@@ -5,6 +5,7 @@ Started by `bench.history` in place of `local.host`; writes JSON lines to the fi
 
 import json
 import os
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -12,28 +13,26 @@ from typing import Any
 from local.host.__main__ import main
 from local.host.durable import replay
 
-_run = replay.replay
+_sdk: Any = vars(replay)["Orchestrator"]
+_handle = _sdk.handle
 _show = replay._context_json
-_shown: dict[str, Any] = {}
+_shown = threading.local()
 
 
 def _noted(*args: Any, **extra: Any) -> str:
     context = _show(*args, **extra)
-    _shown["context"] = context
+    _shown.shown = context
     return context
 
 
-class _Timed(replay.Orchestrator):
-    """Runs the SDK's replay and the orchestrator, and writes what it took."""
-
-    def handle(self, context: Any) -> Any:
-        shown = _shown.pop("context")  # the context was made in this thread a moment ago
-        began = time.thread_time()
-        try:
-            return super().handle(context)
-        finally:
-            cpu = time.thread_time() - began
-            _write(json.loads(shown), cpu)
+def _timed(self: Any, context: Any) -> Any:
+    """The SDK's replay and the orchestrator, and a note of what that took."""
+    shown = _shown.shown  # the context was made in this thread a moment ago
+    began = time.thread_time()
+    try:
+        return _handle(self, context)
+    finally:
+        _write(json.loads(shown), time.thread_time() - began)
 
 
 def _write(context: dict[str, Any], cpu: float) -> None:
@@ -52,5 +51,5 @@ def _write(context: dict[str, Any], cpu: float) -> None:
 
 if __name__ == "__main__":
     replay._context_json = _noted
-    setattr(replay, "Orchestrator", _Timed)  # noqa: B010  # mypy takes it for a type
+    _sdk.handle = _timed
     main()
