@@ -8,7 +8,7 @@ from shared.domain.errors import InvalidRequest, NotFound
 from shared.domain.ids import is_video_id
 from shared.domain.video import Status, Video
 from shared.domain.work import instance_id
-from shared.durable import Client, blueprint, http, http_with_client
+from shared.durable import Client, blueprint
 from shared.lifecycle.admit import Admitted, admit
 from shared.lifecycle.cancel import cancel_video
 from shared.lifecycle.remix import remix_video
@@ -22,6 +22,7 @@ from triggers.web import bodies, waiting
 from triggers.web.answers import BASE_PATH, answer, answer_async, json_answer
 from triggers.web.authenticate import Identity, authenticate, on_behalf_of
 from triggers.web.content import deliver
+from triggers.web.routes import http, http_with_client
 from triggers.web.views import deleted_object, list_object, video_object
 
 bp = blueprint()

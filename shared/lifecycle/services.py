@@ -15,6 +15,7 @@ from shared.storage.latencies import Latencies
 from shared.storage.ledger import Ledger
 from shared.storage.links import LinkSigner
 from shared.storage.outputs import Blobs
+from shared.storage.snapshots import Snapshots
 from shared.storage.videos import Videos
 from shared.storage.work import WorkTable
 from shared.upstream.protocol import Dialect
@@ -31,6 +32,7 @@ class Services:
     work: WorkTable
     jobs: Jobs
     deployments: Deployments
+    snapshots: Snapshots
     latencies: Latencies
     ledger: Ledger
     idempotency: Idempotency
@@ -69,6 +71,7 @@ def build(settings: Settings) -> Services:
         work=WorkTable(account.table(layout.WORK)),
         jobs=Jobs(account.table(layout.JOBS)),
         deployments=Deployments(account.table(layout.DEPLOYMENTS)),
+        snapshots=Snapshots(account.table(layout.DEPLOYMENTS)),
         latencies=Latencies(account.table(layout.LATENCIES)),
         ledger=Ledger(account.table(layout.LEDGER)),
         idempotency=Idempotency(account.table(layout.IDEMPOTENCY)),

@@ -158,7 +158,7 @@ def _back_in_line(
     )
     if back is None:
         return done("superseded")
-    line.free(services, work, pause=pause, out=out)
+    line.free(services, work, pause=pause, throttled=posted and pause > 0, out=out)
     if out is not None:
         emit(Event.DEPLOYMENT_OUT, deployment=work.deployment, video_id=work.video_id, reason=out)
     elif pause > 0:

@@ -89,6 +89,10 @@ class Blobs:
     def __init__(self, container: ContainerClient) -> None:
         self._container = container
 
+    def check(self) -> None:
+        """Raise unless the container is there and may be read."""
+        self._container.get_container_properties()
+
     def writer(self, name: str) -> BlobWriter:
         return BlobWriter(self._container, name)
 
