@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from shared.domain.errors import Problem
 from shared.domain.money import Price
-from shared.domain.polling import expected_render_seconds
 from shared.domain.request import VideoRequest
 from shared.domain.work import WorkStage
-from shared.lifecycle import admit, inputs, money
+from shared.lifecycle import admit, expect, inputs, money
 from shared.lifecycle.inputs import Source
 from shared.lifecycle.services import Services
 from shared.storage.ledger import Ceiling, CeilingReached
@@ -58,9 +57,7 @@ def quote(
         Met(ceiling, services.ledger.total(day[:7], ceiling.total).committed)
         for ceiling in admit._ceilings(services, caller, day)
     )
-    expected = services.settings.durations.of(
-        expected_render_seconds(request.width, request.height, request.seconds)
-    )
+    expected = expect.at_admission(services, chosen[0].name, request)
     stages = services.work.stages()
     return Quote(
         request=request,
