@@ -1,7 +1,7 @@
 # Everything a newcomer needs; `make` alone lists it. Set-up happens by itself, once.
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test faults chaos check checkov format lock clean
+.PHONY: help setup demo up test faults chaos bench check checkov format lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -29,6 +29,9 @@ faults: setup  ## the fault matrix: every fault of an upstream, a kill at every 
 
 chaos: setup  ## 200 videos under random faults and kills, until Ctrl-C: ARGS="--rounds 3"
 	@$(PY) -m tests.faults.chaos $(ARGS)
+
+bench: setup  ## measure everything, into bench/results.json and docs/performance.md: ARGS="polls"
+	@$(PY) -m bench $(ARGS)
 
 check: setup  ## lint, formatting, strict types, import rules
 	@$(PY) -m ruff check .

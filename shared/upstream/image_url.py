@@ -8,9 +8,7 @@ from collections.abc import Collection
 from time import monotonic
 from urllib.parse import urlsplit
 
-import httpx
-
-_TIMEOUT = httpx.Timeout(connect=5.0, read=10.0, write=5.0, pool=5.0)
+_CONNECT, _READ = 5.0, 10.0
 _LONGEST = 20.0
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -22,10 +20,13 @@ class NotFetched(Exception):
 def fetch(url: str, hosts: Collection[str], *, largest: int) -> bytes:
     """The bytes at `url`, whose host must be one of `hosts`. Raises NotFetched."""
     _check(url, hosts)
+    import httpx  # on first use: cold starts are paid by users
+
+    timeout = httpx.Timeout(_CONNECT, read=_READ)
     data, began = bytearray(), monotonic()
     try:
         with (
-            httpx.Client(timeout=_TIMEOUT, follow_redirects=False, trust_env=False) as client,
+            httpx.Client(timeout=timeout, follow_redirects=False, trust_env=False) as client,
             client.stream("GET", url, headers={"accept-encoding": "identity"}) as answer,
         ):
             if answer.status_code != 200:
