@@ -6,18 +6,18 @@ import base64
 import hashlib
 import hmac
 import json
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property, partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import cached_property
 from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
+
+from tests.support import loopback
 
 TENANT_ID = "6f1a2c3d-0b4e-4c5f-8a69-7d8e9f0a1b2c"
 AUDIENCE = "b7c8d9e0-1f2a-4b3c-9d4e-5f6a7b8c9d0e"
@@ -102,37 +102,18 @@ class Tenant:
 
 
 @contextmanager
-def serving() -> Iterator[Tenant]:
+def issuing() -> Iterator[Tenant]:
     """A tenant whose keys can be read while this is open."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
-    tenant = Tenant(f"http://127.0.0.1:{server.server_address[1]}")
-    server.RequestHandlerClass = partial(_Keys, tenant)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    tenant = Tenant("")
+
+    def page(path: str) -> loopback.Page:
+        known = path == f"/{TENANT_ID}/discovery/v2.0/keys"
+        body = json.dumps(tenant.published()).encode() if known else b"{}"
+        return 200 if known else 404, "application/json", body
+
+    with loopback.serving(page) as origin:
+        tenant.authority = origin
         yield tenant
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
-
-
-class _Keys(BaseHTTPRequestHandler):
-    def __init__(self, tenant: Tenant, *args: Any) -> None:
-        self._tenant = tenant
-        super().__init__(*args)
-
-    def do_GET(self) -> None:  # the name that http.server calls
-        known = self.path == f"/{TENANT_ID}/discovery/v2.0/keys"
-        body = json.dumps(self._tenant.published()).encode() if known else b"{}"
-        self.send_response(200 if known else 404)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: Any) -> None:
-        """Say nothing."""
 
 
 def _private_key() -> rsa.RSAPrivateKey:

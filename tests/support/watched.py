@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 from local.stack import Ports, Stack
 from tests.support import tenant as tenants
@@ -40,6 +42,34 @@ class Watched:
         return self.clients[-1]
 
 
+@dataclass(frozen=True)
+class StorageRequest:
+    """A request as the blob server got it. Names of headers are in lower case."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+
+    @property
+    def by_link(self) -> bool:
+        """Whether a signed link was its credential."""
+        return "sig" in parse_qs(urlsplit(self.url).query)
+
+
+def blob_requests(log: Path) -> list[StorageRequest]:
+    """Every request in Azurite's log that went to its blob server."""
+    return [
+        StorageRequest(found["method"], found["url"], json.loads(found["headers"]))
+        for found in _BLOB_REQUEST.finditer(log.read_text(errors="replace"))
+    ]
+
+
+_BLOB_REQUEST = re.compile(
+    r"BlobStorageContextMiddleware: RequestMethod=(?P<method>\S+) RequestURL=(?P<url>\S+) "
+    r"RequestHeaders:(?P<headers>\{.*?\}) ClientIP="
+)
+
+
 @contextmanager
 def watched(data: Path) -> Iterator[Watched]:
     """Start it: state on disk and Azurite's log of requests, so that both can be searched."""
@@ -47,7 +77,7 @@ def watched(data: Path) -> Iterator[Watched]:
     upstream_key = f"upstream-{secrets.token_urlsafe(32)}"
     account_key = base64.b64encode(secrets.token_bytes(64)).decode()
     ports = Ports.any_free()
-    with tenants.serving() as tenant:
+    with tenants.issuing() as tenant:
         stack = Stack(
             data,
             ports,
