@@ -82,6 +82,10 @@ def _decoded(data: bytes) -> Image:
             image.load()
     except BadPicture:
         raise
+    except Image.DecompressionBombError:
+        raise BadPicture(
+            f"it has more than the {LARGEST_PIXELS:,} pixels that are decoded"
+        ) from None
     except UnidentifiedImageError:
         raise BadPicture("it is not a JPEG, PNG or WebP image") from None
     except Exception as error:  # noqa: BLE001  # decoders raise anything for damaged data

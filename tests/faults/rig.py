@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import io
 import json
 import os
 import signal
@@ -16,6 +18,7 @@ from typing import Any, Literal, Self
 import httpx
 from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
+from PIL import Image
 
 from local.stack import API_KEY, HOST, Ports, Stack
 from tests.faults.gate import Gate, Trap, When
@@ -106,9 +109,10 @@ class Rig:
             table = self.tables.get_table_client(name)
             for entity in table.list_entities(select=["PartitionKey", "RowKey"]):
                 table.delete_entity(entity["PartitionKey"], entity["RowKey"])
-        videos = self.blobs.get_container_client("videos")
-        for blob in list(videos.list_blob_names()):
-            videos.delete_blob(blob)
+        for name in ("videos", "inputs"):
+            container = self.blobs.get_container_client(name)
+            for blob in list(container.list_blob_names()):
+                container.delete_blob(blob)
         self.simulator("POST", "/_sim/reset")
         if faults:
             self.simulator("POST", "/_sim/faults", json=list(faults))
@@ -162,6 +166,22 @@ class Rig:
                 assert answer.status_code >= 500, answer.text
             if time.monotonic() > until:
                 raise TookTooLong("the order was never taken")
+
+    def cancel(self, video_id: str) -> None:
+        """Cancel a video as a client does that repeats what was not answered."""
+        until = time.monotonic() + 30
+        while True:
+            self.ensure_host()
+            with contextlib.suppress(httpx.TransportError):
+                answer = self.http.post(f"{self.stack.api}/videos/{video_id}/cancel")
+                if answer.status_code == 200:
+                    return
+                # 409 while the first cancel is being carried out
+                assert answer.status_code in (409, 500, 503), answer.text
+            if time.monotonic() > until:
+                raise TookTooLong("the cancel was never taken")
+            time.sleep(0.05)
+            self.sweep()
 
     def settle(self, *, seconds: float = 40, patience: float = 2.0) -> None:
         """Run until nothing is left to do, restarting and sweeping as time does in production.
@@ -236,3 +256,10 @@ def shapes() -> Sequence[tuple[str, dict[str, Any]]]:
         ("sora-2", {"model": "sora-2", "seconds": "4"}),
         ("sora-1", {"model": "sora", "size": "480x480", "seconds": "2", "n_variants": 2}),
     )
+
+
+def a_red_image() -> str:
+    """A small image as a data URL."""
+    out = io.BytesIO()
+    Image.new("RGB", (90, 160), (200, 30, 30)).save(out, "PNG")
+    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()

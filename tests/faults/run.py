@@ -19,13 +19,16 @@ from tests.faults.gate import When
 from tests.faults.matrix import BOTH, scenarios
 from tests.faults.rig import Rig, Survives
 from tests.faults.scenarios import (
+    IMAGE,
+    CancelScenario,
     FaultScenario,
     KillScenario,
     Outcome,
+    effects_of_a_clean_cancel,
     effects_of_a_clean_run,
 )
 
-Scenario = FaultScenario | KillScenario
+Scenario = FaultScenario | KillScenario | CancelScenario
 
 
 def main(
@@ -41,7 +44,7 @@ def main(
         planned += [FaultScenario(fault, dialect) for fault, dialect in scenarios()]
     faults = len(planned)
     if kind in ("all", "kills"):
-        planned += kill_points(_effects())
+        planned += kill_points(*_effects())
     print(f"{faults} faults x dialects, {len(planned) - faults} kill points", flush=True)
     chosen = [scenario for scenario in planned if only in scenario.name]
     outcomes = run(chosen, workers, verbose=verbose)
@@ -60,24 +63,34 @@ def main(
     sys.exit(1 if failed or len(outcomes) != len(chosen) else 0)
 
 
-def _effects() -> dict[str, int]:
-    """How many effects a clean job has, in each dialect."""
+def _effects() -> tuple[dict[str, int], dict[str, int]]:
+    """How many effects a clean job has in each shape, and a clean cancel."""
     with tempfile.TemporaryDirectory() as folder, Rig(Path(folder)) as rig:
-        effects = {dialect: effects_of_a_clean_run(rig, dialect) for dialect in BOTH}
-    print(", ".join(f"{count} effects in a clean {name} job" for name, count in effects.items()))
-    return effects
+        jobs = {shape: effects_of_a_clean_run(rig, shape) for shape in (*BOTH, IMAGE)}
+        cancels = {shape: effects_of_a_clean_cancel(rig, shape) for shape in BOTH}
+    print(", ".join(f"{count} effects in a clean {name} job" for name, count in jobs.items()))
+    print(", ".join(f"{count} effects in cancelling {name}" for name, count in cancels.items()))
+    return jobs, cancels
 
 
-def kill_points(effects: Mapping[str, int]) -> list[Scenario]:
-    """A kill before and after each effect of a clean run, for each dialect and each thing that
-    may survive it."""
-    return [
-        KillScenario(dialect, survives, number, when)
+def kill_points(jobs: Mapping[str, int], cancels: Mapping[str, int]) -> list[Scenario]:
+    """A kill before and after each effect of a clean run, for each shape of job and each thing
+    that may survive it (an image changes nothing about that), and of each clean cancel."""
+    of_jobs = [
+        KillScenario(shape, survives, number, when)
         for survives in get_args(Survives)
-        for dialect, count in effects.items()
+        for shape, count in jobs.items()
+        if shape != IMAGE or survives == "tables"
         for number in range(1, count + 1)
         for when in get_args(When)
     ]
+    of_cancels = [
+        CancelScenario(shape, number, when)
+        for shape, count in cancels.items()
+        for number in range(1, count + 1)
+        for when in get_args(When)
+    ]
+    return [*of_jobs, *of_cancels]
 
 
 def run(planned: list[Scenario], workers: int, *, verbose: bool) -> list[Outcome]:

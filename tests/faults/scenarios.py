@@ -1,4 +1,5 @@
-"""Two kinds of scenario: a fault of the upstream, and a kill at one effect."""
+"""Three kinds of scenario: a fault of the upstream, a kill at one effect of a job, and one at an
+effect of its cancellation."""
 
 from __future__ import annotations
 
@@ -6,11 +7,15 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from tests.faults.gate import When
-from tests.faults.matrix import Fault
-from tests.faults.rig import Rig, Survives, TookTooLong, shapes
+from tests.faults.gate import Trap, When
+from tests.faults.matrix import Fault, rule
+from tests.faults.rig import Rig, Survives, TookTooLong, a_red_image, shapes
 
 SHAPES = dict(shapes())
+IMAGE = "sora-2 with an image"
+SHAPES[IMAGE] = {**SHAPES["sora-2"], "input_reference": {"image_url": a_red_image()}}
+
+_LONG_RENDER = rule("create", "render_time", seconds=3600)
 
 
 @dataclass(frozen=True)
@@ -84,14 +89,14 @@ class FaultScenario:
 class KillScenario:
     """The host is killed at effect `number`, before it is sent or after it was answered."""
 
-    dialect: str
+    shape: str
     survives: Survives
     number: int
     when: When
 
     @property
     def name(self) -> str:
-        return f"{self.dialect} killed {self.when} effect {self.number}, {self.survives} survive"
+        return f"{self.shape} killed {self.when} effect {self.number}, {self.survives} survive"
 
     def run(self, rig: Rig) -> Outcome:
         began = time.monotonic()
@@ -101,7 +106,7 @@ class KillScenario:
         trap = rig.arm(self.number, self.when)
         breaches: list[str] = []
         try:
-            video_id = rig.order(1, **SHAPES[self.dialect])
+            video_id = rig.order(1, **SHAPES[self.shape])
             rig.settle()
             status = rig.video(video_id)["status"]
             if status != "completed":
@@ -109,27 +114,86 @@ class KillScenario:
         except (TookTooLong, AssertionError) as error:
             breaches.append(f"{type(error).__name__}: {error}")
         breaches += rig.breaches()
-        where = "" if trap.sprung is None else f" ({trap.sprung.target} {trap.sprung.method})"
-        return Outcome(
-            self.name + where,
-            breaches,
-            time.monotonic() - began,
-            rig.log_tail() if breaches else "",
-            reached=trap.sprung is not None,
-        )
+        return _outcome(rig, self.name, trap, breaches, began)
 
 
-def effects_of_a_clean_run(rig: Rig, dialect: str, *, runs: int = 3) -> int:
+@dataclass(frozen=True)
+class CancelScenario:
+    """A video is cancelled while it renders, and the host is killed at effect `number` after that.
+
+    The client repeats its cancel until it is answered."""
+
+    shape: str
+    number: int
+    when: When
+
+    @property
+    def name(self) -> str:
+        return f"{self.shape} cancelled, killed {self.when} effect {self.number}"
+
+    def run(self, rig: Rig) -> Outcome:
+        began = time.monotonic()
+        rig.survive("tables")
+        video_id = a_rendering_video(rig, self.shape)
+        trap = rig.arm(self.number, self.when)
+        breaches: list[str] = []
+        try:
+            rig.cancel(video_id)
+            rig.settle()
+            status = rig.video(video_id)["status"]
+            if status != "cancelled":
+                breaches.append(f"the video ended {status}")
+        except (TookTooLong, AssertionError) as error:
+            breaches.append(f"{type(error).__name__}: {error}")
+        breaches += rig.breaches()
+        return _outcome(rig, self.name, trap, breaches, began)
+
+
+def a_rendering_video(rig: Rig, shape: str) -> str:
+    """A video whose job renders for long."""
+    rig.ensure_host()
+    rig.clear(_LONG_RENDER)
+    video_id = rig.order(1, **SHAPES[shape])
+    until = time.monotonic() + 20
+    while rig.video(video_id)["stage"] != "rendering":
+        if time.monotonic() > until:
+            raise TookTooLong(f"{video_id} does not render")
+        time.sleep(0.02)
+    return video_id
+
+
+def _outcome(rig: Rig, name: str, trap: Trap, breaches: list[str], began: float) -> Outcome:
+    where = "" if trap.sprung is None else f" ({trap.sprung.target} {trap.sprung.method})"
+    return Outcome(
+        name + where,
+        breaches,
+        time.monotonic() - began,
+        rig.log_tail() if breaches else "",
+        reached=trap.sprung is not None,
+    )
+
+
+def effects_of_a_clean_run(rig: Rig, shape: str, *, runs: int = 3) -> int:
     """How many effects a video has when nothing goes wrong: the most of several runs."""
     counts = []
     for _ in range(runs):
         rig.ensure_host()
         rig.clear()
-        rig.order(1, **SHAPES[dialect])
+        rig.order(1, **SHAPES[shape])
         rig.settle()
         assert rig.breaches() == []
         counts.append(len(rig.gate.effects))
     return max(counts)
+
+
+def effects_of_a_clean_cancel(rig: Rig, shape: str) -> int:
+    """How many effects there are from a cancel to the end of its job."""
+    video_id = a_rendering_video(rig, shape)
+    rig.gate.reset()
+    rig.cancel(video_id)
+    rig.settle()
+    assert rig.breaches() == []
+    return len(rig.gate.effects)
 
 
 def ending(video: dict[str, Any]) -> tuple[str, str | None]:

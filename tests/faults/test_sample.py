@@ -13,8 +13,8 @@ import pytest
 from tests.faults.gate import When
 from tests.faults.matrix import BOTH, scenarios
 from tests.faults.rig import Rig, Survives
-from tests.faults.run import kill_points, run
-from tests.faults.scenarios import FaultScenario, KillScenario, Outcome
+from tests.faults.run import Scenario, kill_points, run
+from tests.faults.scenarios import IMAGE, CancelScenario, FaultScenario, KillScenario, Outcome
 from tests.faults.verdict import Allowed, Facts, judge
 
 ACTIONS = Path(__file__).resolve().parents[2] / "local" / "simulator" / "faults" / "actions.py"
@@ -27,6 +27,14 @@ KILLS = [
     for survives in get_args(Survives)
     for number in _CHANCE.sample(range(1, 60), 5)
 ]
+IMAGES = [
+    KillScenario(IMAGE, "tables", number, _CHANCE.choice(get_args(When)))
+    for number in _CHANCE.sample(range(1, 60), 2)
+]
+CANCELS = [
+    CancelScenario(_CHANCE.choice(BOTH), number, _CHANCE.choice(get_args(When)))
+    for number in _CHANCE.sample(range(1, 30), 3)
+]
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +43,10 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
         yield running
 
 
-@pytest.mark.parametrize("scenario", [*FAULTS, *KILLS], ids=lambda scenario: scenario.name)
-def test_sample(rig: Rig, scenario: FaultScenario | KillScenario) -> None:
+@pytest.mark.parametrize(
+    "scenario", [*FAULTS, *KILLS, *IMAGES, *CANCELS], ids=lambda scenario: scenario.name
+)
+def test_sample(rig: Rig, scenario: Scenario) -> None:
     outcome = scenario.run(rig)
     assert outcome.breaches == [], outcome.log
 
@@ -55,8 +65,8 @@ def test_the_matrix_has_its_size() -> None:
 
 
 def test_the_kill_points_are_the_whole_product() -> None:
-    points = kill_points({"sora-2": 3, "sora-1": 2})
-    assert len(points) == len(set(points)) == (3 + 2) * len(get_args(When)) * 2
+    points = kill_points({"sora-2": 3, "sora-1": 2, IMAGE: 4}, {"sora-2": 1, "sora-1": 2})
+    assert len(points) == len(set(points)) == ((3 + 2) * 2 + 4 + (1 + 2)) * len(get_args(When))
 
 
 class _Breaks:

@@ -28,6 +28,8 @@ class Facts:
     tables: Mapping[str, list[dict[str, Any]]]
     blobs: Mapping[str, Mapping[str, str]]
     """Blob name -> its metadata."""
+    inputs: list[str] = field(default_factory=list)
+    """Names of the blobs that hold files of requests."""
 
     @property
     def videos(self) -> list[dict[str, Any]]:
@@ -67,7 +69,8 @@ def read(journal_url: str, connection: str) -> Facts:
     with BlobServiceClient.from_connection_string(connection) as blobs:
         listed = blobs.get_container_client("videos").list_blobs(include=["metadata"])
         found = {blob.name: dict(blob.metadata or {}) for blob in listed}
-    return Facts(journal, tables, found)
+        inputs = list(blobs.get_container_client("inputs").list_blob_names())
+    return Facts(journal, tables, found, inputs)
 
 
 def judge(facts: Facts, allowed: Allowed = Allowed()) -> list[str]:  # noqa: B008
@@ -154,6 +157,11 @@ def _nothing_waits(facts: Facts, verdict: Verdict) -> None:
             video["cost_state"] in allowed,
             f"{_id_of(video)} is {video['status']} and its cost {video['cost_state']}",
         )
+    for name in facts.inputs:
+        verdict.check(False, f"an input is left: {name}")
+    unwanted = {_id_of(video) for video in facts.videos if video["status"] != "completed"}
+    for name in facts.blobs:
+        verdict.check(name.split("/")[0] not in unwanted, f"a blob of no use is left: {name}")
     for row in facts.tables["work"]:
         verdict.check(False, f"work is left: {row['RowKey']} at {row['stage']}")
     for row in facts.tables["jobs"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -116,3 +117,150 @@ def test_the_size_is_checked_by_header_and_by_length() -> None:
         bodies.check_size(post(b"{}", **{"content-length": str(26 * 1024**2)}))
     with pytest.raises(TooLarge):
         bodies.check_size(post(b"x" * (25 * 1024**2 + 1)))
+
+
+PNG = b"\x89PNG\r\n\x1a\n rest"
+PNG_URL = "data:image/png;base64," + base64.b64encode(PNG).decode()
+
+
+def parts(*listed: tuple[str, str | None, bytes]) -> func.HttpRequest:
+    """A form of (name, file name, content)."""
+    body = b""
+    for name, file, content in listed:
+        attached = f'; filename="{file}"\r\nContent-Type: image/png' if file else ""
+        head = f'--b\r\nContent-Disposition: form-data; name="{name}"{attached}\r\n\r\n'
+        body += head.encode() + content + b"\r\n"
+    return post(body + b"--b--\r\n", "multipart/form-data; boundary=b")
+
+
+def test_an_image_comes_as_a_file_a_data_url_or_a_nested_form_field() -> None:
+    asked = ("prompt", None, b"a fox")
+    for request in (
+        parts(asked, ("input_reference", "a.png", PNG)),
+        posted(prompt="a fox", input_reference={"image_url": PNG_URL}),
+        parts(asked, ("input_reference[image_url]", None, PNG_URL.encode())),
+    ):
+        (source,) = bodies.create_video(request).sources
+        assert (source.data, source.url, source.frame_index) == (PNG, None, 0)
+
+
+def test_an_address_is_not_fetched_while_parsing() -> None:
+    sent = posted(prompt="p", input_reference={"image_url": "https://example.org/a.png"})
+    (source,) = bodies.create_video(sent).sources
+    assert source.url == "https://example.org/a.png"
+
+
+def test_inpaint_items_name_attached_files_or_carry_them_and_come_in_frame_order() -> None:
+    items = [
+        {"frame_index": 60, "file_name": "end.png", "type": "image"},
+        {"frame_index": 0, "file_name": "start.png", "crop_bounds": {"right_fraction": 0.5}},
+    ]
+    form_ = parts(
+        ("prompt", None, b"p"),
+        ("model", None, b"sora"),
+        ("inpaint_items", None, json.dumps(items).encode()),
+        ("files", "start.png", b"S"),
+        ("files", "end.png", b"E"),
+    )
+    first, second = bodies.create_video(form_).sources
+    assert (first.data, first.frame_index) == (b"S", 0)
+    assert first.crop is not None
+    assert (first.crop.left, first.crop.right, first.crop.bottom) == (0, 0.5, 1)
+    assert (second.data, second.frame_index, second.crop) == (b"E", 60, None)
+    json_ = posted(prompt="p", model="sora", inpaint_items=[{"image_url": PNG_URL}])
+    assert bodies.create_video(json_).sources[0].data == PNG
+
+
+@pytest.mark.parametrize(
+    ("request_", "param", "says"),
+    [
+        (posted(prompt="p", input_reference={"file_id": "f"}), "input_reference.image_url", "Miss"),
+        (posted(prompt="p", input_reference=PNG_URL), "input_reference", "Invalid value"),
+        (
+            posted(prompt="p", input_reference={"image_url": "data:image/png,xx"}),
+            "input_reference",
+            "base64",
+        ),
+        (
+            posted(prompt="p", input_reference={"image_url": "data:image/png;base64,@@"}),
+            "input_reference",
+            "not valid base64",
+        ),
+        (
+            posted(
+                prompt="p",
+                input_reference={"image_url": PNG_URL},
+                inpaint_items=[{"image_url": PNG_URL}],
+            ),
+            "inpaint_items",
+            "exclude each other",
+        ),
+        (posted(prompt="p", inpaint_items=[{}]), "inpaint_items", "either file_name"),
+        (
+            posted(
+                prompt="p",
+                inpaint_items=[
+                    {
+                        "image_url": PNG_URL,
+                        "crop_bounds": {"left_fraction": 0.6, "right_fraction": 0.4},
+                    }
+                ],
+            ),
+            "inpaint_items",
+            "encloses nothing",
+        ),
+        (
+            posted(prompt="p", inpaint_items=[{"image_url": PNG_URL}] * 3),
+            "inpaint_items",
+            "at most 2",
+        ),
+        (posted(prompt="p", fit="stretch"), "fit", "cover"),
+        (
+            parts(("prompt", None, b"p"), ("inpaint_items", None, b"[{")),
+            "inpaint_items",
+            "not valid JSON",
+        ),
+        (
+            parts(
+                ("prompt", None, b"p"),
+                ("inpaint_items", None, b'[{"file_name": "b.png"}]'),
+                ("files", "a.png", PNG),
+            ),
+            "inpaint_items",
+            "'b.png' is attached",
+        ),
+        (parts(("prompt", None, b"p"), ("files", "a.png", PNG)), "files", "named by"),
+        (parts(("prompt", None, b"p"), ("image", "a.png", PNG)), "image", "input_reference"),
+        (
+            parts(
+                ("prompt", None, b"p"),
+                ("input_reference", "a.png", PNG),
+                ("input_reference", "b.png", PNG),
+            ),
+            "input_reference",
+            "twice",
+        ),
+        (parts(("prompt", None, b"p"), ("prompt", None, b"q")), "prompt", "twice"),
+    ],
+)
+def test_a_refused_file_names_the_field(request_: func.HttpRequest, param: str, says: str) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        bodies.create_video(request_)
+    assert raised.value.param == param
+    assert says in raised.value.message
+
+
+def test_equal_requests_are_equal_however_their_image_came() -> None:
+    """The digest is compared after the files were read; here it must not depend on the form."""
+    one = bodies.create_video(parts(("prompt", None, b"p"), ("input_reference", "a.png", PNG)))
+    two = bodies.create_video(posted(prompt="p", input_reference={"image_url": PNG_URL}))
+    assert one == two
+
+
+def test_a_remix_changes_the_prompt_and_takes_no_files() -> None:
+    source = bodies.create_video(posted(prompt="p", size="1280x720", seconds="8")).request
+    remix = bodies.remix_video(posted(prompt="now at night"), source)
+    assert (remix.prompt, remix.size, remix.seconds) == ("now at night", "1280x720", 8)
+    for refused in (posted(), posted(prompt="p", size="1280x720")):
+        with pytest.raises(InvalidRequest):
+            bodies.remix_video(refused, source)

@@ -42,12 +42,18 @@ def read(req: func.HttpRequest) -> Form:
     try:
         texts = [(name, value) for name in req.form for value in req.form.getlist(name)]
         files: dict[str, Sequence[File]] = {
-            name: [File(part.filename or "", part.read()) for part in req.files.getlist(name)]
-            for name in req.files
+            name: [_file(part) for part in req.files.getlist(name)] for name in req.files
         }
     except ValueError:
         raise InvalidRequest("The body is not a valid multipart form.") from None
     return Form(_fields(texts), files)
+
+
+def _file(part: Any) -> File:
+    try:
+        return File(part.filename or "", part.read())
+    finally:
+        part.close()  # a temporary file, if it is large
 
 
 def _fields(texts: list[tuple[str, str]]) -> dict[str, Any]:

@@ -52,6 +52,38 @@ def test_a_request_becomes_stored_outputs_and_a_settled_cost(
         assert made[output.index]["downloads"]["completed"] == 1
 
 
+@pytest.mark.parametrize(
+    ("model", "kinds"),
+    [("sora-2", {"thumbnail", "spritesheet"}), ("sora", {"thumbnail"})],
+)
+def test_the_pictures_that_the_upstream_has_are_kept_beside_the_video(
+    services: Services, order: Order, model: str, kinds: set[str]
+) -> None:
+    job = order(model)
+    job.drive()
+    (output,) = job.video.outputs
+    (upstream,) = job.upstream_jobs()
+    made = upstream["outputs"][0]["files"]
+    assert {extra.variant for extra in output.extras} == kinds
+    for extra in output.extras:
+        data = b"".join(services.outputs.read(extra.blob))
+        assert hashlib.sha256(data).hexdigest() == extra.sha256 == made[extra.variant]["sha256"]
+        assert len(data) == extra.size_bytes
+        assert extra.content_type.startswith("image/")
+
+
+def test_pictures_that_cannot_be_had_keep_no_video_from_completing(
+    order: Order, simulator: Simulator
+) -> None:
+    simulator.script(
+        {"operation": "content", "skip": 1, "times": 2, "action": {"type": "status", "status": 500}}
+    )
+    job = order()
+    job.drive()
+    assert job.video.status is Status.COMPLETED
+    assert job.video.outputs[0].extras == ()
+
+
 def test_fewer_outputs_than_asked_for_are_all_kept_and_only_they_are_paid(
     order: Order, simulator: Simulator
 ) -> None:

@@ -1,6 +1,7 @@
 """The videos table: round trips, pages in both orders, and walls between callers."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -9,8 +10,8 @@ from hypothesis import strategies as st
 
 from shared.domain.errors import Failure
 from shared.domain.ids import new_video_id
-from shared.domain.request import VideoRequest
-from shared.domain.video import Cost, CostState, Output, Stage, Status, Video, advance
+from shared.domain.request import Crop, Input, Remix, VideoRequest
+from shared.domain.video import Cost, CostState, Extra, Output, Stage, Status, Video, advance
 from shared.storage.accounts import Account
 from shared.storage.rows import RowChanged
 from shared.storage.videos import Videos, join_text, split_text
@@ -51,9 +52,29 @@ def test_a_video_comes_back_whole(videos: Videos) -> None:
         width=720,
         height=1280,
         seconds=4.04,
+        extras=(
+            Extra(
+                variant="thumbnail",
+                blob="t",
+                content_type="image/webp",
+                size_bytes=9,
+                sha256="1" * 64,
+            ),
+        ),
+    )
+    plain = video(1, prompt="🦊" * 20_000)
+    inputs = (
+        Input(content_type="image/png", sha256="2" * 64),
+        Input(content_type="image/jpeg", sha256="3" * 64, frame_index=9, crop=Crop(left=0.5)),
     )
     whole = replace(
-        video(1, prompt="🦊" * 20_000),
+        plain,
+        request=replace(
+            plain.request,
+            inputs=inputs,
+            fit="contain",
+            remix=Remix(video_id="v", deployment="d", job_id="j"),
+        ),
         status=Status.FAILED,
         stage=None,
         outputs=(output,),
@@ -69,6 +90,51 @@ def test_a_video_comes_back_whole(videos: Videos) -> None:
     found = videos.get(whole.caller, whole.id)
     assert found is not None
     assert found.video == whole
+
+
+@pytest.mark.parametrize("order", ["desc", "asc"])
+def test_a_filtered_page_is_full_or_the_last(videos: Videos, order: str) -> None:
+    made = []
+    for number in range(12):
+        each = video(number)
+        if number % 4 == 1:
+            each = replace(each, status=Status.CANCELLED, stage=None)
+        if number % 4 == 3:
+            each = replace(each, request=replace(each.request, model="it's"))
+        videos.insert(each)
+        made.append(each)
+    page = videos.page if order == "desc" else videos.page_oldest_first
+    wanted = [each.id for each in made if each.status is Status.CANCELLED]
+    odd = [each.id for each in made if each.request.model == "it's"]
+    if order == "desc":
+        wanted, odd = wanted[::-1], odd[::-1]
+
+    def ids(**kwargs: Any) -> list[str]:
+        return [each.id for each in page("key:a", **{"after": None, "limit": 2, **kwargs})]
+
+    assert ids(status=Status.CANCELLED) == wanted[:2]
+    assert ids(status=Status.CANCELLED, after=wanted[1]) == wanted[2:]
+    assert ids(model="it's", limit=9) == odd
+    assert ids(model="it's", status=Status.CANCELLED) == []
+
+
+def test_a_buried_video_is_seen_by_its_workers_only(videos: Videos) -> None:
+    videos.insert(video(1))
+    stored = videos.get("key:a", video(1).id)
+    assert stored is not None
+    videos.bury(stored)
+    assert videos.get("key:a", video(1).id) is None
+    assert videos.page("key:a", after=None, limit=5) == []
+    assert videos.page_oldest_first("key:a", after=None, limit=5) == []
+    found = videos.find("key:a", video(1).id)
+    assert found is not None
+    assert found.video == video(1)
+    videos.replace(found, replace(found.video, progress=7))
+    changed = videos.find("key:a", video(1).id)
+    assert changed is not None
+    assert changed.video.progress == 7
+    videos.unbury("key:a", video(1).id)
+    assert videos.find("key:a", video(1).id) is None
 
 
 def test_a_strangers_video_is_not_there(videos: Videos) -> None:

@@ -1,0 +1,155 @@
+"""Input images: what is taken, what is made of it, and what costs nothing because it is refused."""
+
+from __future__ import annotations
+
+import io
+import struct
+import subprocess
+import sys
+import tracemalloc
+import zlib
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from shared.domain.pictures import BadPicture, Picture, content_type, fitted, upright
+
+RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def halves(width: int = 200, height: int = 100) -> Image.Image:
+    """Left half red, right half green."""
+    image = Image.new("RGB", (width, height), RED)
+    image.paste(GREEN, (width // 2, 0, width, height))
+    return image
+
+
+def opened(picture: Picture) -> Image.Image:
+    return Image.open(io.BytesIO(picture.data)).convert("RGB")
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("PNG", "image/png"), ("JPEG", "image/jpeg"), ("WEBP", "image/webp")]
+)
+def test_the_content_decides_what_a_file_is(kind: str, expected: str) -> None:
+    assert content_type(encoded(halves(), kind)) == expected
+
+
+@pytest.mark.parametrize("data", [b"", b"GIF89a....", b"<svg/>", b"RIFF....WAVE", b"\xff\xd8"])
+def test_other_content_is_nothing_we_know(data: bytes) -> None:
+    assert content_type(data) is None
+
+
+def test_an_image_that_fits_keeps_its_bytes() -> None:
+    data = encoded(halves(200, 100))
+    assert fitted(data, 200, 100, "cover") == Picture("image/png", data)
+
+
+def test_cover_crops_what_stands_over_from_the_middle() -> None:
+    picture = opened(fitted(encoded(halves(400, 100)), 100, 100, "cover"))
+    assert picture.size == (100, 100)
+    assert picture.getpixel((2, 50)) == RED
+    assert picture.getpixel((97, 50)) == GREEN
+
+
+def test_contain_frames_the_whole_image() -> None:
+    picture = opened(fitted(encoded(halves(400, 100)), 100, 100, "contain"))
+    assert picture.size == (100, 100)
+    assert picture.getpixel((50, 2)) == (0, 0, 0)
+    assert picture.getpixel((2, 50)) == RED
+
+
+def test_a_photo_is_turned_as_its_exif_says() -> None:
+    """Orientation 6: the camera was turned; shown upright, the file's top is on the right."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    lying = Image.new("RGB", (200, 100), RED)
+    lying.paste(BLUE, (0, 0, 200, 50))
+    data = encoded(lying, "JPEG", exif=exif, quality=95)
+    picture = opened(fitted(data, 100, 200, "cover"))
+    assert picture.size == (100, 200)
+    red, _, blue = picture.getpixel((90, 100))  # type: ignore[misc]
+    assert blue > 200 > red
+    assert opened(upright(data)).size == (100, 200)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparency_becomes_white(mode: str) -> None:
+    image = Image.new("RGBA", (100, 100), (255, 0, 0, 0)).convert(mode)
+    if mode == "P":
+        image.info["transparency"] = image.getpixel((0, 0))
+    picture = opened(fitted(encoded(image), 50, 50, "cover"))
+    assert picture.getpixel((25, 25)) == (255, 255, 255)
+
+
+def test_what_a_photo_tells_of_its_taker_does_not_go_on() -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "SECRET-CAMERA"
+    data = encoded(halves(), "JPEG", exif=exif)
+    assert b"SECRET-CAMERA" in data
+    assert b"SECRET-CAMERA" not in fitted(data, 64, 64, "cover").data
+
+
+def bomb(width: int, height: int) -> bytes:
+    """A valid PNG of a few kilobytes that decodes to width x height x 3 bytes of nothing."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    packer = zlib.compressobj(9)
+    row = bytes(1 + 3 * width)
+    pixels = b"".join(packer.compress(row) for _ in range(min(height, 2000))) + packer.flush()
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    start = b"\x89PNG\r\n\x1a\n"
+    return start + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("side", [6_400, 60_000])
+def test_a_decompression_bomb_is_refused_from_its_header(side: int) -> None:
+    data = bomb(side, side)
+    assert len(data) < 1_000_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadPicture, match="40,000,000"):
+            fitted(data, 720, 1280, "cover")
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (encoded(halves())[:-40], "cannot be decoded"),
+        (encoded(halves(), "JPEG")[:200], "decoded|not a JPEG"),
+        (b"\x89PNG\r\n\x1a\n" + b"x" * 100, "cannot be decoded"),
+        (encoded(Image.new("RGB", (8, 8))), "only 8 x 8"),
+        (
+            encoded(
+                halves(),
+                "WEBP",
+                save_all=True,
+                append_images=[Image.new("RGB", (200, 100))],
+                duration=50,
+            ),
+            "animated",
+        ),
+    ],
+)
+def test_what_is_damaged_or_unfit_says_so(data: bytes, says: str) -> None:
+    with pytest.raises(BadPicture, match=says):
+        fitted(data, 64, 64, "cover")
+
+
+def test_pillow_is_not_imported_until_an_image_comes() -> None:
+    code = "import function_app, sys; print([m for m in ('PIL', 'jwt') if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"

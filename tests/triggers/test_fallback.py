@@ -1,0 +1,58 @@
+"""Unknown routes, wrong methods and operations that nobody offers: the envelope, each time."""
+
+import json
+from typing import Any
+
+import azure.functions as func
+import pytest
+
+import function_app
+from triggers import fallback
+from triggers.web.answers import answer
+
+
+def ask(method: str, path: str) -> tuple[func.HttpResponse, Any]:
+    request = func.HttpRequest(method, f"http://x/{path}", route_params={"path": path}, body=b"")
+    answered = answer(lambda: fallback._unknown(request))
+    return answered, json.loads(answered.get_body())["error"]
+
+
+def test_an_unknown_route_says_so() -> None:
+    answered, error = ask("GET", "openai/v1/images")
+    assert (answered.status_code, error["code"]) == (404, "unknown_route")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "openai/v1/videos", "GET, POST"),
+        ("POST", "openai/v1/videos/video_1", "GET, DELETE"),
+        ("DELETE", "openai/v1/videos/video_1/content", "GET, HEAD"),
+        ("GET", "openai/v1/videos/video_1/remix", "POST"),
+    ],
+)
+def test_a_wrong_method_names_the_right_ones(method: str, path: str, allowed: str) -> None:
+    answered, error = ask(method, path)
+    assert (answered.status_code, error["code"]) == (405, "method_not_allowed")
+    assert answered.headers["allow"] == allowed
+
+
+@pytest.mark.parametrize("path", ["edits", "extensions", "characters", "characters/char_1"])
+def test_newer_operations_of_openai_are_not_offered(path: str) -> None:
+    answered, error = ask("POST", f"openai/v1/videos/{path}")
+    assert (answered.status_code, error["code"]) == (400, "unsupported_operation")
+
+
+def test_every_route_of_the_app_is_known_to_the_fallback() -> None:
+    """A route that is added elsewhere must answer a wrong method here."""
+    for function in function_app.app.get_functions():
+        trigger = function.get_trigger()
+        if trigger is None or trigger.type != "httpTrigger":
+            continue
+        bound = trigger.get_dict_repr()
+        route = str(bound["route"])
+        if route == "{*path}":
+            continue
+        path = route.replace("{video_id}", "video_1")
+        methods = {str(getattr(method, "value", method)).upper() for method in bound["methods"]}
+        assert methods <= set(fallback.methods_of(path)), route
