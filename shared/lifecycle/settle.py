@@ -51,7 +51,7 @@ def finish_video(services: Services, video_id: str, epoch: int) -> Done:
         return work
     found = services.videos.find(work.caller, video_id)
     if found is None:
-        services.work.delete(work)
+        _close(services, work)
         return done("done")
     if work.ended and work.verdict is None and not rescuable(found.video):
         return done("watching", wait=0.0)  # what was stored is nobody's; its job decides the money
@@ -162,8 +162,21 @@ def _carry_out(
         services.outputs.delete_all(video_folder(work.video_id))  # of a cancelled video, perhaps
     if work.ended:
         services.videos.unbury(work.caller, work.video_id)
-    services.work.delete(work)
+    _close(services, work)
     return done("done", hints=hints)
+
+
+def _close(services: Services, work: Work) -> None:
+    """The last act for a video. A cancellation and the video's worker may carry the same end out
+    side by side, each leaving signs of life; whoever comes first deletes for both."""
+    current: Work | None = work
+    while current is not None and (current.epoch, current.ended) == (work.epoch, work.ended):
+        try:
+            services.work.delete(current)
+        except RowChanged:
+            current = services.work.get(work.video_id)
+        else:
+            return
 
 
 def _still_open(work: Work, verdict: Verdict) -> bool:
