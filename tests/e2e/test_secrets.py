@@ -322,8 +322,8 @@ def inputs_left(account: Account) -> list[str]:
 def left_on_disk(data: Path) -> Iterator[Captured]:
     """Every log, and the host's databases: Durable's histories, inputs, outputs and messages."""
     for path in sorted([*(data / "logs").iterdir(), *(data / "host").iterdir()]):
-        # the blob server notes the links that it is asked with; they are the caller's by then
-        allowed = (LINK,) if path.name == "azurite-requests.log" else ()
+        # storage notes what is asked of it: the links, which are a caller's by then, and rows
+        allowed = (LINK, PROMPT) if path.name == "azurite-requests.log" else ()
         yield Captured(f"{path.parent.name}/{path.name}", path.read_bytes(), allowed)
 
 
