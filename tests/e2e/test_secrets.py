@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,8 @@ from tests.support.watched import MEMBER, Watched, blob_requests, watched
 
 PROMPT = "prompts"
 LINK = "signed links"
-FACES = ("owner", "owner by api-key", "member")
+Rule = tuple[str, dict[str, Any]]
+"""An operation of the upstream, and what is to go wrong with it."""
 
 
 @dataclass
@@ -255,40 +256,40 @@ def an_upstream_that_talks_too_much(run: Run) -> None:
     w, api = run.watched, run.watched.stack.api
     owner = run.caller({"authorization": f"Bearer {w.owner}"})
 
-    def order(*actions: tuple[str, dict[str, Any]], prompt: str) -> str:
-        run.simulator.script(*({"operation": name, "action": action} for name, action in actions))
+    def order(rules: Callable[[str], Iterable[Rule]]) -> str:
+        prompt = run.prompt()
+        said = f"Incorrect API key provided: {w.upstream_key}. Your prompt was '{prompt}'."
+        run.simulator.script(
+            *(
+                {"operation": name, "match": {"prompt_contains": prompt}, "action": action}
+                for name, action in rules(said)
+            )
+        )
         return run.keep(owner, owner.http.post(f"{api}/videos", json={"prompt": prompt}))
 
-    words = f"Incorrect API key provided: {w.upstream_key}."
+    def refused_with(status: int) -> Callable[[str], Iterable[Rule]]:
+        return lambda said: [("create", {"type": "status", "status": status, "message": said})]
+
     for status in (429, 400, 500):
-        prompt = run.prompt()
-        said = f"{words} Your prompt was '{prompt}'."
-        order(("create", {"type": "status", "status": status, "message": said}), prompt=prompt)
-        run.finish()
-    prompt = run.prompt()
-    said = f"{words} Your prompt was '{prompt}'."
-    order(("create", {"type": "fail", "message": said}), prompt=prompt)
-    run.finish()
-    prompt = run.prompt()
+        order(refused_with(status))
+    order(lambda said: [("create", {"type": "fail", "message": said})])
     order(
-        ("get", {"type": "status", "status": 500, "message": f"{words} '{prompt}'"}),
-        ("get", {"type": "drop", "when": "after"}),
-        ("content", {"type": "status", "status": 403, "message": f"{words} '{prompt}'"}),
-        ("content", {"type": "truncated", "share": 0.5}),
-        ("content", {"type": "redirect", "status": 302}),
-        prompt=prompt,
+        lambda said: [
+            ("get", {"type": "status", "status": 500, "message": said}),
+            ("get", {"type": "drop", "when": "after"}),
+            ("content", {"type": "status", "status": 403, "message": said}),
+            ("content", {"type": "truncated", "share": 0.5}),
+            ("content", {"type": "redirect", "status": 302}),
+        ]
     )
     run.finish()
-    run.simulator.script({"operation": "create", "times": 3, "action": {"type": "stuck"}})
-    cancelled = order(prompt=run.prompt())
+    cancelled = order(lambda _: [("create", {"type": "stuck"})])
     owner.wait(cancelled, until=lambda video: video["stage"] == "rendering")
     assert owner.http.post(f"{api}/videos/{cancelled}/cancel").status_code == 200
-    deleted = order(prompt=run.prompt())
+    deleted = order(lambda _: [("create", {"type": "stuck"})])
     assert owner.http.delete(f"{api}/videos/{deleted}").status_code == 200
     # the last word: it takes the deployment out of service
-    prompt = run.prompt()
-    said = f"{words} '{prompt}'"
-    order(("create", {"type": "status", "status": 401, "message": said}), prompt=prompt)
+    order(refused_with(401))
     run.finish()
 
 
