@@ -26,7 +26,10 @@ from tests.support.leaks import Captured, Secret
 from tests.support.media import picture
 from tests.support.stacks import Client
 from tests.support.watched import MEMBER, Watched, blob_requests, watched
+from triggers.web.bodies import CreateVideo
 
+HOOK = {"webhook": "hook"} if "webhook" in CreateVideo.model_fields else {}
+"""Asks for the webhook of the watched stack, where the app has webhooks."""
 PROMPT = "prompts"
 LINK = "signed links"
 Rule = tuple[str, dict[str, Any]]
@@ -109,6 +112,8 @@ def run(tmp_path: Path) -> Iterator[Run]:
             leaks.text("another caller's key", running.other),
             leaks.text("the upstream's key", running.upstream_key),
             leaks.text("the storage account's key", running.account_key),
+            leaks.text("the webhook's secret", running.hook_secret),
+            leaks.text("the webhook's secret", running.hook_secret.removeprefix("whsec_")),
             leaks.text("the secret in an image's address", link_secret),
             leaks.binary("an image", image),
             leaks.literal(LINK, "sig="),
@@ -139,6 +144,7 @@ def test_no_secret_is_written_down(run: Run) -> None:
     stack.stop()  # the logs are complete, the databases are closed
 
     captured += run.answers
+    captured += [Captured("an event", told, (PROMPT,)) for told in run.watched.told]
     captured += left_on_disk(stack.data)
     run.secrets += [leaks.text("a token", token) for token in run.watched.tenant.issued]
     run.secrets += [
@@ -175,7 +181,7 @@ def good_requests(run: Run) -> None:
     data = base64.b64encode(run.image(size=(480, 480))).decode()
     run.secrets.append(leaks.literal("an image as text", data[200:260]))
     item = {"frame_index": 0, "image_url": f"data:image/png;base64,{data}"}
-    body = {"model": "sora", "prompt": run.prompt(), "size": "480x480", "seconds": "5"}
+    body = {"model": "sora", "prompt": run.prompt(), "size": "480x480", "seconds": "5", **HOOK}
     many = by_header.http.post(
         f"{api}/videos", json={**body, "n_variants": 2, "inpaint_items": [item]}
     )
@@ -343,6 +349,10 @@ def assert_it_was_captured(captured: list[Captured]) -> None:
     assert b"RowKey" in by_source["the table ledger"]
     assert sum(source.endswith("manifest.json") for source in by_source) >= 3
     assert len([each for each in captured if each.source == "an answer"]) > 50
+    if HOOK:
+        told = [each.data for each in captured if each.source == "an event"]
+        assert any(event.startswith(b"/hook\n") for event in told)
+        assert any(event.startswith(b"/api/events") for event in told)
 
 
 def assert_the_search_can_fail(run: Run, captured: list[Captured]) -> None:

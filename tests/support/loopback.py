@@ -14,9 +14,10 @@ Page = tuple[int, str, bytes]
 
 
 @contextmanager
-def serving(page: Callable[[str], Page]) -> Iterator[str]:
-    """Answer GETs with `page(path)`, query included, while this is open; gives the origin."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, page))
+def serving(page: Callable[[str], Page], heard: list[bytes] | None = None) -> Iterator[str]:
+    """Answer with `page(path)`, query included, while this is open; gives the origin. What is
+    POSTed, with its headers, is added to `heard`."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, page, heard))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -28,9 +29,15 @@ def serving(page: Callable[[str], Page]) -> Iterator[str]:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    def __init__(self, page: Callable[[str], Page], *args: Any) -> None:
-        self._page = page
+    def __init__(self, page: Callable[[str], Page], heard: list[bytes] | None, *args: Any) -> None:
+        self._page, self._heard = page, heard
         super().__init__(*args)
+
+    def do_POST(self) -> None:  # the name that http.server calls
+        body = self.rfile.read(int(self.headers.get("content-length", "0")))
+        if self._heard is not None:
+            self._heard.append(f"{self.path}\n{self.headers}".encode() + body)
+        self.do_GET()
 
     def do_GET(self) -> None:  # the name that http.server calls
         status, kind, body = self._page(self.path)

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from local.stack import Ports, Stack
+from tests.support import loopback
 from tests.support import tenant as tenants
 from tests.support.stacks import Client, client
 from tests.support.tenant import Tenant
@@ -34,6 +35,9 @@ class Watched:
     poor: str
     upstream_key: str
     account_key: str
+    hook_secret: str
+    told: list[bytes]
+    """What the topic and the webhook `hook` were sent."""
     clients: list[Client] = field(default_factory=list)
 
     def client(self, key: str | None) -> Client:
@@ -76,8 +80,13 @@ def watched(data: Path) -> Iterator[Watched]:
     keys = {name: f"{name}-{secrets.token_urlsafe(32)}" for name in ("owner", "other", "poor")}
     upstream_key = f"upstream-{secrets.token_urlsafe(32)}"
     account_key = base64.b64encode(secrets.token_bytes(64)).decode()
+    hook_secret = f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
+    told: list[bytes] = []
     ports = Ports.any_free()
-    with tenants.issuing() as tenant:
+    with (
+        tenants.issuing() as tenant,
+        loopback.serving(lambda _: (200, "text/plain", b""), told) as listener,
+    ):
         stack = Stack(
             data,
             ports,
@@ -89,6 +98,12 @@ def watched(data: Path) -> Iterator[Watched]:
                 "STORAGE_CONNECTION": _connection(ports, account_key),
                 "AZURITE_ACCOUNTS": f"{_ACCOUNT}:{account_key}",
                 "INPUT_URL_HOSTS": "127.0.0.1",
+                "EVENT_TOPIC_ENDPOINT": f"{listener}/api/events",
+                "EVENT_CALLERS": json.dumps({"orders": "owner"}),
+                "WEBHOOKS": json.dumps(
+                    [{"name": "hook", "url": f"{listener}/hook", "secret_setting": "HOOK_SECRET"}]
+                ),
+                "HOOK_SECRET": hook_secret,
             },
             ephemeral=False,
             simulator_config=_simulator_config(data, upstream_key),
@@ -103,6 +118,8 @@ def watched(data: Path) -> Iterator[Watched]:
                 poor=keys["poor"],
                 upstream_key=upstream_key,
                 account_key=account_key,
+                hook_secret=hook_secret,
+                told=told,
             )
             yield running
             for each in running.clients:
