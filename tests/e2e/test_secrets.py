@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from shared.storage.accounts import Account
-from shared.storage.layout import CONTAINERS, INPUTS_CONTAINER, TABLES
+from shared.storage.layout import CONTAINERS, INPUTS_CONTAINER, OUTBOX, TABLES, VIDEOS
 from tests.conftest import Simulator
 from tests.support import leaks, loopback
 from tests.support.leaks import Captured, Secret
@@ -311,7 +311,7 @@ def stored(account: Account) -> Iterator[Captured]:
     """Every row of every table, and every blob's name, properties and text."""
     for name in TABLES:
         rows = account.tables.get_table_client(name).list_entities()
-        allowed = (PROMPT,) if name == "videos" else ()
+        allowed = (PROMPT,) if name in (VIDEOS, OUTBOX) else ()
         yield Captured(f"the table {name}", name.encode() + leaks.as_text(rows), allowed)
     for container in CONTAINERS:
         for blob in account.container(container).list_blobs(include=["metadata"]):

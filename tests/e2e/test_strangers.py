@@ -91,6 +91,12 @@ def ask(operation: Operation, url: str, headers: dict[str, str]) -> httpx.Respon
     )
 
 
+def turned_away(operation: Operation, answer: httpx.Response) -> bool:
+    if answer.status_code != 401 or answer.headers["www-authenticate"] != "Bearer":
+        return False
+    return operation.method == "HEAD" or answer.json()["error"]["type"] == "authentication_error"
+
+
 def principal() -> dict[str, str]:
     """What App Service's authentication would add, and what anybody can send."""
     claims = {
@@ -190,10 +196,7 @@ def test_strangers_are_turned_away_everywhere(
     wrong = {}
     for name, credential in STRANGERS.items():
         answer = ask(operation, url, credential(watched))
-        envelope = {} if operation.method == "HEAD" else answer.json().get("error", {})
-        ok = answer.status_code == 401 and answer.headers["www-authenticate"] == "Bearer"
-        typed = operation.method == "HEAD" or envelope.get("type") == "authentication_error"
-        if not (ok and typed) or mine[1] in answer.text:
+        if not turned_away(operation, answer) or mine[1] in answer.text:
             wrong[name] = (answer.status_code, answer.text[:200])
     assert wrong == {}
     # and it was the credential that was wrong, not the request
