@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from local import operate
 from local.processes import StackError
 from local.stack import API_KEY, ROOT, Ports, Stack
 
@@ -21,6 +22,7 @@ app = typer.Typer(
     help="Durable Video on one machine.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 console = Console(highlight=False, soft_wrap=True)
+operate.add_commands(app)
 
 
 @app.command()

@@ -26,6 +26,7 @@ _AZURE_HOSTS = (
     ".cognitiveservices.azure.com",
     ".services.ai.azure.com",
 )
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -187,6 +188,8 @@ class Settings(BaseSettings):
     upstreams: list[Upstream]
     callers: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")], Caller]
     public_base_url: str
+    cors_origins: list[str] = []
+    """Origins whose browser scripts may read answers, or `*`; none by default."""
     storage_connection: str = ""
     storage_account_name: str = ""
     max_job_usd: float = 20
@@ -212,6 +215,14 @@ class Settings(BaseSettings):
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("must be the URL under which callers reach the app")
         return value.rstrip("/")
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: list[str]) -> list[str]:
+        for origin in value:
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                raise ValueError("must be origins like https://app.example.com, or *")
+        return value
 
     @field_validator("entra_authority")
     @classmethod
@@ -277,6 +288,8 @@ class Durations:
         self.slot_lease = self.job_deadline + self.of(30 * 60)
         """How long a granted slot stays held when nothing is heard of its video any more. A last
         resort: the sweep restarts silent videos long before."""
+        self.grant_lease = self.of(120)
+        """How long a turn is held for a video that has to be woken; then it goes to the next."""
         self.longest_wait = self.of(10 * 60)
         """How long a waiting video sleeps at most, with every hint lost."""
         self.not_found_grace = self.of(120)

@@ -5,8 +5,9 @@ import re
 import azure.functions as func
 
 from shared.domain.errors import InvalidRequest, NotFound, WrongMethod
-from shared.durable import blueprint, http
+from shared.durable import blueprint
 from triggers.web.answers import BASE_PATH, answer
+from triggers.web.routes import http, methods_of
 
 bp = blueprint()
 
@@ -30,24 +31,5 @@ def _unknown(req: func.HttpRequest) -> func.HttpResponse:
         )
     allowed = methods_of(path)
     if allowed:
-        raise WrongMethod(
-            f"/{path[:200]} takes {', '.join(allowed)}, not {req.method}.", tuple(allowed)
-        )
+        raise WrongMethod(f"/{path[:200]} takes {', '.join(allowed)}, not {req.method}.", allowed)
     raise NotFound(f"There is no {req.method} /{path[:200]} here.", code="unknown_route")
-
-
-_ROUTES = {
-    "videos": ("GET", "POST"),
-    "videos/[^/]+": ("GET", "DELETE"),
-    "videos/[^/]+/content": ("GET", "HEAD"),
-    "videos/[^/]+/(remix|cancel)": ("POST",),
-    "health": ("GET",),
-}
-"""Every route below the base path; a test compares it with what the app exports."""
-
-_KNOWN = [(re.compile(f"{BASE_PATH}/{route}"), methods) for route, methods in _ROUTES.items()]
-
-
-def methods_of(path: str) -> tuple[str, ...]:
-    """The methods that a path takes; none for a path that does not exist."""
-    return next((methods for known, methods in _KNOWN if known.fullmatch(path)), ())

@@ -6,6 +6,7 @@ import azure.functions as func
 
 from shared import names
 from shared.durable import Client, blueprint, purge_finished, timer_with_client
+from shared.lifecycle import line
 from shared.lifecycle.services import services
 from shared.lifecycle.sweep import sweep as sweep_silent_videos
 from shared.offload import in_thread
@@ -26,6 +27,13 @@ async def sweep(timer: func.TimerRequest, client: Client) -> None:  # noqa: ARG0
         except Exception as error:  # noqa: BLE001  # the SDK raises plain Exceptions
             # another sweep was first, or the next one will be: the heartbeat grows old again
             emit(Event.START_LOST, instance=restart.instance, message=str(error))
+    # the line, in case nobody else moves it: a deployment was resumed, or a hint was lost
+    _, hints = await in_thread(lambda: line.call_next(services()))
+    for hint in hints:
+        try:
+            await client.raise_event(hint["instance"], hint["event"], None)
+        except Exception:  # noqa: BLE001  # the SDK raises plain Exceptions
+            emit(Event.HINT_LOST, instance=hint["instance"])
 
 
 @timer_with_client(bp, "%PURGE_SCHEDULE%")

@@ -3,11 +3,12 @@
 import azure.functions as func
 
 from shared import names
+from shared.domain import polling
 from shared.domain.errors import InvalidRequest, NotFound
 from shared.domain.ids import is_video_id
 from shared.domain.video import Status, Video
 from shared.domain.work import instance_id
-from shared.durable import Client, blueprint, http, http_with_client
+from shared.durable import Client, blueprint
 from shared.lifecycle.admit import Admitted, admit
 from shared.lifecycle.cancel import cancel_video
 from shared.lifecycle.remix import remix_video
@@ -21,13 +22,12 @@ from triggers.web import bodies, waiting
 from triggers.web.answers import BASE_PATH, answer, answer_async, json_answer
 from triggers.web.authenticate import Identity, authenticate, on_behalf_of
 from triggers.web.content import deliver
+from triggers.web.routes import http, http_with_client
 from triggers.web.views import deleted_object, list_object, video_object
 
 bp = blueprint()
 
 _POLL_AFTER_MS = 2000
-_LONGEST_RETRY_AFTER = 120
-"""Seconds; OpenAI's clients take a longer one for a reason to give up."""
 _MOST_EPOCHS = 5
 
 
@@ -215,5 +215,5 @@ def _poll_headers(video: Video) -> dict[str, str]:
     left = (video.estimated_completion_at or 0) - services().clock()
     return {
         "openai-poll-after-ms": str(_POLL_AFTER_MS),
-        "retry-after": str(min(_LONGEST_RETRY_AFTER, max(1, round(left)))),
+        "retry-after": str(polling.retry_after(left)),
     }

@@ -8,7 +8,8 @@
     ├── WrongMethod         405  the path exists, with other methods
     ├── Conflict            409  the thing is in a state that forbids it
     ├── TooLarge            413  the body is larger than what is read
-    ├── LimitReached        429  a ceiling or a rate of this caller or of the whole app
+    ├── LimitReached        429  a ceiling of money, of this caller or of the whole app
+    ├── RateLimited         429  this caller has too much going on; later it will do
     └── Unavailable         503  nothing is wrong with the request; try again later
 
 Every member says what was wrong, whether anything was charged and whether to try again; the HTTP
@@ -105,10 +106,18 @@ class TooLarge(Problem):
 
 
 class LimitReached(Problem):
-    """A ceiling: repeating the request before `retry_after` seconds changes nothing."""
+    """A ceiling: repeating the request before it resets changes nothing."""
 
     status = 429
     type = "insufficient_quota"
+
+
+class RateLimited(Problem):
+    """Try again after `retry_after` seconds."""
+
+    status = 429
+    type = "rate_limit_error"
+    retryable = True
 
 
 class Unavailable(Problem):

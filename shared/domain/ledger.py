@@ -58,6 +58,10 @@ class Entry:
     price_version: str
     basis: str
     at: int
+    opened: int = 0
+    """By how much it changes the number of reservations that nothing has closed yet."""
+    seconds: int = 0
+    """Seconds of finished video that a settlement pays for, over all outputs."""
 
     @property
     def month(self) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from math import ceil, inf, log1p, sqrt
 
-from shared.domain.latency import Outlook, Sketch, outlook, unlearned
+from shared.domain.latency import Outlook, Sketch, outlook
 
 POLL_WORTH = 0.5
 """Seconds of lag that one poll is worth: the one knob between cost and promptness."""
@@ -27,7 +27,6 @@ worker for a dead one has to wait longer than this."""
 _STRETCH = 0.5
 """Where progress is reported, no pause is longer than this share of the time already taken: a
 progress that hardly moves must not put off the next look for long."""
-_UNLEARNED_LONGEST = 60.0
 
 
 def expected_render_seconds(width: int, height: int, seconds: int) -> float:
@@ -49,11 +48,6 @@ class Plan:
     remaining: float
     """Seconds until its end is expected to be seen: its median, and not before the next poll."""
 
-    @property
-    def retry_after(self) -> int:
-        """Whole seconds after which a caller has something new to see: the next poll."""
-        return retry_after(self.pause)
-
 
 def plan(
     sketch: Sketch,
@@ -71,12 +65,12 @@ def plan(
     """
     ahead = outlook(sketch).running(elapsed, progress, unmoved=unmoved)
     stretch = _STRETCH * elapsed if progress and elapsed > 0 else LONGEST_PAUSE
-    pause = max(SHORTEST_PAUSE, min(LONGEST_PAUSE, stretch, _due(ahead, poll_worth) - elapsed))
+    pause = max(SHORTEST_PAUSE, min(LONGEST_PAUSE, stretch, due(ahead, poll_worth) - elapsed))
     return Plan(pause, max(pause, ahead.quantile(0.5) - elapsed))
 
 
-def _due(ahead: Outlook, poll_worth: float) -> float:
-    """When the number of polls that the best schedule has after `ahead.edges[0]` comes to one."""
+def due(ahead: Outlook, poll_worth: float) -> float:
+    """When the polls that the best schedule has after now, `ahead.edges[0]`, come to one."""
     wanted = sqrt(2 * poll_worth)
     left = list(accumulate(reversed(ahead.masses), initial=ahead.beyond))
     left.reverse()
@@ -93,19 +87,9 @@ def _due(ahead: Outlook, poll_worth: float) -> float:
 
 
 def retry_after(seconds: float) -> int:
-    """`seconds` as a Retry-After: whole, at least 1, at most the longest pause."""
+    """`seconds` as a Retry-After: whole, at least 1, at most the longest pause, because OpenAI's
+    clients take a longer one for a reason to give up."""
     return ceil(min(LONGEST_PAUSE, max(1.0, seconds)))
-
-
-def first_poll_delay(expected: float) -> float:
-    """Seconds from the submission to the first poll where nothing was learned; at most a minute."""
-    return min(_UNLEARNED_LONGEST, plan(unlearned(expected)).pause)
-
-
-def next_poll_delay(*, elapsed: float, expected: float, progress: int | None) -> float:
-    """Seconds until the next poll where nothing was learned; at most a minute."""
-    known = unlearned(expected)
-    return min(_UNLEARNED_LONGEST, plan(known, elapsed=elapsed, progress=progress).pause)
 
 
 def estimated_progress(elapsed: float, expected: float) -> int:

@@ -1,12 +1,32 @@
 """Who may submit next: the whole queue discipline, as one pure function.
 
 A deployment runs so many jobs at a time and takes so many creates a minute; one submit is in flight
-at a time, which is what makes a lost answer traceable. First come, first served within a caller;
-between callers the one with the fewest jobs running goes first.
+at a time, which is what makes a lost answer traceable. First come, first served within a caller.
+Between callers the one with the fewest jobs running goes first, and among equals the one whose last
+turn is the longest ago; a caller that was passed over for too long goes before all others, so
+nobody starves beside a busier or a luckier one.
+
+A turn has two steps. A grant holds the slot for a short time (`granted`); it has to be taken up by
+the video's own worker (`taken`), which may then send. A grant whose worker never comes ends by
+itself and has cost nothing, because nobody can have sent anything for it.
+
+The functions read time only as `now`. A clock that is set back makes a lane open later, never
+earlier.
 """
 
-from collections.abc import Iterable, Mapping
+from bisect import insort
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_PATIENCE = 4
+"""A caller that was passed over in this many grants for each caller in line goes next."""
+_REMEMBERED = 256
+"""How many of a lane's latest turns are remembered, by caller."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +37,8 @@ class Waiting:
     caller: str
     deployments: tuple[str, ...]
     """Where it may go."""
+    expected: float = 0.0
+    """How many seconds its render is expected to take. Decides nothing; it makes forecasts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,10 +54,22 @@ class Lane:
     """Video id -> when its lease ends unless renewed."""
     callers: Mapping[str, str] = field(default_factory=dict)
     """Video id -> caller, for the videos in `running`."""
+    ends: Mapping[str, float] = field(default_factory=dict)
+    """Video id -> when its render is expected to end. Decides nothing; it makes forecasts."""
     creates: tuple[float, ...] = ()
     submitting: str | None = None
     """The video between its grant and its job id; nobody else may submit until it is done."""
+    sending: bool = False
+    """Whether `submitting` has taken its turn: it may be sending, and its create counts."""
+    served: int = 0
+    """How many turns this lane has given."""
+    turns: Mapping[str, int] = field(default_factory=dict)
+    """Caller -> number of the latest turn that it got here."""
     paused_until: float = 0.0
+    throttled: int = 0
+    """How often the upstream answered 429 although the limits were kept."""
+    held: bool = False
+    """Whether an operator has paused it."""
     out: str | None = None
     """Why the deployment takes nothing until someone looks at it, for example `401`."""
 
@@ -56,90 +90,242 @@ def decide(waiting: Iterable[Waiting], lanes: Iterable[Lane], now: float) -> lis
     load: dict[str, int] = {}
     held: set[str] = set()
     for lane in lanes:
-        for video_id in _live(lane, now):
+        for video_id in live(lane, now):
             caller = lane.callers.get(video_id, "")
             load[caller] = load.get(caller, 0) + 1
             held.add(video_id)
-    line = sorted((v for v in waiting if v.video_id not in held), key=lambda v: v.video_id)
+    line = InOrder(video for video in waiting if video.video_id not in held)
     grants: list[Grant] = []
-    for lane in sorted(lanes, key=lambda lane: (len(_live(lane, now)), lane.deployment)):
+    for lane in sorted(lanes, key=lambda lane: (len(live(lane, now)), lane.deployment)):
         if opens_at(lane, now) > now:
             continue
-        heads: dict[str, Waiting] = {}
-        for video in line:
-            if lane.deployment in video.deployments:
-                heads.setdefault(video.caller, video)
-        if not heads:
-            continue
-        chosen = min(heads.values(), key=lambda v: (load.get(v.caller, 0), v.video_id))
-        line.remove(chosen)
-        load[chosen.caller] = load.get(chosen.caller, 0) + 1
-        grants.append(Grant(chosen.video_id, lane.deployment))
+        chosen = line.take(lane.deployment, load, lane.served, lane.turns)
+        if chosen is not None:
+            load[chosen.caller] = load.get(chosen.caller, 0) + 1
+            grants.append(Grant(chosen.video_id, lane.deployment))
     return grants
 
 
+class InOrder:
+    """A line, ready to be asked again and again who is next."""
+
+    def __init__(self, waiting: Iterable[Waiting]) -> None:
+        self._queues: dict[tuple[str, tuple[str, ...]], deque[Waiting]] = {}
+        for video in sorted(waiting, key=lambda video: video.video_id):
+            kind = (video.caller, video.deployments)
+            self._queues.setdefault(kind, deque()).append(video)
+
+    def has(self, deployment: str) -> bool:
+        """Whether anybody in line may go there."""
+        return any(deployment in deployments for _, deployments in self._queues)
+
+    def take(
+        self, deployment: str, load: Mapping[str, int], served: int, turns: Mapping[str, int]
+    ) -> Waiting | None:
+        """The next for a deployment, taken out of the line. `load` is how many jobs each caller
+        has running; `served` and `turns` are the lane's."""
+        heads: dict[str, Waiting] = {}
+        for (caller, deployments), queue in self._queues.items():
+            if deployment in deployments:
+                other = heads.get(caller)
+                if other is None or queue[0].video_id < other.video_id:
+                    heads[caller] = queue[0]
+        if not heads:
+            return None
+        patience = _PATIENCE * len(heads)
+
+        def rank(video: Waiting) -> tuple[int, int, int, str]:
+            last = turns.get(video.caller, served - _REMEMBERED - patience)
+            running = load.get(video.caller, 0)
+            if served - last >= patience:
+                return 0, last, running, video.video_id
+            return 1, running, last, video.video_id
+
+        chosen = min(heads.values(), key=rank)
+        kind = (chosen.caller, chosen.deployments)
+        self._queues[kind].popleft()
+        if not self._queues[kind]:
+            del self._queues[kind]
+        return chosen
+
+
 def granted(lane: Lane, video: Waiting, now: float, *, lease: float) -> Lane:
-    """The lane after `video` got its turn: it holds a slot and is the one submitting."""
+    """The lane after `video` got its turn: it holds a slot for `lease` seconds, in which its worker
+    must come (`taken`), and nobody else may submit."""
+    kept = live(lane, now)
+    served = lane.served + 1
+    turns = {**lane.turns, video.caller: served}
     return replace(
         lane,
-        running={**_live(lane, now), video.video_id: now + lease},
-        callers={**_callers_of(lane, now), video.video_id: video.caller},
-        creates=(*_recent(lane, now), now),
+        running={**kept, video.video_id: now + lease},
+        callers={**_only(lane.callers, kept), video.video_id: video.caller},
+        ends={**_only(lane.ends, kept), video.video_id: now + video.expected},
+        creates=_recent(lane, now),
         submitting=video.video_id,
+        sending=False,
+        served=served,
+        turns={who: turn for who, turn in turns.items() if turn > served - _REMEMBERED},
     )
 
 
-def submitted(lane: Lane, video_id: str, now: float, *, until: float | None = None) -> Lane:
-    """The lane after the submit of `video_id` is over, whatever came of it; it keeps its slot,
-    until the upstream job expires (`until`) if nobody frees it earlier.
+def taken(lane: Lane, video_id: str, now: float, *, lease: float) -> Lane | None:
+    """The lane after the worker of a granted video has come: it may send from now on, for at most
+    `lease` seconds. None where the grant has ended meanwhile. Taking it twice changes nothing."""
+    if lane.running.get(video_id, 0.0) <= now:
+        return None
+    if lane.submitting != video_id or lane.sending:
+        return lane
+    return replace(
+        lane,
+        running={**lane.running, video_id: now + lease},
+        creates=(*_recent(lane, now), now),
+        sending=True,
+    )
 
-    The create counts from now, not from the grant: the upstream saw the POST somewhere between the
-    two, and only the later time keeps its own window.
+
+def submitted(
+    lane: Lane,
+    video_id: str,
+    now: float,
+    *,
+    until: float | None = None,
+    ends: float | None = None,
+) -> Lane:
+    """The lane after the submit of `video_id` is over, whatever came of it; it keeps its slot,
+    until the upstream job expires (`until`) if nobody frees it earlier. Its render is expected to
+    end at `ends`.
+
+    The create counts from now, not from when it was taken: the upstream saw the POST somewhere
+    between the two, and only the later time keeps its own window.
     """
-    running = dict(lane.running)
+    running, expected = dict(lane.running), dict(lane.ends)
     if until is not None and video_id in running:
         running[video_id] = until
+    if ends is not None and video_id in running:
+        expected[video_id] = ends
+    lane = replace(lane, running=running, ends=expected)
     if lane.submitting != video_id:
-        return replace(lane, running=running)
-    creates = (*_recent(lane, now)[:-1], now)
-    return replace(lane, running=running, submitting=None, creates=creates)
+        return lane
+    creates = _recent(lane, now)
+    if lane.sending:
+        creates = (*creates[:-1], now)
+    return replace(lane, submitting=None, sending=False, creates=creates)
 
 
 def freed(lane: Lane, video_id: str, now: float) -> Lane:
     """The lane after the upstream job of `video_id` is known to be over, or never began."""
     done = submitted(lane, video_id, now)
+    kept = {key: until for key, until in done.running.items() if key != video_id}
     return replace(
-        done,
-        running={key: value for key, value in done.running.items() if key != video_id},
-        callers={key: value for key, value in done.callers.items() if key != video_id},
+        done, running=kept, callers=_only(done.callers, kept), ends=_only(done.ends, kept)
     )
 
 
 def opens_at(lane: Lane, now: float) -> float:
     """When the lane can next take a submit, at the earliest: `now`, a later time, or infinity
     where that depends on something other than time."""
-    if lane.out is not None or lane.max_running <= 0 or lane.max_creates <= 0:
-        return float("inf")
-    times = [now, lane.paused_until]
-    recent = sorted(_recent(lane, now))
-    if len(recent) >= lane.max_creates:
-        times.append(recent[len(recent) - lane.max_creates] + lane.window)
-    live = sorted(_live(lane, now).values())
-    if len(live) >= lane.max_running:
-        times.append(live[len(live) - lane.max_running])
-    if lane.submitting is not None and lane.submitting in _live(lane, now):
+    if lane.out is not None or lane.held or lane.max_running <= 0 or lane.max_creates <= 0:
+        return inf
+    times = [now, lane.paused_until, _rate_opens(sorted(_recent(lane, now)), lane)]
+    holding = sorted(live(lane, now).values())
+    if len(holding) >= lane.max_running:
+        times.append(holding[len(holding) - lane.max_running])
+    if lane.submitting is not None and lane.submitting in live(lane, now):
         times.append(lane.running[lane.submitting])
     return max(times)
 
 
-def _live(lane: Lane, now: float) -> dict[str, float]:
+def opens_by_itself(lane: Lane, now: float) -> bool:
+    """Whether the lane is closed only until a time: nobody will tell when that has come."""
+    holding = live(lane, now)
+    busy = len(holding) >= lane.max_running or lane.submitting in holding
+    return not busy and now < opens_at(lane, now) < inf
+
+
+@dataclass(frozen=True)
+class Turn:
+    """When and where a waiting video is expected to be submitted."""
+
+    video: Waiting
+    deployment: str
+    at: float
+
+
+def forecast(waiting: Iterable[Waiting], lanes: Iterable[Lane], now: float) -> Iterator[Turn]:
+    """The turns to come, in their order, if nobody else arrives and every render takes as long as
+    expected. Where somebody has to open a lane first, the time is infinite. Those whom no lane will
+    ever take are left out."""
+    ahead = [_Ahead(lane, now) for lane in lanes if lane.out is None]
+    held = {video_id for each in ahead for video_id in live(each.lane, now)}
+    line = InOrder(video for video in waiting if video.video_id not in held)
+    while able := [each for each in ahead if line.has(each.lane.deployment)]:
+        at = min(each.opens() for each in able)
+        load: dict[str, int] = {}
+        for each in ahead:
+            each.forget(at)
+            for _, caller in each.ends:
+                load[caller] = load.get(caller, 0) + 1
+        free = [each for each in able if each.opens() <= at]
+        chosen = min(free, key=lambda each: (len(each.ends), each.lane.deployment))
+        video = line.take(chosen.lane.deployment, load, chosen.served, chosen.turns)
+        assert video is not None, "somebody in line may go there"
+        chosen.serve(video, at)
+        yield Turn(video, chosen.lane.deployment, at)
+
+
+class _Ahead:
+    """A lane in the time to come."""
+
+    def __init__(self, lane: Lane, now: float) -> None:
+        self.lane = lane
+        self.served = lane.served
+        self.turns = dict(lane.turns)
+        self.ends: list[tuple[float, str]] = sorted(
+            (max(now, lane.ends.get(video_id, until)), lane.callers.get(video_id, ""))
+            for video_id, until in live(lane, now).items()
+        )
+        self._creates = sorted(_recent(lane, now))
+        if lane.submitting in live(lane, now) and not lane.sending:
+            self._creates.append(now)
+        shut = lane.held or lane.max_running <= 0 or lane.max_creates <= 0
+        self._from = inf if shut else max(now, lane.paused_until)
+
+    def opens(self) -> float:
+        if self._from == inf:
+            return inf
+        times = [self._from, _rate_opens(self._creates, self.lane)]
+        if len(self.ends) >= self.lane.max_running:
+            times.append(self.ends[len(self.ends) - self.lane.max_running][0])
+        return max(times)
+
+    def forget(self, now: float) -> None:
+        """What is over at `now`."""
+        while self.ends and self.ends[0][0] <= now:
+            del self.ends[0]
+
+    def serve(self, video: Waiting, at: float) -> None:
+        self.served += 1
+        self.turns[video.caller] = self.served
+        insort(self.ends, (at + video.expected, video.caller))
+        self._creates = [*self._creates[-self.lane.max_creates :], at]
+        self._from = at
+
+
+def live(lane: Lane, now: float) -> dict[str, float]:
+    """The slots that are held at `now`: video id -> when the lease ends."""
     return {video_id: until for video_id, until in lane.running.items() if until > now}
 
 
-def _callers_of(lane: Lane, now: float) -> dict[str, str]:
-    live = _live(lane, now)
-    return {video_id: caller for video_id, caller in lane.callers.items() if video_id in live}
+def _rate_opens(creates: list[float], lane: Lane) -> float:
+    """When the rate allows one more create; `creates` in ascending order."""
+    if len(creates) < lane.max_creates:
+        return -inf
+    return creates[len(creates) - lane.max_creates] + lane.window
 
 
 def _recent(lane: Lane, now: float) -> tuple[float, ...]:
     return tuple(at for at in lane.creates if at > now - lane.window)
+
+
+def _only(values: Mapping[str, T], kept: Mapping[str, float]) -> dict[str, T]:
+    return {key: value for key, value in values.items() if key in kept}

@@ -101,6 +101,10 @@ class Work:
     """Micro-USD of the current reservation."""
     expected: float
     """How many seconds its render is expected to take."""
+    kind: str | None = None
+    """The kind of its render, under which durations are learned."""
+    sketch: str | None = None
+    """What was known of such renders when its job was submitted: `latency.dumps`."""
     claim: str | None = None
     """The row of `idempotency` that names this video."""
     billing: int = 1
@@ -118,10 +122,15 @@ class Work:
     """When the connection of a lost answer ended, at the latest."""
     job_id: str | None = None
     job_created_at: float | None = None
+    """By our own clock, as far as that can be told."""
     job_expires_at: float | None = None
     job_deadline: float | None = None
     missing_since: float | None = None
     polls: int = 0
+    progress: int | None = None
+    """The upstream's, as the last poll saw it; None where it reports none."""
+    progress_at: float | None = None
+    """When a poll saw that progress first."""
     troubles: int = 0
     """Failures in a row of the current step, for its backoff."""
     parts: tuple[Part, ...] = ()

@@ -3,16 +3,22 @@
 from math import isinf
 
 from shared.domain.ledger import Kind
-from shared.domain.quota import Lane
+from shared.domain.quota import Lane, opens_at, opens_by_itself
 from shared.domain.video import Stage
-from shared.domain.work import Submit, Work, WorkStage
+from shared.domain.work import Submit, Verdict, Work, WorkStage
 from shared.lifecycle import line, verdicts
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import Done, begin, done, show, update
 from shared.names import Hint
+from shared.storage.deployments import StoredLane
+from shared.storage.snapshots import Snapshot
 from shared.telemetry import Event, emit
 
-_SHORTEST_WAIT = 0.25
+_AFTER_DEADLINE = 0.25
+_LOOK_AGAIN = 30.0
+"""How soon a video looks again whose turn is expected: the hint should have come by then."""
+_FRESH = 10.0
+"""Whoever joins a line that was written down longer ago than this writes it down anew."""
 
 
 def take_turn(services: Services, video_id: str, epoch: int, hint: str) -> Done:
@@ -31,51 +37,101 @@ def take_turn(services: Services, video_id: str, epoch: int, hint: str) -> Done:
         return done("submitted")
     if work.submit is Submit.INTENT:
         return done("granted")
-    now = services.clock()
-    if work.hint is not None:  # it has been in line, so its turn may have come
-        held = line.slot_of(line.lanes(services), video_id, now)
+    if services.clock() > work.queue_deadline:
+        held = line.take(services, line.lanes(services, work.deployments), video_id)
         if held is not None:
             return _go(services, work, held)
-    if now > work.queue_deadline:
         return verdicts.decide(services, work, _QUEUE_TIMEOUT)
     return _line_up(services, work, hint)
 
 
 def _line_up(services: Services, work: Work, hint: str) -> Done:
+    joins = work.hint is None
+    # first the name under which it can be told, then the look: whoever frees a slot after the look
+    # finds the name
     queued = update(services, work, stage=WorkStage.WAITING, hint=hint, deployment=None)
     if queued is None:
         return done("superseded")
-    work = queued
-    snapshot, hints = line.call_next(services)
-    now = services.clock()
-    held = line.slot_of(snapshot.lanes, work.video_id, now)
+    work, now, durations = queued, services.clock(), services.settings.durations
+    snapshot = services.snapshots.get(work.model)
+    if not joins and _is_far(work, snapshot, now, durations.longest_wait):
+        return _wait(services, work, snapshot, snapshot.turn(work.video_id), now, ())
+    lanes = line.lanes(services, work.deployments)
+    held = line.take(services, lanes, work.video_id)
     if held is not None:
-        return _go(services, work, held, tuple(h for h in hints if h["event"] != hint))
-    turn = line.seconds_to_turn(work, snapshot, now)
-    if isinf(turn) and (reason := _nowhere(work, snapshot)):
-        verdict = verdicts.failed(
-            "no_deployment",
-            f"No deployment can render this any more: {reason}.",
-            stage=Stage.WAITING_FOR_QUOTA,
-            retryable=False,
-            money=Kind.RELEASE,
-            basis="never_submitted",
-        )
-        return verdicts.decide(services, work, verdict, hints=hints)
+        return _go(services, work, held)
+    hints: tuple[Hint, ...] = ()
+    unwritten = not snapshot.has(work.video_id) and snapshot.at < now - durations.of(_FRESH)
+    if line.is_open(lanes, now) or unwritten:
+        decided, hints = line.call_next(services, work)
+        snapshot = decided.snapshots.get(work.model, snapshot)
+        mine = [each for each in decided.lanes if each.lane.deployment in work.deployments]
+        lanes = mine or lanes
+        held = line.take(services, lanes, work.video_id)
+        if held is not None:
+            return _go(services, work, held, hints)
+    if reason := line.nowhere(services, work, lanes):
+        return verdicts.decide(services, work, _no_deployment(reason), hints=hints)
+    if joins:
+        turn = snapshot.turn(work.video_id)
+        estimate = None if isinf(turn) else max(turn, now) + work.expected
+        show(services, work, Stage.WAITING_FOR_QUOTA, estimate=estimate)
+    return _wait(services, work, snapshot, _next_look(services, work, lanes, now), now, hints)
+
+
+def _is_far(work: Work, snapshot: Snapshot, now: float, longest_wait: float) -> bool:
+    """Whether its turn is so far away that nobody needs to be asked."""
+    return (
+        snapshot.has(work.video_id)
+        and snapshot.at > now - longest_wait
+        and snapshot.turn(work.video_id) > now + longest_wait
+    )
+
+
+def _next_look(services: Services, work: Work, lanes: list[StoredLane], now: float) -> float:
+    """When its turn may come without anybody telling: where only time keeps a deployment closed,
+    that time; otherwise some time after it should have been told."""
+    again = now + services.settings.durations.of(_LOOK_AGAIN) * (1 + _share(work))
+    times = [
+        opens_at(found.lane, now) if opens_by_itself(found.lane, now) else again for found in lanes
+    ]
+    return min(times, default=again)
+
+
+def _share(work: Work) -> float:
+    """From 0 to 1, another for every video: those who came together do not wake together."""
+    return int(work.video_id[-4:], 16) / 0x10000
+
+
+def _wait(
+    services: Services,
+    work: Work,
+    snapshot: Snapshot,
+    look: float,
+    now: float,
+    hints: tuple[Hint, ...],
+) -> Done:
+    """Sleep until the turn is expected, for a bounded time."""
+    longest = services.settings.durations.longest_wait * (1 - _share(work) / 4)
+    turn = snapshot.turn(work.video_id)
     emit(
         Event.VIDEO_WAITING,
         video_id=work.video_id,
         caller=work.caller,
         model=work.model,
-        ahead=line.ahead(work, snapshot),
-        wait_seconds=-1.0 if isinf(turn) else turn,
+        ahead=snapshot.position(work.video_id) - 1,
+        wait_seconds=-1.0 if isinf(turn) else max(0.0, turn - now),
     )
-    estimate = None if isinf(turn) else now + turn + work.expected
-    show(services, work, Stage.WAITING_FOR_QUOTA, estimate=estimate)
-    until_deadline = work.queue_deadline - now + _SHORTEST_WAIT
-    longest = min(services.settings.durations.longest_wait, until_deadline)
-    wait = max(_SHORTEST_WAIT, min(turn, longest))
-    return done("waiting", wait=wait, stage=Stage.WAITING_FOR_QUOTA, progress=0, hints=hints)
+    until_deadline = work.queue_deadline - now + _AFTER_DEADLINE
+    # a moment more, because a wait is cut to milliseconds
+    wait = min(max(look, turn) - now + 0.001, longest, until_deadline)
+    return done(
+        "waiting",
+        wait=wait,
+        stage=Stage.WAITING_FOR_QUOTA,
+        progress=0,
+        hints=hints,
+    )
 
 
 def _go(services: Services, work: Work, lane: Lane, hints: tuple[Hint, ...] = ()) -> Done:
@@ -92,16 +148,15 @@ def _go(services: Services, work: Work, lane: Lane, hints: tuple[Hint, ...] = ()
     return done("granted", stage=Stage.SUBMITTING, progress=0, hints=hints)
 
 
-def _nowhere(work: Work, snapshot: line.Line) -> str | None:
-    """Why none of a video's deployments will ever take it, or None while one still may."""
-    lanes = {found.lane.deployment: found.lane for found in snapshot.lanes}
-    reasons = []
-    for name in work.deployments:
-        lane = lanes.get(name)
-        if lane is not None and lane.out is None:
-            return None
-        reasons.append(f"{name} is not configured" if lane is None else f"{name}: {lane.out}")
-    return "; ".join(reasons)
+def _no_deployment(reason: str) -> Verdict:
+    return verdicts.failed(
+        "no_deployment",
+        f"No deployment can render this any more: {reason}.",
+        stage=Stage.WAITING_FOR_QUOTA,
+        retryable=False,
+        money=Kind.RELEASE,
+        basis="never_submitted",
+    )
 
 
 _QUEUE_TIMEOUT = verdicts.failed(

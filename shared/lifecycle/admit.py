@@ -10,24 +10,40 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from shared.domain import capabilities
-from shared.domain.errors import Conflict, InvalidRequest, LimitReached, Problem, Unavailable
+from shared.domain.errors import (
+    Conflict,
+    InvalidRequest,
+    LimitReached,
+    Problem,
+    RateLimited,
+    Unavailable,
+)
 from shared.domain.ids import created_ms, new_video_id
 from shared.domain.ledger import Kind
 from shared.domain.money import Price, micro_usd, usd
-from shared.domain.polling import expected_render_seconds
 from shared.domain.request import VideoRequest
 from shared.domain.video import Cost, CostState, Stage, Status, Video
 from shared.domain.work import Work, WorkStage, instance_id
-from shared.lifecycle import inputs, money
+from shared.lifecycle import expect, inputs, money
 from shared.lifecycle.inputs import Source
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import PAYLOAD_VERSION
 from shared.names import GenerateVideo
 from shared.settings import Upstream
 from shared.storage.idempotency import Claim, by_key, by_request
-from shared.storage.ledger import Ceiling, CeilingReached, caller_total, day_total
+from shared.storage.ledger import (
+    CallerLimits,
+    Ceiling,
+    CeilingReached,
+    Refusal,
+    TooFast,
+    TooManyUnfinished,
+    caller_total,
+    day_total,
+)
 from shared.storage.rows import RowChanged, RowExists
 from shared.telemetry import Event, emit
 
@@ -35,6 +51,7 @@ ADMISSION_UNDONE = "admission_undone"
 """The ledger's basis where the sweep gave back what an unfinished admission had reserved."""
 _FIRST_EPOCH = 1
 _KEYS_KEPT = 24 * 3600.0
+_RETRY_UNFINISHED = 30.0
 _REPEATS_KNOWN = 10 * 60.0
 """How long a repeat without a key is recognised by its content."""
 
@@ -74,7 +91,7 @@ def admit(
     brings, in the order of the upstream's frames.
 
     Raises InvalidRequest (nothing was spent), Conflict (the key was used for another request),
-    LimitReached (a ceiling), or Unavailable.
+    LimitReached (a ceiling), RateLimited (a limit of this caller), or Unavailable.
     """
     request, files = inputs.gather(services, request, sources)
     chosen = _deployments(services, request)
@@ -145,7 +162,7 @@ def _new(
     durations = services.settings.durations
     created_at = created_ms(claim.video_id) / 1000
     reserved = _amount(price, request)
-    expected = durations.of(expected_render_seconds(request.width, request.height, request.seconds))
+    expected = expect.at_admission(services, chosen[0].name, request)
     work = Work(
         video_id=claim.video_id,
         caller=caller,
@@ -159,6 +176,7 @@ def _new(
         day=money.utc_day(created_at),
         reserved=reserved,
         expected=expected,
+        kind=expect.kind_of(request),
         claim=claim.key,
     )
     video = Video(
@@ -197,7 +215,9 @@ def _put_on_record(
         try:
             stored = services.work.replace(replace(stored, stage=WorkStage.WAITING))
         except RowChanged:
-            return _admitted(services, video, _overtaken(services, video).epoch, replayed=replayed)
+            return _admitted(
+                services, video, _overtaken(services, video, work).epoch, replayed=replayed
+            )
     emit(
         Event.VIDEO_ACCEPTED,
         video_id=video.id,
@@ -215,8 +235,12 @@ def _reserve(services: Services, video: Video, work: Work, price: Price) -> None
     """Book the reservation, under every ceiling. Raises LimitReached; then nothing is left."""
     entry = money.entry(services, work, Kind.RESERVE, work.reserved, "admitted", price=price)
     try:
-        booked = services.ledger.write(entry, _ceilings(services, video.caller, work.day))
-    except CeilingReached as reached:
+        booked = services.ledger.write(
+            entry,
+            _ceilings(services, video.caller, work.day),
+            _caller_limits(services, video.caller),
+        )
+    except Refusal as refusal:
         found = services.work.get(video.id)
         if found is not None:
             services.work.delete(found)
@@ -224,18 +248,20 @@ def _reserve(services: Services, video: Video, work: Work, price: Price) -> None
             services.idempotency.forget(video.caller, work.claim, video.id)
         if video.request.inputs:
             inputs.drop(services, video.id)
-        raise _limit_reached(reached, work.day) from None
+        raise _refused(refusal, work.day) from None
     if not booked and not services.ledger.is_reserved(entry):
         raise _not_in_time()  # the sweep has undone the first try of this request
 
 
-def _overtaken(services: Services, video: Video) -> Work:
+def _overtaken(services: Services, video: Video, work: Work) -> Work:
     """Somebody else changed the row: another try of the same request, or the sweep, which takes
     this one for dead and finishes it or has undone it."""
     left = services.work.get(video.id)
     if left is not None:
         return left
     services.videos.delete(video)
+    # the sweep may have looked before this reservation was booked
+    services.ledger.write(money.entry(services, work, Kind.RELEASE, 0, ADMISSION_UNDONE))
     raise _not_in_time()
 
 
@@ -294,8 +320,9 @@ def _check_job_ceiling(services: Services, reserved: int) -> None:
     if ceiling >= 0 and reserved > micro_usd(ceiling):
         raise LimitReached(
             f"This video would cost ${usd(reserved)}; one video may cost at most "
-            f"${usd(micro_usd(ceiling))} here (MAX_JOB_USD). Nothing was charged.",
-            code="job_ceiling",
+            f"${usd(micro_usd(ceiling))} here (MAX_JOB_USD). That does not reset: ask for less. "
+            "Nothing was charged.",
+            code="insufficient_quota",
         )
 
 
@@ -311,11 +338,52 @@ def _ceilings(services: Services, caller: str, day: str) -> list[Ceiling]:
     return ceilings
 
 
+def _caller_limits(services: Services, caller: str) -> CallerLimits | None:
+    known = services.settings.caller(caller)
+    if known is None or (known.max_unfinished < 0 and known.creates_per_minute < 0):
+        return None
+    return CallerLimits(
+        max_unfinished=known.max_unfinished,
+        creates=known.creates_per_minute,
+        window=services.settings.durations.minute,
+        now=services.clock(),
+    )
+
+
+def _refused(refusal: Refusal, day: str) -> Problem:
+    if isinstance(refusal, CeilingReached):
+        return _limit_reached(refusal, day)
+    if isinstance(refusal, TooManyUnfinished):
+        return RateLimited(
+            f"You have {refusal.unfinished} unfinished videos; {refusal.limit} are allowed at a "
+            "time (max_unfinished). Try again when one has ended. Nothing was charged.",
+            code="too_many_unfinished",
+            retry_after=_RETRY_UNFINISHED,
+        )
+    assert isinstance(refusal, TooFast), "there are three limits"
+    return RateLimited(
+        f"You may create {refusal.limit} videos a minute (creates_per_minute). "
+        "Nothing was charged.",
+        code="rate_limit_exceeded",
+        retry_after=refusal.retry_after,
+    )
+
+
 def _limit_reached(reached: CeilingReached, day: str) -> LimitReached:
     ceiling = reached.ceiling
     left = max(0, ceiling.limit - reached.committed)
     return LimitReached(
         f"This video would cost ${usd(reached.wanted)}, and ${usd(left)} is left of the "
-        f"{ceiling.name} (${usd(ceiling.limit)}; UTC, {day}). Nothing was charged.",
+        f"{ceiling.name}, ${usd(ceiling.limit)}. It resets at {_resets_at(ceiling, day)}. "
+        "Nothing was charged.",
         code="insufficient_quota",
     )
+
+
+def _resets_at(ceiling: Ceiling, day: str) -> str:
+    """When a total begins anew: the next midnight, or the next first of the month (UTC)."""
+    date = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
+    after = date + timedelta(days=1)
+    if ceiling.total != day_total(day):
+        after = (date.replace(day=1) + timedelta(days=32)).replace(day=1)
+    return f"{after:%Y-%m-%dT00:00:00Z}"

@@ -5,6 +5,7 @@ the video ends at once, its job is deleted where the dialect can, and is watched
 its slot stays held and its money becomes known.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from shared.domain.errors import Conflict
@@ -15,6 +16,7 @@ from shared.lifecycle import line, settle
 from shared.lifecycle.follow import withdraw
 from shared.lifecycle.services import Services
 from shared.names import Hint
+from shared.storage.rows import RowChanged
 from shared.telemetry import Event, emit
 
 
@@ -54,13 +56,14 @@ def cancel_video(services: Services, video: Video) -> Cancelled:
         if held is not None:  # its turn had come, but it had not gone yet
             line.free(services, replace(decided, deployment=held.deployment))
         _, hints = line.call_next(services)
-    ended = settle.finish_video(services, video.id, decided.epoch)
+    with suppress(RowChanged):  # its worker saw the verdict and carries it out at the same time
+        hints += settle.finish_video(services, video.id, decided.epoch).hints
     if decided.submit is Submit.KNOWN:
         withdraw(services, decided)
     if decided.hint:
         hints += ({"instance": instance_id(video.id, decided.epoch), "event": decided.hint},)
     found = services.videos.find(video.caller, video.id)
-    return Cancelled(found.video if found else video, (*hints, *ended.hints))
+    return Cancelled(found.video if found else video, hints)
 
 
 def _verdict(services: Services, current: Work) -> Work | None:

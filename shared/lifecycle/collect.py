@@ -1,6 +1,7 @@
 """Copy an output from the upstream into Blob Storage: streamed, checked, visible only when whole.
 
-Memory stays at one block whatever the size. A repeat finds the finished blob and does nothing.
+While one block is being written the next one is read, so the slower side sets the pace, and memory
+stays at about three blocks whatever the size. A repeat finds the finished blob and does nothing.
 """
 
 import hashlib
@@ -92,13 +93,16 @@ def _copy(
     writer = services.outputs.writer(output_blob(work.video_id, index))
     next_beat = services.clock() + services.settings.durations.of(_HEARTBEAT)
     try:
-        for block in _blocks(content):
-            size += len(block)
-            inspector.feed(block)
-            digest.update(block)
-            writer.write(block)
-            if services.clock() > next_beat:
-                next_beat = _beat(services, work)
+        with writer.behind() as write:
+            for block in _blocks(content):
+                write(block)
+                size += len(block)
+                inspector.feed(block)
+                digest.update(block)
+                if services.clock() > next_beat:
+                    next_beat = _beat(services, work)
+        if services.clock() > next_beat:
+            _beat(services, work)
         if content.length is not None and size != content.length:
             raise _Spoiled(f"{size:,} bytes arrived where {content.length:,} were announced")
         info = inspector.finish()
@@ -161,20 +165,23 @@ def _beat(services: Services, work: Work) -> float:
 
 
 def _blocks(content: Content) -> Iterator[bytes]:
-    """The content in blocks of one size, however it arrives."""
+    """The content in blocks of about one size, however it arrives."""
     if content.length is not None and content.length > _LARGEST_OUTPUT:
         raise _Spoiled(f"{content.length:,} bytes are announced")
-    buffer, total = bytearray(), 0
+    kept: list[bytes] = []
+    length = total = 0
     for piece in content.pieces:
-        buffer += piece
         total += len(piece)
         if total > _LARGEST_OUTPUT:
             raise _Spoiled(f"more than {_LARGEST_OUTPUT:,} bytes arrived")
-        while len(buffer) >= BLOCK:
-            yield bytes(buffer[:BLOCK])
-            del buffer[:BLOCK]
-    if buffer:
-        yield bytes(buffer)
+        kept.append(piece)
+        length += len(piece)
+        if length >= BLOCK:
+            block = b"".join(kept)
+            kept, length = [], 0
+            yield block
+    if kept:
+        yield b"".join(kept)
 
 
 def _gone(services: Services, work: Work, index: int, why: str) -> Done:

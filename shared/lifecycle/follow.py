@@ -9,7 +9,7 @@ from contextlib import suppress
 from shared.domain import polling
 from shared.domain.video import Stage, Status, rescuable
 from shared.domain.work import Submit, Work, WorkStage
-from shared.lifecycle import line, money, verdicts
+from shared.lifecycle import expect, line, money, verdicts
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import Done, begin, done, show, update
 from shared.lifecycle.submit import MOST_POSTS, claim_job, find_candidates
@@ -75,20 +75,19 @@ def _rendering(services: Services, work: Work, job: JobStatus) -> Done:
             job_id=work.job_id,
             status=job.word,
         )
-    elapsed = now - (work.job_created_at or now)
-    delay = polling.next_poll_delay(
-        elapsed=elapsed * durations.scale,
-        expected=work.expected * durations.scale,
-        progress=job.progress,
-    )
+    sketch = expect.of(services, work)
+    ahead = expect.next_of(services, work, now, sketch=sketch, progress=job.progress)
     progress = job.progress
     if progress is None:
-        progress = polling.estimated_progress(elapsed, work.expected)
+        elapsed = now - (work.job_created_at or now)
+        progress = polling.estimated_progress(elapsed, elapsed + ahead.end)
 
     seen = update(
         services,
         work,
         polls=work.polls + 1,
+        progress=job.progress,
+        progress_at=work.progress_at if job.progress == work.progress else now,
         troubles=0,
         missing_since=None,
         job_expires_at=job.expires_at or work.job_expires_at,
@@ -98,9 +97,8 @@ def _rendering(services: Services, work: Work, job: JobStatus) -> Done:
     if work.ended:
         withdraw(services, work)
         return done("watching", wait=durations.of(_WATCH_PAUSE))
-    wait = _within(work, now, durations.of(delay))
-    estimate = max(now + wait, (work.job_created_at or now) + work.expected)
-    show(services, work, Stage.RENDERING, progress=progress, estimate=estimate)
+    wait = _within(work, now, ahead.poll)
+    show(services, work, Stage.RENDERING, progress=progress, estimate=now + ahead.end)
     return done("rendering", wait=wait, stage=Stage.RENDERING, progress=min(progress, 99))
 
 
@@ -129,7 +127,7 @@ def _over(services: Services, work: Work, job: JobStatus) -> Done:
     line.free(services, work)
     _, hints = line.call_next(services)
     now = services.clock()
-    finished_at = job.finished_at or now
+    took = expect.took(work, job, now)
     emit(
         Event.JOB_ENDED,
         video_id=work.video_id,
@@ -140,18 +138,20 @@ def _over(services: Services, work: Work, job: JobStatus) -> Done:
         fault=job.fault,
         outputs=len(job.parts),
         polls=work.polls + 1,
-        render_seconds=finished_at - (work.job_created_at or now),
-        lag_seconds=now - finished_at,
+        render_seconds=took,
+        lag_seconds=now - (work.job_created_at or now) - took,
     )
     if job.state is JobState.SUCCEEDED and job.parts:
-        return _rendered(services, work, job, hints)
+        return _rendered(services, work, job, took, hints)
     if job.fault is Fault.INTERNAL and not work.ended and work.posts < MOST_POSTS:
         return _once_more(services, work, hints)
     verdict = money.render_failed(services, work, job)
     return verdicts.decide(services, work, verdict, hints=hints)
 
 
-def _rendered(services: Services, work: Work, job: JobStatus, hints: tuple[Hint, ...]) -> Done:
+def _rendered(
+    services: Services, work: Work, job: JobStatus, took: float, hints: tuple[Hint, ...]
+) -> Done:
     stored = services.videos.find(work.caller, work.video_id)
     if stored is None:
         return done("done", hints=hints)
@@ -173,6 +173,7 @@ def _rendered(services: Services, work: Work, job: JobStatus, hints: tuple[Hint,
         return done("superseded", hints=hints)
     if not work.ended:
         show(services, work, Stage.COLLECTING, progress=99, estimate=services.clock())
+    expect.learn(services, work, took)
     return done(
         "rendered", outputs=len(job.parts), stage=Stage.COLLECTING, progress=99, hints=hints
     )
@@ -195,7 +196,10 @@ def _once_more(services: Services, work: Work, hints: tuple[Hint, ...]) -> Done:
         job_created_at=None,
         job_expires_at=None,
         job_deadline=None,
+        sketch=None,
         polls=0,
+        progress=None,
+        progress_at=None,
         troubles=0,
     )
     if anew is None:

@@ -1,17 +1,36 @@
 """The line in front of the deployments: read it, decide, grant, and tell whose turn it is."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
-from shared.domain.quota import Lane, Waiting, decide, freed, granted, opens_at, submitted
-from shared.domain.work import Work, instance_id
+from shared.domain.quota import (
+    Lane,
+    Turn,
+    decide,
+    forecast,
+    freed,
+    granted,
+    live,
+    opens_at,
+    opens_by_itself,
+    submitted,
+    taken,
+)
+from shared.domain.video import Stage, Video
+from shared.domain.work import Work
 from shared.lifecycle.services import Services
 from shared.names import Hint
 from shared.settings import Upstream
 from shared.storage.deployments import StoredLane
 from shared.storage.rows import RowChanged
+from shared.storage.snapshots import Snapshot, Spot
+from shared.storage.work import Standing
 
 _ROUNDS = 20
+_STRANDED_TOLD = 50
+"""How many are told at once that no deployment takes them any more. The others find out when they
+next look: a line of thousands must not wake up together."""
 
 
 def limits(services: Services, upstream: Upstream) -> Lane:
@@ -24,86 +43,165 @@ def limits(services: Services, upstream: Upstream) -> Lane:
     )
 
 
-def lanes(services: Services) -> list[StoredLane]:
-    """All configured deployments as they are now."""
-    return [
-        services.deployments.get(limits(services, upstream))
+def lanes(services: Services, names: Sequence[str] | None = None) -> list[StoredLane]:
+    """Deployments as they are now: those of these names that are configured, or all."""
+    wanted = [
+        limits(services, upstream)
         for upstream in services.settings.upstreams
+        if names is None or upstream.name in names
     ]
+    if len(wanted) == 1:
+        return [services.deployments.get(wanted[0])]
+    return services.deployments.all(wanted)
 
 
 @dataclass(frozen=True)
 class Line:
-    """Everyone waiting and every deployment, read at one moment."""
+    """Everyone who still waits and every deployment, as the last decision left them."""
 
-    waiting: list[Work]
-    lanes: list[StoredLane]
+    waiting: Sequence[Standing] = ()
+    lanes: Sequence[StoredLane] = ()
+    snapshots: Mapping[str, Snapshot] = field(default_factory=dict)
+    """Model -> what was written down for callers, where that was done just now."""
 
 
-def call_next(services: Services) -> tuple[Line, tuple[Hint, ...]]:
+def call_next(services: Services, me: Work | None = None) -> tuple[Line, tuple[Hint, ...]]:
     """Grant every submit that is possible now; the line as it was left, and the hints for those
-    whose turn it is.
+    who should look.
 
-    Whoever frees a slot calls this. A grant counts from the swap of the deployment's row, whether
-    its hint arrives or not: the video finds it when it looks.
+    Whoever frees a slot or ends a submit calls this, and a waiting video that finds a deployment
+    open (`me`: it needs no hint, and its grant is taken at once). A grant counts from the swap of
+    the deployment's row, whether its hint arrives or not: the video finds it when it looks.
     """
     hints: list[Hint] = []
+    changed = set() if me is None else {me.model}
+    line = Line()
     for _ in range(_ROUNDS):
-        waiting = services.work.waiting()
+        waiting = services.work.in_line()
         if not waiting:
-            return Line([], []), tuple(hints)
-        snapshot = Line(waiting, lanes(services))
-        snapshot, granted_hints, conflicts = _grant(services, snapshot)
-        hints += granted_hints
+            return Line(), tuple(hints)
+        line, served, conflicts = _grant(services, Line(waiting, lanes(services)), me)
+        changed |= {each.model for each in served}
+        hints += [_hint(each) for each in served if not _is(each, me)]
         if not conflicts:
             break
-    return snapshot, tuple(hints)
+    return _look_ahead(services, line, changed, hints, me)
 
 
-def _grant(services: Services, line: Line) -> tuple[Line, list[Hint], bool]:
-    """One decision, carried out: the line after it, its hints, and whether a row had changed."""
-    now = services.clock()
-    by_id = {work.video_id: work for work in line.waiting}
+def _grant(services: Services, line: Line, me: Work | None) -> tuple[Line, list[Standing], bool]:
+    """One decision, carried out: the line after it, who was served, and whether a row had changed
+    meanwhile."""
+    now, durations = services.clock(), services.settings.durations
+    waiting = {each.place.video_id: each for each in line.waiting}
     by_name = {found.lane.deployment: found for found in line.lanes}
-    lease = services.settings.durations.slot_lease
-    hints: list[Hint] = []
+    served: list[Standing] = []
     conflicts = False
-    for grant in decide(map(in_line, line.waiting), (f.lane for f in line.lanes), now):
-        work, lane = by_id[grant.video_id], by_name[grant.deployment]
+    places = [each.place for each in line.waiting]
+    for grant in decide(places, (found.lane for found in line.lanes), now):
+        each, found = waiting[grant.video_id], by_name[grant.deployment]
+        after = granted(found.lane, each.place, now, lease=durations.grant_lease)
+        if _is(each, me):
+            after = taken(after, grant.video_id, now, lease=durations.slot_lease) or after
         try:
-            by_name[grant.deployment] = services.deployments.replace(
-                lane, granted(lane.lane, in_line(work), now, lease=lease)
-            )
+            by_name[grant.deployment] = services.deployments.replace(found, after)
         except RowChanged:
             conflicts = True
             continue
-        if work.hint:
-            instance = instance_id(work.video_id, work.epoch)
-            hints.append({"instance": instance, "event": work.hint})
-    return Line(line.waiting, list(by_name.values())), hints, conflicts
+        served.append(waiting.pop(grant.video_id))
+    return Line(list(waiting.values()), list(by_name.values())), served, conflicts
+
+
+def _look_ahead(
+    services: Services, line: Line, changed: set[str], hints: list[Hint], me: Work | None
+) -> tuple[Line, tuple[Hint, ...]]:
+    """Write down where everybody stands, and tell those who should know: who is next where only
+    time keeps a deployment closed, and whom no deployment will ever take."""
+    now = services.clock()
+    stored = [found.lane for found in line.lanes]
+    by_itself = {lane.deployment for lane in stored if opens_by_itself(lane, now)}
+    out = {lane.deployment for lane in stored if lane.out is not None}
+    stranded = [each for each in line.waiting if set(each.place.deployments) <= out]
+    hints += [_hint(each) for each in stranded[:_STRANDED_TOLD] if not _is(each, me)]
+    if not changed and not by_itself:
+        return line, tuple(hints)
+    waiting = {each.place.video_id: each for each in line.waiting}
+    turns = list(forecast((each.place for each in line.waiting), stored, now))
+    first: dict[str, Turn] = {}
+    for turn in turns:
+        if turn.deployment in by_itself:
+            first.setdefault(turn.deployment, turn)
+    for turn in first.values():
+        following = waiting[turn.video.video_id]
+        changed.add(following.model)
+        if not _is(following, me):
+            hints.append(_hint(following))
+    snapshots = {model: _publish(services, model, turns, waiting, now) for model in sorted(changed)}
+    return Line(line.waiting, line.lanes, snapshots), tuple(hints)
+
+
+def _publish(
+    services: Services,
+    model: str,
+    turns: Iterable[Turn],
+    waiting: Mapping[str, Standing],
+    now: float,
+) -> Snapshot:
+    places = [
+        Spot(turn.video.video_id, turn.at, turn.video.expected)
+        for turn in turns
+        if waiting[turn.video.video_id].model == model
+    ]
+    return services.snapshots.put(model, now, places, services.snapshots.get(model))
 
 
 def slot_of(stored: Iterable[StoredLane], video_id: str, now: float) -> Lane | None:
     """The lane that a video holds a live slot of, if any."""
     for found in stored:
-        if found.lane.running.get(video_id, 0.0) > now:
+        if video_id in live(found.lane, now):
             return found.lane
     return None
 
 
-def free(services: Services, work: Work, *, pause: float = 0.0, out: str | None = None) -> None:
+def take(services: Services, stored: Iterable[StoredLane], video_id: str) -> Lane | None:
+    """The lane that a video holds a slot of, with its turn taken: it may send now. None where it
+    holds none, or where its grant has just ended."""
+    now, lease = services.clock(), services.settings.durations.slot_lease
+    for found in stored:
+        if video_id not in live(found.lane, now):
+            continue
+        upstream = services.settings.upstream(found.lane.deployment)
+        assert upstream is not None, "lanes are made from settings"
+        after = services.deployments.change(
+            limits(services, upstream),
+            lambda lane: taken(lane, video_id, now, lease=lease) or lane,
+            read=found,
+        )
+        return after.lane if video_id in live(after.lane, now) else None
+    return None
+
+
+def free(
+    services: Services,
+    work: Work,
+    *,
+    pause: float = 0.0,
+    throttled: bool = False,
+    out: str | None = None,
+) -> None:
     """Give a video's slot back, and pause the deployment or take it out where that is why."""
     upstream = services.settings.upstream(work.deployment or "")
     if upstream is None:
         return
     now = services.clock()
+    reason = None if out is None else f"{out} (since {datetime.fromtimestamp(now, UTC):%Y-%m-%d})"
 
     def change(lane: Lane) -> Lane:
         left = freed(lane, work.video_id, now)
         return replace(
             left,
             paused_until=max(left.paused_until, now + pause) if pause else left.paused_until,
-            out=out or left.out,
+            throttled=left.throttled + throttled,
+            out=reason or left.out,
         )
 
     services.deployments.change(limits(services, upstream), change)
@@ -119,7 +217,7 @@ def close_submit(
     now = services.clock()
 
     def change(lane: Lane) -> Lane:
-        after = submitted(lane, work.video_id, now, until=until)
+        after = submitted(lane, work.video_id, now, until=until, ends=now + work.expected)
         return replace(
             after,
             paused_until=max(after.paused_until, now + pause) if pause else after.paused_until,
@@ -128,23 +226,50 @@ def close_submit(
     services.deployments.change(limits(services, upstream), change)
 
 
-def ahead(work: Work, line: Line) -> int:
-    """How many wait that were admitted earlier."""
-    return sum(1 for other in line.waiting if other.video_id < work.video_id)
+def nowhere(services: Services, work: Work, stored: Iterable[StoredLane]) -> str | None:
+    """Why none of a video's deployments will ever take it, or None while one still may."""
+    found = {each.lane.deployment: each.lane for each in stored}
+    reasons = []
+    for name in work.deployments:
+        lane, upstream = found.get(name), services.settings.upstream(name)
+        if lane is None or upstream is None:
+            reasons.append(f"{name} is not configured")
+        elif lane.out is None:
+            return None
+        elif lane.out.startswith("410"):
+            day = f" on {upstream.retires_at:%Y-%m-%d}" if upstream.retires_at else ""
+            reasons.append(f"the model of {name} was retired{day}: {lane.out}")
+        else:
+            reasons.append(f"{name}: {lane.out}")
+    return "; ".join(reasons)
 
 
-def seconds_to_turn(work: Work, line: Line, now: float) -> float:
-    """Seconds until a video's turn, by the creates that the limits allow before it; infinity when
-    none of its deployments takes anything.
-
-    A lower bound that ignores how long the running jobs take: the worker sleeps no longer than
-    this without looking, and the hint wakes it anyway.
-    """
-    mine = [found.lane for found in line.lanes if found.lane.deployment in work.deployments]
-    opening = min((opens_at(lane, now) for lane in mine), default=float("inf"))
-    rate = sum(lane.max_creates / lane.window for lane in mine if lane.out is None)
-    return max(0.0, opening - now) + (ahead(work, line) / rate if rate else 0.0)
+def is_open(stored: Iterable[StoredLane], now: float) -> bool:
+    """Whether any of the lanes takes a submit now."""
+    return any(opens_at(found.lane, now) <= now for found in stored)
 
 
-def in_line(work: Work) -> Waiting:
-    return Waiting(video_id=work.video_id, caller=work.caller, deployments=work.deployments)
+@dataclass(frozen=True)
+class Place:
+    """Where a waiting video stands. `position` 1 is next; the time is unix seconds."""
+
+    position: int
+    completes_at: int | None
+    """None while that is not known."""
+
+
+def place_of(services: Services, video: Video) -> Place | None:
+    """Where a video stands, as its caller sees it; None unless it waits for its turn."""
+    if video.stage is not Stage.WAITING_FOR_QUOTA:
+        return None
+    snapshot = services.snapshots.recent(video.request.model)
+    told = snapshot.completion(video.id) or video.estimated_completion_at
+    return Place(snapshot.position(video.id), None if told is None else round(told))
+
+
+def _hint(each: Standing) -> Hint:
+    return {"instance": each.instance, "event": each.hint}
+
+
+def _is(each: Standing, me: Work | None) -> bool:
+    return me is not None and each.place.video_id == me.video_id

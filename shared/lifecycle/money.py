@@ -135,8 +135,12 @@ def delivered(services: Services, work: Work, video: Video, seconds: list[float]
     if price is None:
         return work.reserved
     request = video.request
-    billed = sum(min(request.seconds, max(1, round(length))) for length in seconds)
-    return price.amount(request.width, request.height, billed)
+    return price.amount(request.width, request.height, billed_seconds(video, seconds))
+
+
+def billed_seconds(video: Video, seconds: list[float]) -> int:
+    """The outputs' lengths as they are billed."""
+    return sum(min(video.request.seconds, max(1, round(length))) for length in seconds)
 
 
 def entry(
@@ -148,6 +152,7 @@ def entry(
     *,
     billing: int | None = None,
     price: Price | None = None,
+    seconds: int = 0,
 ) -> Entry:
     """A ledger entry of a video, booked on the day of its admission."""
     price = price or price_of(services, work)
@@ -164,6 +169,7 @@ def entry(
         price_version=price.version if price else "unknown",
         basis=basis,
         at=int(services.clock()),
+        seconds=seconds,
     )
 
 

@@ -11,9 +11,11 @@ from shared.storage.accounts import Account
 from shared.storage.deployments import Deployments
 from shared.storage.idempotency import Idempotency
 from shared.storage.jobs import Jobs
+from shared.storage.latencies import Latencies
 from shared.storage.ledger import Ledger
 from shared.storage.links import LinkSigner
 from shared.storage.outputs import Blobs
+from shared.storage.snapshots import Snapshots
 from shared.storage.videos import Videos
 from shared.storage.work import WorkTable
 from shared.upstream.protocol import Dialect
@@ -30,6 +32,8 @@ class Services:
     work: WorkTable
     jobs: Jobs
     deployments: Deployments
+    snapshots: Snapshots
+    latencies: Latencies
     ledger: Ledger
     idempotency: Idempotency
     outputs: Blobs
@@ -67,6 +71,8 @@ def build(settings: Settings) -> Services:
         work=WorkTable(account.table(layout.WORK)),
         jobs=Jobs(account.table(layout.JOBS)),
         deployments=Deployments(account.table(layout.DEPLOYMENTS)),
+        snapshots=Snapshots(account.table(layout.DEPLOYMENTS)),
+        latencies=Latencies(account.table(layout.LATENCIES)),
         ledger=Ledger(account.table(layout.LEDGER)),
         idempotency=Idempotency(account.table(layout.IDEMPOTENCY)),
         outputs=Blobs(account.container(layout.OUTPUTS_CONTAINER)),

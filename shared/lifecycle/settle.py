@@ -72,7 +72,8 @@ def finish_video(services: Services, video_id: str, epoch: int) -> Done:
     )
     if decided is None or decided.verdict is None:
         return done("superseded")
-    return _carry_out(services, decided, decided.verdict, outputs)
+    seconds = money.billed_seconds(found.video, [output.seconds for output in outputs])
+    return _carry_out(services, decided, decided.verdict, outputs, seconds)
 
 
 def _stored_outputs(services: Services, work: Work) -> tuple[Output, ...]:
@@ -127,9 +128,11 @@ def _completed(
 
 
 def _carry_out(
-    services: Services, work: Work, verdict: Verdict, outputs: tuple[Output, ...]
+    services: Services, work: Work, verdict: Verdict, outputs: tuple[Output, ...], seconds: int
 ) -> Done:
-    booked = money.entry(services, work, verdict.money, verdict.amount, verdict.basis)
+    booked = money.entry(
+        services, work, verdict.money, verdict.amount, verdict.basis, seconds=seconds
+    )
     services.ledger.write(booked)
     video = _end(services, work, verdict, outputs, booked.price_version)
     emit(

@@ -7,11 +7,11 @@ that is not its own (a repeated activity, a new worker) looks for the job in the
 import uuid
 from dataclasses import replace
 
-from shared.domain import polling
+from shared.domain import latency, polling
 from shared.domain.ledger import Kind
 from shared.domain.video import Stage
 from shared.domain.work import Submit, Work, WorkStage
-from shared.lifecycle import inputs, line, verdicts
+from shared.lifecycle import expect, inputs, line, verdicts
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import Done, begin, change, done, show, update
 from shared.storage.jobs import Job
@@ -158,7 +158,7 @@ def _back_in_line(
     )
     if back is None:
         return done("superseded")
-    line.free(services, work, pause=pause, out=out)
+    line.free(services, work, pause=pause, throttled=posted and pause > 0, out=out)
     if out is not None:
         emit(Event.DEPLOYMENT_OUT, deployment=work.deployment, video_id=work.video_id, reason=out)
     elif pause > 0:
@@ -190,6 +190,10 @@ def _known(services: Services, work: Work, job_id: str, job: JobStatus | None = 
     )
     if not services.jobs.claim(claim):
         return done("reconcile", wait=0.0)
+    # Upstreams cut their times to whole seconds of their own clock; by ours the job was created
+    # between the intent and now.
+    began = min(now, max(created_at, work.intent_at or created_at))
+    sketch = expect.at_submit(services, work)
 
     def write(current: Work) -> Work:
         return replace(
@@ -197,9 +201,12 @@ def _known(services: Services, work: Work, job_id: str, job: JobStatus | None = 
             submit=Submit.KNOWN,
             stage=WorkStage.WATCHING if current.ended else WorkStage.RENDERING,
             job_id=job_id,
-            job_created_at=created_at,
+            job_created_at=began,
             job_expires_at=expires_at,
             job_deadline=now + durations.job_deadline,
+            sketch=latency.dumps(sketch),
+            progress=None,
+            progress_at=None,
             troubles=0,
             missing_since=None,
         )
@@ -217,11 +224,10 @@ def _known(services: Services, work: Work, job_id: str, job: JobStatus | None = 
         posts=work.posts,
         waited_seconds=now - work.created_at,
     )
-    show(services, known, Stage.RENDERING, progress=0, estimate=now + work.expected)
+    ahead = expect.next_of(services, known, now, sketch=sketch)
+    show(services, known, Stage.RENDERING, progress=0, estimate=now + ahead.end)
     _, hints = line.call_next(services)
-    first = polling.first_poll_delay(work.expected * durations.scale)
-    wait = durations.of(first)
-    return done("submitted", wait=wait, stage=Stage.RENDERING, progress=0, hints=hints)
+    return done("submitted", wait=ahead.poll, stage=Stage.RENDERING, progress=0, hints=hints)
 
 
 def _reconcile(services: Services, work: Work, client: Dialect) -> Done:

@@ -8,6 +8,7 @@ Overlapping sweeps are harmless: the epoch is raised against the version that wa
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from shared.domain import polling
 from shared.domain.ledger import Kind, LedgerError
 from shared.domain.work import Work, WorkStage, instance_id
 from shared.lifecycle import inputs, money
@@ -57,7 +58,7 @@ def _silent_before(services: Services, now: float) -> dict[WorkStage, float]:
         WorkStage.ADMITTING: 2 * minute,
         WorkStage.WAITING: durations.longest_wait + 2 * minute,
         WorkStage.SUBMITTING: 4 * minute,
-        WorkStage.RENDERING: 2 * minute,
+        WorkStage.RENDERING: durations.of(polling.LONGEST_PAUSE) + 2 * minute,
         WorkStage.COLLECTING: 3 * minute,
         WorkStage.FINISHING: 2 * minute,
         WorkStage.WATCHING: 8 * minute,

@@ -1,11 +1,14 @@
 """The table `deployments`: one row for each upstream, the authority over its quota.
 
 Limits are settings; the row holds what changes (who runs, who submits, pauses, health) and is only
-ever swapped against the version it was decided on.
+ever swapped against the version it was decided on. The rows of the partition `line` are snapshots
+for callers to look at (`shared.storage.snapshots`); nothing is decided by them.
 """
 
 import json
-from collections.abc import Callable
+import random
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,6 +36,15 @@ class Deployments:
         row = self._table.get(_PARTITION, limits.deployment)
         return StoredLane(limits if row is None else _lane(limits, row), row)
 
+    def all(self, limits: Iterable[Lane]) -> list[StoredLane]:
+        """The lanes of several deployments, in their order: one query."""
+        rows = {row.key: row for row in self._table.range(_PARTITION)}
+        return [
+            StoredLane(lane if row is None else _lane(lane, row), row)
+            for lane in limits
+            for row in [rows.get(lane.deployment)]
+        ]
+
     def replace(self, stored: StoredLane, lane: Lane) -> StoredLane:
         """The changed lane, if nobody changed it meanwhile; RowChanged otherwise."""
         columns = _columns(lane)
@@ -45,23 +57,30 @@ class Deployments:
             row = self._table.replace(stored.row, columns)
         return StoredLane(lane, row)
 
-    def change(self, limits: Lane, how: Callable[[Lane], Lane]) -> StoredLane:
-        """Apply `how` to the current lane, again after every conflict."""
-        for _ in range(_CONFLICTS):
-            stored = self.get(limits)
+    def change(
+        self, limits: Lane, how: Callable[[Lane], Lane], *, read: StoredLane | None = None
+    ) -> StoredLane:
+        """Apply `how` to the current lane, first as it was `read`, again after every conflict."""
+        for attempt in range(_CONFLICTS):
+            stored = read or self.get(limits)
             changed = how(stored.lane)
             if changed == stored.lane:
                 return stored
             try:
                 return self.replace(stored, changed)
             except RowChanged:
-                continue
+                read = None
+                time.sleep(random.uniform(0, 0.01 * min(attempt, 10)))  # noqa: S311
         raise RowChanged(f"{limits.deployment} changes too often")
 
 
 def _columns(lane: Lane) -> dict[str, Value]:
     running = {
-        video_id: {"until": until, "caller": lane.callers.get(video_id, "")}
+        video_id: {
+            "until": until,
+            "caller": lane.callers.get(video_id, ""),
+            "ends": lane.ends.get(video_id, until),
+        }
         for video_id, until in lane.running.items()
     }
     return {
@@ -69,7 +88,12 @@ def _columns(lane: Lane) -> dict[str, Value]:
         "running": json.dumps(running),
         "creates": json.dumps(lane.creates),
         "submitting": lane.submitting,
+        "sending": lane.sending,
+        "served": lane.served,
+        "turns": json.dumps(lane.turns, separators=(",", ":")),
         "paused_until": lane.paused_until,
+        "throttled": lane.throttled,
+        "held": lane.held,
         "out": lane.out,
     }
 
@@ -80,8 +104,16 @@ def _lane(limits: Lane, row: Row) -> Lane:
         limits,
         running={video_id: float(slot["until"]) for video_id, slot in running.items()},
         callers={video_id: str(slot["caller"]) for video_id, slot in running.items()},
+        ends={
+            video_id: float(slot.get("ends", slot["until"])) for video_id, slot in running.items()
+        },
         creates=tuple(float(at) for at in json.loads(row.text("creates", "[]"))),
         submitting=row.text("submitting") or None,
+        sending=row.flag("sending"),
+        served=row.number("served"),
+        turns={str(who): int(turn) for who, turn in json.loads(row.text("turns", "{}")).items()},
         paused_until=row.decimal("paused_until"),
-        out=row.text("out") or None,
+        throttled=row.number("throttled"),
+        held=row.flag("held"),
+        out=row.text("out") or limits.out,
     )

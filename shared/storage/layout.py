@@ -7,8 +7,9 @@ DEPLOYMENTS = "deployments"
 LEDGER = "ledger"
 IDEMPOTENCY = "idempotency"
 OUTBOX = "outbox"
+LATENCIES = "latencies"
 
-TABLES = (VIDEOS, WORK, JOBS, DEPLOYMENTS, LEDGER, IDEMPOTENCY, OUTBOX)
+TABLES = (VIDEOS, WORK, JOBS, DEPLOYMENTS, LEDGER, IDEMPOTENCY, OUTBOX, LATENCIES)
 
 OUTPUTS_CONTAINER = "videos"
 """`{video_id}/output-{index}.mp4`, its pictures beside it, and `{video_id}/manifest.json`."""

@@ -10,14 +10,17 @@ from __future__ import annotations
 import base64
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
-BLOCK = 4 * 1024 * 1024
+BLOCK = 1024 * 1024
+"""About how much one block holds. Eight copies at once keep three of them each."""
 _CHUNK = 1024 * 1024
 
 
@@ -39,11 +42,28 @@ class BlobWriter:
         self._blocks: list[str] = []
 
     def write(self, block: bytes) -> None:
-        """Stage one block (at most BLOCK bytes)."""
+        """Stage one block."""
         name = f"{self._attempt}-{len(self._blocks):08d}"
         block_id = base64.b64encode(name.encode()).decode()
         self._client.stage_block(block_id, block, length=len(block))
         self._blocks.append(block_id)
+
+    @contextmanager
+    def behind(self) -> Iterator[Callable[[bytes], None]]:
+        """`write` in a thread of its own, one block behind: each call returns when the block before
+        it is staged, and raises what that raised. All are staged when the context ends well."""
+        with ThreadPoolExecutor(1, thread_name_prefix="block") as thread:
+            under_way: Future[None] | None = None
+
+            def write(block: bytes) -> None:
+                nonlocal under_way
+                if under_way is not None:
+                    under_way.result()
+                under_way = thread.submit(self.write, block)
+
+            yield write
+            if under_way is not None:
+                under_way.result()
 
     def commit(self, *, sha256: str, content_type: str, facts: Mapping[str, str]) -> bool:
         """Make the blob visible; False when another attempt was first."""
@@ -68,6 +88,10 @@ class Blobs:
 
     def __init__(self, container: ContainerClient) -> None:
         self._container = container
+
+    def check(self) -> None:
+        """Raise unless the container is there and may be read."""
+        self._container.get_container_properties()
 
     def writer(self, name: str) -> BlobWriter:
         return BlobWriter(self._container, name)

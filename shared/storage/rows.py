@@ -176,22 +176,30 @@ class Table:
         except ResourceModifiedError:
             raise RowChanged(f"{row.partition}/{row.key}") from None
 
-    def transact(self, partition: str, writes: Sequence[Write]) -> None:
+    def transact(self, partition: str, writes: Sequence[Write]) -> list[Row]:
         """All or none of the writes (at most 100, one partition). Raises RowExists for a key that
-        is taken and RowChanged for a version that is gone."""
+        is taken and RowChanged for a version that is gone.
+
+        The rows as written; none of them where only the transaction's answer was lost.
+        """
         from azure.data.tables import TableTransactionError
 
         operations = [_operation(partition, write) for write in writes]
         try:
-            self._client.submit_transaction(operations)
+            answers = self._client.submit_transaction(operations)
         except TableTransactionError as error:
             if self._went_through(partition, operations):
-                return
+                return []
             if error.status_code == 409:
                 raise RowExists(f"{partition}: {_keys(writes)}") from None
             if error.status_code in (404, 412):
                 raise RowChanged(f"{partition}: {_keys(writes)}") from None
             raise
+        return [
+            Row(partition, write.key, _plain(write.values), str(answer["etag"]))
+            for write, answer in zip(writes, answers, strict=True)
+            if write.kind != "delete"
+        ]
 
     def _if_mine(self, partition: str, key: str, token: str) -> Row | None:
         found = self.get(partition, key)

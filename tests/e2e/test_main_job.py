@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from typing import Any
 
 import httpx
@@ -89,6 +90,17 @@ def test_a_prompt_becomes_mp4s_in_blob_storage_and_a_cost_in_table_storage(
         assert output["seconds"] == pytest.approx(seconds, abs=0.2)
         assert output["size_bytes"] == len(stored)
     account.close()
+
+
+def test_an_unfinished_video_says_when_its_end_is_expected(api: Client) -> None:
+    made = api.create(prompt="a fox")
+    answer = api.http.get(f"{api.stack.api}/videos/{made['id']}")
+    left = answer.json()["estimated_completion_at"] - time.time()
+    assert 0 < int(answer.headers["retry-after"]) <= max(1, left + 2)
+    assert 1000 <= int(answer.headers["openai-poll-after-ms"]) <= 5000
+    api.wait(made["id"])
+    ended = api.http.get(f"{api.stack.api}/videos/{made['id']}")
+    assert "retry-after" not in ended.headers
 
 
 def test_content_by_redirect_stream_range_and_head(api: Client) -> None:

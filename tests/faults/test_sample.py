@@ -106,7 +106,7 @@ def facts(**changes: Any) -> Facts:
             "outputs": [{"index": 0, "files": {"video": {"sha256": "s"}}}],
         },
         "claim": {"PartitionKey": "d", "RowKey": "j", "collected": True},
-        "deployment": {"RowKey": "d", "running": "{}"},
+        "deployment": {"PartitionKey": "d", "RowKey": "d", "running": "{}"},
         "seen": {
             "most_running": 1,
             "max_running": 2,

@@ -28,6 +28,32 @@ def json_answer(
     )
 
 
+def text_answer(body: str, *, content_type: str) -> func.HttpResponse:
+    """Text in UTF-8; never cached."""
+    return func.HttpResponse(
+        body.encode(),
+        status_code=200,
+        mimetype=content_type,
+        charset="utf-8",
+        headers=_headers({"cache-control": "no-store"}),
+    )
+
+
+def public_answer(
+    body: bytes, *, content_type: str, headers: Mapping[str, str] | None = None
+) -> func.HttpResponse:
+    """A document that is the same for everybody until the next release."""
+    return func.HttpResponse(
+        body,
+        status_code=200,
+        mimetype=content_type,
+        charset="utf-8",
+        headers=_headers(
+            {"cache-control": "max-age=300", "x-content-type-options": "nosniff", **(headers or {})}
+        ),
+    )
+
+
 def bytes_answer(
     body: bytes, *, status: int, content_type: str, headers: Mapping[str, str]
 ) -> func.HttpResponse:

@@ -7,13 +7,16 @@ object id. The platform's `X-MS-CLIENT-*` headers are never read: anybody can se
 
 import hashlib
 import hmac
+import re
 from dataclasses import dataclass
 
 import azure.functions as func
 
-from shared.domain.errors import NotAllowed, NotAuthenticated, Unavailable
+from shared.domain.errors import InvalidRequest, NotAllowed, NotAuthenticated, Unavailable
 from shared.entra import BadToken, Unverifiable, looks_like_token, object_id
 from shared.settings import settings
+
+_CALLER = re.compile(r"(key|entra):[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,14 @@ def authenticate(req: func.HttpRequest) -> Identity:
 
 def on_behalf_of(req: func.HttpRequest, identity: Identity) -> str:
     """Whose videos a request is about: the caller's own, or an admin's `?caller=`. Raises
-    NotAllowed."""
+    InvalidRequest or NotAllowed."""
     wanted: str | None = req.params.get("caller")
     if not wanted or wanted == identity.caller:
         return identity.caller
+    if not _CALLER.fullmatch(wanted):
+        raise InvalidRequest(
+            f"caller {wanted[:80]!r} is not a caller like key:NAME or entra:OID.", param="caller"
+        )
     if not identity.admin:
         raise NotAllowed("Only admins may name another caller.")
     return wanted

@@ -36,7 +36,13 @@ def _whole_number(value: Any) -> Any:
     return value
 
 
-WholeNumber = Annotated[int, BeforeValidator(_whole_number), Field(strict=True)]
+WholeNumber = Annotated[
+    int,
+    BeforeValidator(
+        _whole_number, json_schema_input_type=int | Annotated[str, Field(pattern="^[0-9]{1,6}$")]
+    ),
+    Field(strict=True),
+]
 Text = Annotated[str, Field(strict=True)]
 Metadata = Annotated[
     dict[str, Annotated[str, Field(strict=True, max_length=512)]], Field(max_length=16)

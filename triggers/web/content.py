@@ -61,10 +61,13 @@ def _chosen(req: func.HttpRequest, video: Video) -> Output | Extra:
 
 
 def _streamed(services: Services, req: func.HttpRequest, identity: Identity) -> bool:
+    wanted = req.params.get("stream", "false").lower()
+    if wanted not in ("true", "false"):
+        raise InvalidRequest(f"stream {wanted[:80]!r} is not true or false.", param="stream")
     return (
         services.settings.content_delivery == "stream"
         or identity.by_api_key_header
-        or req.params.get("stream", "").lower() == "true"
+        or wanted == "true"
         or req.method == "HEAD"
     )
 

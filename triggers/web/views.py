@@ -5,6 +5,8 @@ from typing import Any
 from shared.domain.errors import Failure
 from shared.domain.money import usd
 from shared.domain.video import Output, Video
+from shared.lifecycle.line import place_of
+from shared.lifecycle.services import services
 from shared.settings import settings
 from triggers.web.answers import BASE_PATH
 
@@ -12,6 +14,7 @@ from triggers.web.answers import BASE_PATH
 def video_object(video: Video) -> dict[str, Any]:
     """OpenAI's video object (all keys present, null where there is nothing) and what it lacks."""
     request = video.request
+    place = place_of(services(), video)
     return {
         "id": video.id,
         "object": "video",
@@ -28,8 +31,8 @@ def video_object(video: Video) -> dict[str, Any]:
         "error": None if video.error is None else _error(video.error),
         "n_variants": request.variants,
         "stage": None if video.stage is None else video.stage.value,
-        "queue_position": None,
-        "estimated_completion_at": video.estimated_completion_at,
+        "queue_position": place.position if place else None,
+        "estimated_completion_at": place.completes_at if place else video.estimated_completion_at,
         "outputs": [_output(video, output) for output in video.outputs],
         "cost": {
             "currency": "USD",

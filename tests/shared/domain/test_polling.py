@@ -15,8 +15,6 @@ from shared.domain.polling import (
     backoff,
     estimated_progress,
     expected_render_seconds,
-    first_poll_delay,
-    next_poll_delay,
     plan,
     retry_after,
 )
@@ -60,7 +58,7 @@ def test_what_is_told_and_what_is_done_agree(
     found = plan(sketch, elapsed=elapsed, progress=progress)
     middle = outlook(sketch).running(elapsed, progress).quantile(0.5) - elapsed
     assert found.remaining == max(found.pause, middle)
-    assert found.retry_after == math.ceil(found.pause)
+    assert retry_after(found.remaining) == min(LONGEST_PAUSE, math.ceil(found.remaining))
 
 
 @given(sketches, st.floats(0.1, 20_000))
@@ -131,14 +129,11 @@ def test_the_estimate_is_learned() -> None:
     )
 
 
-@given(st.floats(20, 600), st.floats(20, 2400))
-def test_what_nobody_learned_is_seen_soon_with_few_polls(expected: float, actual: float) -> None:
-    now, polls = first_poll_delay(expected), 1
-    while now < actual:
-        now += next_poll_delay(elapsed=now, expected=expected, progress=None)
-        polls += 1
-    assert now - actual <= 60
-    assert polls <= 30 + actual / 12
+@given(st.floats(20, 600), st.floats(1 / 3, 3))
+def test_what_nobody_learned_is_seen_soon_with_few_polls(expected: float, off: float) -> None:
+    polls = polls_until(unlearned(expected), off * expected)
+    assert polls[-1] - off * expected <= 45
+    assert len(polls) <= 3.2 * math.sqrt(expected)
 
 
 @given(st.floats(-100, 10_000))

@@ -153,8 +153,8 @@ def test_ceilings_refuse_before_anything_is_spent(
 ) -> None:
     request = VideoRequest(model="sora-2", prompt="p", width=720, height=1280, seconds=4)
     for changes, code in (
-        ({"MAX_JOB_USD": "0.39"}, "job_ceiling"),
-        ({"MAX_JOB_USD": "0"}, "job_ceiling"),
+        ({"MAX_JOB_USD": "0.39"}, "insufficient_quota"),
+        ({"MAX_JOB_USD": "0"}, "insufficient_quota"),
         ({"BUDGET_USD_PER_DAY": "0.39"}, "insufficient_quota"),
     ):
         services = services_with(**{"MAX_JOB_USD": "20", **changes})

@@ -212,7 +212,8 @@ class _TakenOver:
             write(block)
             stored = self._services.work.get(self._job.id)
             assert stored is not None
-            self._services.work.replace(replace(stored, epoch=2))
+            # the copy itself leaves signs of life meanwhile
+            self._services.work.change(stored, lambda work: replace(work, epoch=2))
 
         writer.write = taking_over  # type: ignore[method-assign]
         return writer

@@ -1,6 +1,7 @@
 """Blobs: nothing half written is ever visible, the first writer wins, links open one blob only."""
 
 import hashlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -43,6 +44,29 @@ def test_a_blob_appears_whole_or_not_at_all(blobs: Blobs) -> None:
     assert (found.size, found.facts) == (10, {"width": "720"})
     assert found.sha256 == hashlib.sha256(b"whole file").hexdigest()
     assert b"".join(blobs.read("v/output-0.mp4", offset=2, length=5)) == b"ole f"
+
+
+def test_blocks_written_behind_keep_their_order_and_their_errors(blobs: Blobs) -> None:
+    writer = blobs.writer("v/1")
+    with writer.behind() as later:
+        for number in range(5):
+            later(f"{number} ".encode())
+    assert writer.commit(sha256="", content_type="video/mp4", facts={})
+    assert b"".join(blobs.read("v/1")) == b"0 1 2 3 4 "
+
+    def broken(block: bytes) -> None:
+        raise OSError(block.decode())
+
+    writer.write = broken  # type: ignore[method-assign]
+    with pytest.raises(OSError, match="first"), writer.behind() as later:
+        _each(later, b"first", b"second")
+    with pytest.raises(OSError, match="last"), writer.behind() as later:
+        later(b"last")
+
+
+def _each(write: Callable[[bytes], None], *blocks: bytes) -> None:
+    for block in blocks:
+        write(block)
 
 
 def test_the_first_writer_wins_and_the_second_learns_it(blobs: Blobs) -> None:

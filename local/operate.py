@@ -1,0 +1,121 @@
+"""What an operator does to a running app, here or on Azure: pause, resume, audit.
+
+With `STORAGE_ACCOUNT_NAME` in the environment the commands work on that account, as whoever is
+signed in (`az login`); otherwise on the local stack that is up.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from local.processes import StackError
+from shared.domain.quota import Lane
+
+if TYPE_CHECKING:
+    from shared.storage.accounts import Account
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Register the commands of this module."""
+    app.command()(pause)
+    app.command()(resume)
+    app.command()(audit)
+
+
+def pause(deployment: Annotated[str, typer.Argument(help="Its name in UPSTREAMS.")]) -> None:
+    """Give a deployment no new jobs; those that run are followed and collected."""
+    lane = _change(deployment, lambda lane: replace(lane, held=True))
+    print(f"{deployment} is paused; {len(lane.running)} of its jobs are still running.")
+
+
+def resume(deployment: Annotated[str, typer.Argument(help="Its name in UPSTREAMS.")]) -> None:
+    """Give a deployment jobs again that was paused, or was out because it refused everybody."""
+    lane = _change(deployment, lambda lane: replace(lane, held=False, out=None))
+    print(f"{deployment} takes jobs again; {len(lane.running)} are running.")
+
+
+def audit(
+    csv: Annotated[Path | None, typer.Option(help="Write every ledger entry to this file.")] = None,
+) -> None:
+    """Prove that every video and every total of the ledger balances."""
+    from local import audit as books
+
+    with _tables() as account:
+        found, breaches = books.persistent(account.tables)
+    if csv is not None:
+        with csv.open("w", newline="", encoding="utf-8") as file:
+            print(f"{books.export(found, file)} entries written to {csv}")
+    for month, sums in books.months(found):
+        reserved, settled, unknown = map(books.dollars, sums)
+        print(f"{month}  reserved ${reserved}  settled ${settled}  unknown ${unknown}")
+    videos = sum(1 for row in found.videos if str(row["RowKey"]).startswith("d_"))
+    print(
+        f"{len(found.entries)} entries, {len(found.totals)} totals, {videos} videos, "
+        f"{len(found.work)} of them unfinished or watched: "
+        + (f"{len(breaches)} breaches" if breaches else "everything balances")
+    )
+    for breach in breaches:
+        print(breach, file=sys.stderr)
+    if breaches:
+        raise typer.Exit(1)
+
+
+def _change(name: str, how: Callable[[Lane], Lane]) -> Lane:
+    known = _deployments()
+    if name not in known:
+        raise StackError(f"There is no deployment {name!r}. UPSTREAMS has: {', '.join(known)}.")
+    from shared.storage import layout
+    from shared.storage.deployments import Deployments
+
+    # limits are settings; what is changed here lies beside them in the row
+    nameless = Lane(deployment=name, max_running=0, max_creates=0, window=60.0)
+    with _tables() as account:
+        return Deployments(account.table(layout.DEPLOYMENTS)).change(nameless, how).lane
+
+
+def _deployments() -> list[str]:
+    """The names in UPSTREAMS, of the environment or of the local stack."""
+    try:
+        listed = json.loads(_setting("UPSTREAMS"))
+        return [str(upstream["name"]) for upstream in listed]
+    except (ValueError, TypeError, KeyError):
+        raise StackError("UPSTREAMS is not a JSON list of deployments.") from None
+
+
+@contextmanager
+def _tables() -> Iterator[Account]:
+    from azure.core.exceptions import AzureError
+
+    from shared.storage.accounts import Account
+
+    name = os.environ.get("STORAGE_ACCOUNT_NAME", "")
+    account = (
+        Account(account_name=name) if name else Account(connection=_setting("STORAGE_CONNECTION"))
+    )
+    try:
+        yield account
+    except AzureError as error:
+        where = name or "the local stack (is it up? make up)"
+        raise StackError(f"The tables of {where} cannot be read: {type(error).__name__}.") from None
+    finally:
+        account.close()
+
+
+def _setting(name: str) -> str:
+    if os.environ.get("STORAGE_ACCOUNT_NAME"):
+        value = os.environ.get(name, "")
+        if not value:
+            raise StackError(f"{name} of that app must be in the environment (azd env get-values).")
+        return value
+    from local.stack import Ports, Stack
+
+    return Stack(Path(), Ports.from_environment()).settings[name]

@@ -1,0 +1,120 @@
+"""How long a render will take: learned from every one that was seen to succeed.
+
+A video's first estimate is what is known when it is admitted. With its job it takes the sketch of
+that moment along in its row, so the polls of a render read nothing more: one read of the table for
+a job, less where this process has just read it, and one write when it is over.
+"""
+
+from dataclasses import dataclass
+
+from shared.domain import latency, polling
+from shared.domain.latency import Sketch, outlook, unlearned
+from shared.domain.request import VideoRequest
+from shared.domain.work import Work
+from shared.lifecycle.services import Services
+from shared.storage.rows import RowChanged
+from shared.upstream.protocol import JobStatus
+
+_FRESH = 60.0
+"""Seconds for which a process goes on with what it has read."""
+_TRIES = 3
+
+
+@dataclass(frozen=True)
+class Next:
+    """What comes next for a render, in seconds of this app (at its time scale) from now."""
+
+    poll: float
+    end: float
+    """When its end is expected to be seen: never before the next poll."""
+
+
+def kind_of(request: VideoRequest) -> str:
+    """The kind of a render: what its duration may depend on, apart from the deployment."""
+    several = f" x {request.variants}" if request.variants > 1 else ""
+    return f"{request.model} {request.size} {request.seconds} s {request.mode}{several}"
+
+
+def at_admission(services: Services, deployment: str, request: VideoRequest) -> float:
+    """How long a render is expected to take: what was learned, or the shipped guess."""
+    guess = polling.expected_render_seconds(request.width, request.height, request.seconds)
+    known = _known(services, deployment, kind_of(request), guess)
+    return services.settings.durations.of(outlook(known).quantile(0.5))
+
+
+def at_submit(services: Services, work: Work) -> Sketch:
+    """What is known of such renders on the deployment that got the job."""
+    return _known(services, work.deployment, work.kind, _guess(services, work))
+
+
+def next_of(
+    services: Services, work: Work, now: float, *, sketch: Sketch, progress: int | None = None
+) -> Next:
+    """When to poll a running render next, and when to expect its end."""
+    durations = services.settings.durations
+    elapsed = max(0.0, now - (work.job_created_at or now))
+    unmoved = now - work.progress_at if work.progress_at and work.progress == progress else 0.0
+    step = polling.plan(
+        sketch,
+        elapsed=elapsed * durations.scale,
+        progress=progress,
+        unmoved=max(0.0, unmoved) * durations.scale,
+    )
+    return Next(durations.of(step.pause), durations.of(step.remaining))
+
+
+def of(services: Services, work: Work) -> Sketch:
+    """The sketch that a video took along; the guess of its admission where it has none."""
+    if work.sketch is None:
+        return unlearned(_guess(services, work))
+    try:
+        return latency.loads(work.sketch)
+    except ValueError:  # of another release
+        return unlearned(_guess(services, work))
+
+
+def took(work: Work, job: JobStatus, now: float) -> float:
+    """How long a render took, in seconds of this app, when `now` is the first look at its end.
+
+    The upstream's own times say it best, but they are whole seconds, each up to one too early, and
+    of somebody else's clock. By ours it ended between the last look and this one.
+    """
+    began = work.job_created_at or now
+    shortest, longest = work.heartbeat_at - began, now - began
+    if job.created_at is None or job.finished_at is None:
+        told = (shortest + longest) / 2
+    else:
+        told = job.finished_at - job.created_at
+        told = max(told, min(shortest, told + 1))
+    return max(0.0, min(told, longest))
+
+
+def learn(services: Services, work: Work, seconds: float) -> None:
+    """Remember how long a render took that has succeeded. It gives up where others keep writing:
+    they learn as well."""
+    if work.deployment is None or work.kind is None:
+        return
+    durations = services.settings.durations
+    fresh = durations.of(_FRESH)
+    for _ in range(_TRIES):
+        now = services.clock()
+        stored = services.latencies.get(work.deployment, work.kind, now=now, fresh=fresh)
+        known = stored.sketch or unlearned(_guess(services, work))
+        try:
+            after = latency.observe(known, seconds * durations.scale)
+            services.latencies.replace(stored, after, now=now)
+            return
+        except RowChanged:
+            continue
+
+
+def _known(services: Services, deployment: str | None, kind: str | None, guess: float) -> Sketch:
+    if deployment is None or kind is None:  # admitted by an older release
+        return unlearned(guess)
+    fresh = services.settings.durations.of(_FRESH)
+    stored = services.latencies.get(deployment, kind, now=services.clock(), fresh=fresh)
+    return stored.sketch or unlearned(guess)
+
+
+def _guess(services: Services, work: Work) -> float:
+    return work.expected * services.settings.durations.scale

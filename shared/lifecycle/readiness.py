@@ -1,0 +1,111 @@
+"""Can requests be served now? For probes and for people; costs a few small reads.
+
+Ready means: storage answers, and at least one deployment takes requests. How long the line is and
+how old the oldest uncollected job is are told, and do not make the app unready.
+"""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as TooSlow
+from dataclasses import dataclass
+from functools import lru_cache
+
+from shared.domain.work import WorkStage
+from shared.lifecycle import catalogue
+from shared.lifecycle.catalogue import Deployment, Lifecycle
+from shared.lifecycle.services import Services
+
+_PATIENCE = 5.0
+"""Real seconds for storage: its client tries for a minute, a probe does not wait so long."""
+
+
+@dataclass(frozen=True)
+class Queue:
+    """What is unfinished; the wait is in seconds, None with nobody in line."""
+
+    waiting: int
+    working: int
+    oldest_wait: float | None
+
+
+@dataclass(frozen=True)
+class Uncollected:
+    """Upstream jobs whose files are not in storage yet; seconds, and unix seconds."""
+
+    jobs: int
+    oldest: float | None
+    soonest_expiry_at: float | None
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What can only be told while storage answers."""
+
+    deployments: list[Deployment]
+    queue: Queue
+    uncollected: Uncollected
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """`problems` is empty when the app is ready; `stored` is None without storage."""
+
+    problems: tuple[str, ...]
+    stored: Stored | None
+
+
+def readiness(services: Services) -> Readiness:
+    """How the app is now."""
+    from azure.core.exceptions import AzureError
+
+    reading: Future[Stored] = _pool().submit(lambda: _read(services))
+    try:
+        stored = reading.result(timeout=_PATIENCE)
+    except TooSlow:
+        reading.cancel()
+        return Readiness((f"Storage did not answer within {_PATIENCE:.0f} s.",), None)
+    except AzureError as error:
+        return Readiness((f"Storage does not answer: {type(error).__name__}.",), None)
+    problems = []
+    if not any(deployment.takes_requests for deployment in stored.deployments):
+        problems.append("No deployment takes requests.")
+    return Readiness(tuple(problems), stored)
+
+
+def state(deployment: Deployment) -> str:
+    """One word for a deployment: active, retiring, retired, paused or out."""
+    if deployment.lifecycle is Lifecycle.RETIRED:
+        return Lifecycle.RETIRED
+    if deployment.out is not None:
+        return "out"
+    return deployment.lifecycle if deployment.paused_until is None else "paused"
+
+
+def _read(services: Services) -> Stored:
+    now = services.clock()
+    stages = services.work.stages()
+    waiting = [created_at for stage, created_at in stages if stage is WorkStage.WAITING]
+    jobs = [
+        job
+        for upstream in services.settings.upstreams
+        for job in services.jobs.uncollected(upstream.name)
+    ]
+    services.outputs.check()
+    return Stored(
+        catalogue.deployments(services),
+        Queue(
+            waiting=len(waiting),
+            working=len(stages) - len(waiting),
+            oldest_wait=now - min(waiting) if waiting else None,
+        ),
+        Uncollected(
+            jobs=len(jobs),
+            oldest=now - min(job.created_at for job in jobs) if jobs else None,
+            soonest_expiry_at=min((job.expires_at for job in jobs), default=None),
+        ),
+    )
+
+
+@lru_cache(maxsize=1)
+def _pool() -> ThreadPoolExecutor:
+    """Threads that may hang on storage for a minute without holding a request."""
+    return ThreadPoolExecutor(4, thread_name_prefix="readiness")

@@ -1,0 +1,361 @@
+"""Booking: ledger entries and their totals in one transaction, for all who ask at once.
+
+Everybody who books changes the same few totals, so two transactions of the same moment cannot both
+commit. Within a process nobody fights: whoever comes first books for all who wait, up to what one
+transaction takes. Between processes the versions of the totals decide, and the loser tries again.
+"""
+
+import json
+import random
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from shared.domain.ledger import Amounts, Entry, Kind, LedgerError, change_for
+from shared.storage.rows import Row, RowChanged, RowExists, Table, Value, Write
+
+_CONFLICTS = 60
+_MOST_OPERATIONS = 100
+_KEPT = 500
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """`limit` micro-USD for a total; `total` is the total's key, `name` what callers are told."""
+
+    name: str
+    total: str
+    limit: int
+
+
+@dataclass(frozen=True)
+class CallerLimits:
+    """What one caller may have going on; -1 is no limit. `window` is a minute, scaled."""
+
+    max_unfinished: int
+    creates: int
+    window: float
+    now: float
+
+
+class Refusal(Exception):
+    """A reservation would have passed a limit; nothing was written."""
+
+
+@dataclass
+class CeilingReached(Refusal):
+    ceiling: Ceiling
+    committed: int
+    wanted: int
+
+
+@dataclass
+class TooManyUnfinished(Refusal):
+    limit: int
+    unfinished: int
+
+
+@dataclass
+class TooFast(Refusal):
+    """`retry_after` seconds from now the next one is taken."""
+
+    limit: int
+    retry_after: float
+
+
+def month_total() -> str:
+    return "t_m"
+
+
+def day_total(day: str) -> str:
+    return f"t_d_{day}"
+
+
+def caller_total(caller: str) -> str:
+    """What a caller has committed in the month of the partition."""
+    return f"t_c_{caller}"
+
+
+def totals_of(entry: Entry) -> tuple[str, ...]:
+    """The keys of the totals that an entry changes."""
+    return month_total(), day_total(entry.day), caller_total(entry.caller)
+
+
+@dataclass
+class Order:
+    """An entry to be booked, and what became of it."""
+
+    entry: Entry
+    ceilings: tuple[Ceiling, ...] = ()
+    limits: CallerLimits | None = None
+    booked: bool | None = None
+    error: Exception | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.booked is not None or self.error is not None
+
+    @property
+    def attempt(self) -> tuple[str, int]:
+        return self.entry.video_id, self.entry.attempt
+
+    @property
+    def totals(self) -> tuple[str, ...]:
+        return totals_of(self.entry)
+
+
+@dataclass(frozen=True)
+class _Total:
+    """A total as it is being changed. `open` counts reservations that nothing has closed;
+    `creates` are the times of a caller's latest ones, where a rate of his is limited."""
+
+    amounts: Amounts = field(default_factory=Amounts)
+    open: int = 0
+    creates: tuple[float, ...] = ()
+
+
+class Booking:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._waiting: list[Order] = []
+        self._queue = threading.Lock()
+        self._counter = threading.Lock()
+        self._known: dict[tuple[str, str], Row | None] = {}
+        """Totals as this process wrote or read them last, by month and key; used by whoever holds
+        the counter. One that is out of date makes the transaction fail, never pass."""
+
+    def book(self, order: Order) -> bool:
+        """Whether the entry was written now. Raises as `Ledger.write`."""
+        with self._queue:
+            self._waiting.append(order)
+        while not order.done:
+            with self._counter:
+                if not order.done:
+                    self._serve()
+        if order.error is not None:
+            raise order.error
+        return bool(order.booked)
+
+    def _serve(self) -> None:
+        """Book a batch of what waits."""
+        batch = self._next_batch()
+        try:
+            self._book(batch)
+        except Exception as error:  # noqa: BLE001  # it is raised to each who asked
+            for order in batch:
+                if not order.done:
+                    order.error = error
+
+    def _next_batch(self) -> list[Order]:
+        """The oldest orders that fit into one transaction: of one month, and one for an attempt,
+        because what is possible next depends on what stands there."""
+        batch: list[Order] = []
+        totals: set[str] = set()
+        attempts: set[tuple[str, int]] = set()
+        with self._queue:
+            for order in self._waiting:
+                size = len(batch) + 1 + len(totals | set(order.totals))
+                if order.entry.month == self._waiting[0].entry.month and (
+                    order.attempt not in attempts and size <= _MOST_OPERATIONS
+                ):
+                    batch.append(order)
+                    attempts.add(order.attempt)
+                    totals |= set(order.totals)
+            taken = set(map(id, batch))
+            self._waiting = [order for order in self._waiting if id(order) not in taken]
+        return batch
+
+    def _book(self, batch: list[Order]) -> None:
+        month = batch[0].entry.month
+        keys = sorted({key for order in batch for key in order.totals})
+        told = False
+        """Whether it is known that some entry stands there already."""
+        for attempt in range(_CONFLICTS):
+            fresh = not any((month, key) in self._known for key in keys)
+            # Totals first: a transaction that commits against these versions proves that no entry
+            # of the month was written after the story was read.
+            rows = {key: self._total(month, key) for key in keys}
+            totals = {key: _total_of(row) for key, row in rows.items()}
+            earlier: dict[str, int] = {}
+            outcomes = [self._judge(order, totals, earlier, look=told) for order in batch]
+            if not fresh and any(isinstance(outcome, Refusal) for outcome in outcomes):
+                self._forget(month)  # nobody is refused on what may be out of date
+                continue
+            entries = [outcome for outcome in outcomes if isinstance(outcome, Entry)]
+            try:
+                if entries:
+                    self._transact(month, entries, rows, totals)
+            except (RowExists, RowChanged) as conflict:
+                told = told or isinstance(conflict, RowExists)
+                self._forget(month)
+                time.sleep(random.uniform(0, 0.02 * min(attempt + 1, 10)))  # noqa: S311
+                continue
+            for order, outcome in zip(batch, outcomes, strict=True):
+                order.error = outcome if isinstance(outcome, Exception) else None
+                order.booked = isinstance(outcome, Entry)
+            return
+        raise RowChanged(f"ledger {month} changes too often")
+
+    def _judge(
+        self, order: Order, totals: dict[str, _Total], earlier: dict[str, int], *, look: bool
+    ) -> Entry | Refusal | LedgerError | None:
+        """The entry as it is to be written, with `totals` changed by it; None where it stands
+        there already; or why not. A reservation is usually the first entry of its attempt, so its
+        story is only read when a transaction says that it is not."""
+        entry = order.entry
+        first = entry.kind is Kind.RESERVE and not look
+        story = [] if first else story_of(self._table, entry)
+        try:
+            change = change_for(entry.kind, entry.amount, story)
+        except LedgerError as error:
+            return error
+        if change is None:
+            return None
+        for ceiling in order.ceilings:
+            committed = totals[ceiling.total].amounts.committed
+            if committed + change.committed > ceiling.limit:
+                return CeilingReached(ceiling, committed, change.committed)
+        if order.limits is not None:
+            refusal = self._within(order.limits, entry, totals[caller_total(entry.caller)], earlier)
+            if refusal is not None:
+                return refusal
+        opened = _opened(entry.kind, story)
+        for key in order.totals:
+            before = totals[key]
+            creates = before.creates
+            if order.limits is not None and key == caller_total(entry.caller):
+                creates = _counted(creates, order.limits)
+            totals[key] = _Total(before.amounts + change, before.open + opened, creates)
+        return replace(entry, change=change, opened=opened)
+
+    def _within(
+        self, limits: CallerLimits, entry: Entry, total: _Total, earlier: dict[str, int]
+    ) -> Refusal | None:
+        if limits.creates >= 0:
+            recent = sorted(at for at in total.creates if at > limits.now - limits.window)
+            if len(recent) >= limits.creates:
+                since = recent[len(recent) - limits.creates] if limits.creates else limits.now
+                return TooFast(limits.creates, max(0.0, since + limits.window - limits.now))
+        if limits.max_unfinished >= 0:
+            if entry.caller not in earlier:
+                # of the month before there may be some left; they only become fewer
+                key = caller_total(entry.caller)
+                last = self._table.get(_month_before(entry.month), key)
+                earlier[entry.caller] = max(0, _total_of(last).open)
+            unfinished = max(0, total.open) + earlier[entry.caller]
+            if unfinished >= limits.max_unfinished:
+                return TooManyUnfinished(limits.max_unfinished, unfinished)
+        return None
+
+    def _total(self, month: str, key: str) -> Row | None:
+        if (month, key) not in self._known:
+            self._known[month, key] = self._table.get(month, key)
+        return self._known[month, key]
+
+    def _forget(self, month: str) -> None:
+        self._known = {key: row for key, row in self._known.items() if key[0] != month}
+
+    def _transact(
+        self,
+        month: str,
+        entries: Sequence[Entry],
+        rows: Mapping[str, Row | None],
+        totals: Mapping[str, _Total],
+    ) -> None:
+        writes = [Write("insert", key_of(entry), entry_columns(entry)) for entry in entries]
+        changed = sorted({key for entry in entries for key in totals_of(entry)})
+        for key in changed:
+            row = rows[key]
+            columns = _total_columns(totals[key])
+            writes.append(Write("insert" if row is None else "replace", key, columns, row))
+        written = self._table.transact(month, writes)
+        if len(self._known) > _KEPT:
+            self._known = {}
+        for key in changed:
+            self._known.pop((month, key), None)
+        for row in written:
+            if row.key in totals:
+                self._known[month, row.key] = row
+
+
+def story_of(table: Table, entry: Entry) -> list[tuple[Kind, int]]:
+    """What was booked for the attempt of an entry: kinds and amounts."""
+    prefix = f"e_{entry.video_id}_{entry.attempt}_"
+    rows = table.range(entry.month, start=prefix, before=prefix + "~")
+    return [(Kind(row.text("kind")), row.number("amount_micro_usd")) for row in rows]
+
+
+def key_of(entry: Entry) -> str:
+    return f"e_{entry.video_id}_{entry.attempt}_{entry.kind}"
+
+
+def amounts_of(row: Row | None) -> Amounts:
+    """A total, or the change of an entry; zero where there is no row."""
+    if row is None:
+        return Amounts()
+    return Amounts(
+        reserved=row.number("reserved_micro_usd"),
+        settled=row.number("settled_micro_usd"),
+        unknown=row.number("unknown_micro_usd"),
+    )
+
+
+def entry_columns(entry: Entry) -> dict[str, Value]:
+    return {
+        "v": 1,
+        "video_id": entry.video_id,
+        "caller": entry.caller,
+        "model": entry.model,
+        "deployment": entry.deployment,
+        "day": entry.day,
+        "attempt": entry.attempt,
+        "kind": entry.kind.value,
+        "amount_micro_usd": entry.amount,
+        "price_version": entry.price_version,
+        "basis": entry.basis,
+        "at": entry.at,
+        "seconds": entry.seconds,
+        "opened": entry.opened,
+        **_amount_columns(entry.change),
+    }
+
+
+def _opened(kind: Kind, story: Iterable[tuple[Kind, int]]) -> int:
+    """By how much an entry changes the number of open reservations."""
+    if kind is Kind.RESERVE:
+        return 1
+    return 0 if Kind.UNKNOWN in dict(story) else -1
+
+
+def _counted(creates: tuple[float, ...], limits: CallerLimits) -> tuple[float, ...]:
+    """The latest creates of a caller with one more, as far as they matter to his rate."""
+    if limits.creates < 0:
+        return ()
+    recent = [at for at in creates if at > limits.now - limits.window]
+    return (*recent, limits.now)
+
+
+def _total_of(row: Row | None) -> _Total:
+    if row is None:
+        return _Total()
+    creates = tuple(float(at) for at in json.loads(row.text("creates", "[]")))
+    return _Total(amounts_of(row), row.number("open"), creates)
+
+
+def _total_columns(total: _Total) -> dict[str, Value]:
+    creates = json.dumps(total.creates) if total.creates else None
+    return {**_amount_columns(total.amounts), "open": total.open, "creates": creates}
+
+
+def _amount_columns(amounts: Amounts) -> dict[str, Value]:
+    return {
+        "reserved_micro_usd": amounts.reserved,
+        "settled_micro_usd": amounts.settled,
+        "unknown_micro_usd": amounts.unknown,
+    }
+
+
+def _month_before(month: str) -> str:
+    year, number = int(month[:4]), int(month[5:7])
+    return f"{year - 1}-12" if number == 1 else f"{year}-{number - 1:02}"

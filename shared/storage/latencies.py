@@ -1,0 +1,63 @@
+"""The table `latencies`: what was learned of each kind of render on each deployment.
+
+A lost update is harmless (one job less was learned), so a read may be a minute old: it is kept in
+this process, and a write says which version it is based on.
+"""
+
+from dataclasses import dataclass
+
+from shared.domain.latency import Sketch, dumps, loads
+from shared.storage.rows import Row, RowChanged, RowExists, Table, Value, as_key
+
+
+@dataclass(frozen=True)
+class StoredSketch:
+    """A sketch and the version of its row; both None where nothing was learned yet."""
+
+    deployment: str
+    kind: str
+    sketch: Sketch | None
+    row: Row | None
+    read_at: float
+
+
+class Latencies:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._kept: dict[tuple[str, str], StoredSketch] = {}
+
+    def get(self, deployment: str, kind: str, *, now: float, fresh: float) -> StoredSketch:
+        """What is known, at most `fresh` seconds old: from this process, or one point read."""
+        kept = self._kept.get((deployment, kind))
+        if kept is not None and 0 <= now - kept.read_at < fresh:
+            return kept
+        row = self._table.get(deployment, as_key(kind))
+        return self._keep(StoredSketch(deployment, kind, _sketch(row), row, now))
+
+    def replace(self, stored: StoredSketch, sketch: Sketch, *, now: float) -> StoredSketch:
+        """The new sketch, if nobody wrote another one meanwhile; RowChanged otherwise."""
+        columns: dict[str, Value] = {"v": 1, "sketch": dumps(sketch)}
+        key = (stored.deployment, stored.kind)
+        try:
+            if stored.row is None:
+                row = self._table.insert(stored.deployment, as_key(stored.kind), columns)
+            else:
+                row = self._table.replace(stored.row, columns)
+        except (RowExists, RowChanged):
+            self._kept.pop(key, None)
+            raise RowChanged("/".join(key)) from None
+        return self._keep(StoredSketch(*key, sketch, row, now))
+
+    def _keep(self, stored: StoredSketch) -> StoredSketch:
+        self._kept[stored.deployment, stored.kind] = stored
+        return stored
+
+
+def _sketch(row: Row | None) -> Sketch | None:
+    """What a row holds. One that cannot be read is learned anew."""
+    if row is None:
+        return None
+    try:
+        return loads(row.text("sketch"))
+    except ValueError:
+        return None

@@ -1,0 +1,131 @@
+"""The benchmark measures what it says, repeats itself, and is what the documents show."""
+
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from bench import polls, schedules
+from bench.__main__ import store
+from bench.floor import walk
+from bench.renders import OTHER_PROGRESS, heights, uneven, usual
+from shared.domain.latency import unlearned
+from shared.domain.polling import plan
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def stored() -> dict[str, Any]:
+    results: dict[str, Any] = json.loads((ROOT / "bench" / "results.json").read_text())
+    return dict(results["polls"])
+
+
+def test_a_render_is_followed_to_the_first_poll_at_or_after_its_end() -> None:
+    sketch = unlearned(100)
+    first = plan(sketch).pause
+    assert schedules.follow(sketch, first, [], None) == (1, 0.0)
+    needed, lag = schedules.follow(sketch, first + 0.5, [], None)
+    assert needed == 2
+    assert lag == pytest.approx(plan(sketch, elapsed=first).pause - 0.5)
+
+
+def test_the_others_are_what_they_are_called() -> None:
+    fixed, guide = schedules.rows_of_the_others(np.array([0.5, 5.0, 12.0]))
+    assert fixed["polls"] == pytest.approx((1 + 1 + 3) / 3, abs=0.01)
+    # 3, 7, 12, 18 .. seconds after the start
+    assert guide["polls"] == pytest.approx((1 + 2 + 3) / 3, abs=0.01)
+    assert guide["max"] == 2.5
+
+
+def test_equal_seeds_give_equal_renders_and_other_seeds_others() -> None:
+    assert usual(0.3).draw(50, 1).tolist() == usual(0.3).draw(50, 1).tolist()
+    assert usual(0.3).draw(50, 1).tolist() != usual(0.3).draw(50, 2).tolist()
+    assert heights(5, 1) == heights(5, 1)
+
+
+@pytest.mark.parametrize("cv", polls.SPREADS)
+def test_renders_vary_as_they_should(cv: float) -> None:
+    drawn = usual(cv).draw(20_000, 3)
+    times, survival = usual(cv).survival()
+    assert np.median(drawn) == pytest.approx(150, rel=0.02)
+    assert drawn.std() / drawn.mean() == pytest.approx(cv, rel=0.05)
+    assert np.mean(drawn > 180) == pytest.approx(np.interp(180, times, survival), abs=0.01)
+
+
+@pytest.mark.parametrize("progress", [uneven, *OTHER_PROGRESS.values()])
+def test_progress_never_falls_and_ends_below_100(progress: Any) -> None:
+    for parts in heights(20, 4):
+        reported = [progress(parts, share) for share in np.linspace(0, 0.999, 200)]
+        assert reported == sorted(reported)
+        assert 0 <= reported[0] <= reported[-1] <= 99
+
+
+def test_ours_costs_less_than_the_others_in_a_small_run() -> None:
+    kind = usual(0.3)
+    durations, parts = kind.draw(200, 5), heights(200, 5)
+    sketches = [schedules.long_known(kind)] * 200
+    plain, floor, guided = schedules.rows_of_ours(kind, "", sketches, durations, parts)
+    fixed, guide = schedules.rows_of_the_others(durations)
+    assert guided["cost"] < plain["cost"] < min(fixed["cost"], guide["cost"])
+    assert floor["polls"] == plain["polls"]
+
+
+def test_the_stored_targets_follow_from_the_stored_rows(stored: dict[str, Any]) -> None:
+    others = stored["shifts"] | stored["kinds"]
+    assert stored["targets"] == polls._targets(stored["steady"], others)
+    assert [row["target"] for row in stored["targets"] if not row["met"]] == []
+
+
+def test_the_floor_in_the_results_is_below_what_was_reached(stored: dict[str, Any]) -> None:
+    for rows in [*stored["steady"].values(), *stored["shifts"].values()]:
+        plain = [row for row in rows if row["schedule"] == schedules.OURS]
+        assert all(row["lag"] > 0.97 * row["floor"] for row in plain)
+
+
+def test_the_rule_is_near_the_best_schedule_where_all_is_known() -> None:
+    for cv in polls.SPREADS:
+        assert 1 <= polls._rule(cv)["over_floor"] < 1.02
+
+
+def test_tables_show_every_row(stored: dict[str, Any]) -> None:
+    shown = polls.tables(stored)
+    assert sum(len(table.rows) for table in shown) == (
+        sum(len(rows) for name in ("steady", "shifts", "kinds") for rows in stored[name].values())
+        + sum(len(stored[name]) for name in ("guesses", "progress", "without", "rule", "targets"))
+    )
+
+
+def test_the_figure_is_drawn_from_the_results(stored: dict[str, Any]) -> None:
+    (name, picture), *_ = polls.figures(stored).items()
+    assert (ROOT / "docs" / "figures" / name).read_text() == picture
+    drawn = ElementTree.fromstring(picture)
+    assert len(drawn.findall("{*}polyline")) == 4
+
+
+def test_the_document_shows_what_was_measured(stored: dict[str, Any]) -> None:
+    text = (ROOT / "docs" / "performance.md").read_text()
+    for name, rows in stored["steady"].items():
+        for row in rows:
+            figures = (row["polls"], row["lag"], row["p95"], row["max"])
+            line = f"| {row['schedule']} | {row['phase']} | " + " | ".join(map(str, figures))
+            assert line in text, f"{name}: {line}"
+
+
+def test_other_measurements_keep_their_results(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    store(path, "copy", {"a": 1})
+    store(path, "polls", {"b": 2})
+    store(path, "copy", {"a": 3})
+    assert json.loads(path.read_text()) == {"copy": {"a": 3}, "polls": {"b": 2}}
+
+
+def test_walk_agrees_with_a_schedule_followed_by_hand() -> None:
+    durations = np.array([3.0, 61.0, 200.0])
+    needed, lag = walk(np.array([7.0 * k for k in range(1, 100)]), durations)
+    for duration, count, late in zip(durations, needed, lag, strict=True):
+        assert (count - 1) * 7 < duration <= count * 7
+        assert late == count * 7 - duration

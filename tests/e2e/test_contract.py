@@ -1,0 +1,271 @@
+"""The running app against its own OpenAPI document, by schemathesis: thousands of requests made out
+of the document, each answer held against it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.stack import API_KEY, Ports, Stack, local_settings
+from tests.support.stacks import Client, client
+
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "negative_data_rejection",
+    "missing_required_header",
+    "unsupported_method",
+    "allow_header_conformance",
+    "ignored_auth",
+    "use_after_free",
+)
+"""Not among them: `positive_data_acceptance`, because a schema cannot say which length goes with
+which size of which model (`/models` does)."""
+
+CONFIG = """
+[phases.coverage]
+# the catch-all claims what the Functions host knows: neither TRACE nor QUERY
+unexpected-methods = ["get", "post", "put", "patch", "delete", "options"]
+
+[phases.stateful]
+max-steps = 6
+generation.max-examples = 20
+generation.mode = "positive"
+# our own links, not those that schemathesis guesses
+inference.algorithms = []
+"""
+
+EXAMPLES = 8
+MAX_SECONDS = 100
+
+PARKED = "parked"
+"""A model whose deployment takes nothing: its videos stay in line, so that they can be cancelled.
+Another one renders at once."""
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack of this module's own: no limits, no ceilings, renders that take a twentieth of a
+    second."""
+    data = tmp_path_factory.mktemp("contract")
+    ports = Ports.any_free()
+    config = data / "simulator.json"
+    unlimited = {"max_running": None, "max_creates_per_minute": None}
+    config.write_text(
+        json.dumps(
+            {
+                "render_times": [{"distribution": {"type": "fixed", "seconds": 5}}],
+                "deployments": [
+                    {"name": "sora-2", "dialect": "sora-2", **unlimited},
+                    {"name": "sora", "dialect": "sora-1", **unlimited},
+                ],
+            }
+        )
+    )
+    deployments = json.loads(local_settings()["UPSTREAMS"])
+    for deployment in deployments:
+        deployment["endpoint"] = f"http://127.0.0.1:{ports.simulator}"
+        deployment.update(max_running=1000, max_creates_per_minute=10_000)
+    parked = {
+        "prices": {"version": "p", "usd_per_second": "0.1"},
+        "capabilities": {"sizes": ["1280x720"], "seconds": [4]},
+    }
+    deployments.append(
+        {**deployments[0], "name": PARKED, "model": PARKED, "max_running": 0, **parked}
+    )
+    overrides = {
+        "TIME_SCALE": "100",
+        "UPSTREAMS": json.dumps(deployments),
+        "BUDGET_USD_PER_DAY": "-1",
+        # the deadline of the parked ones lies behind the end of the run
+        "QUEUE_DEADLINE_HOURS": "24",
+    }
+    with Stack(data, ports, overrides=overrides, simulator_config=config) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def caller(stack: Stack) -> Iterator[Client]:
+    found = client(stack)
+    yield found
+    found.http.close()
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run saw: its failures, and the statuses of each operation."""
+
+    failures: list[str]
+    seen: Mapping[str, set[int]]
+    requests: int
+    transitions: set[str]
+
+
+@pytest.fixture(scope="module")
+def document(caller: Client) -> dict[str, Any]:
+    found: dict[str, Any] = caller.http.get(f"{caller.stack.api}/openapi.json").json()
+    return found
+
+
+@pytest.fixture(scope="module")
+def report(
+    caller: Client, document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Report:
+    """One run over every operation, in every phase."""
+    folder = tmp_path_factory.mktemp("schemathesis")
+    (folder / "openapi.json").write_text(json.dumps(_prepared(document, caller)))
+    (folder / "schemathesis.toml").write_text(CONFIG)
+    ran = subprocess.run(
+        [
+            *(sys.executable, "-m", "schemathesis.cli", "run", str(folder / "openapi.json")),
+            *("--url", caller.stack.api, "-H", f"Authorization: Bearer {API_KEY}"),
+            *("--phases", "examples,coverage,fuzzing,stateful", "--checks", ",".join(CHECKS)),
+            *("-n", str(EXAMPLES), "--seed", "1", "--generation-deterministic", "--no-shrink"),
+            *("--continue-on-failure", "--no-color", "--request-timeout", "30"),
+            *("--report", "ndjson,json", "--report-ndjson-path", str(folder / "report.ndjson")),
+            *("--report-json-path", str(folder / "report.json")),
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=MAX_SECONDS,
+    )
+    print(ran.stdout[-20000:], ran.stderr[-2000:])
+    summary = json.loads((folder / "report.json").read_text())
+    assert summary["complete"], ran.stdout[-3000:]
+    return _read(folder / "report.ndjson", [json.dumps(error) for error in summary["errors"]])
+
+
+def _prepared(document: Mapping[str, Any], caller: Client) -> dict[str, Any]:
+    """The document with what only this run knows: names that are offered here, and ids of videos
+    in the state that an operation needs. And stricter: an answer may have no undescribed field."""
+    prepared: dict[str, Any] = json.loads(json.dumps(document))
+    schemas = prepared["components"]["schemas"]
+    for schema in schemas.values():
+        if "properties" in schema:
+            schema.setdefault("additionalProperties", False)
+    create = schemas["CreateVideo"]["properties"]
+    create["model"] |= {"enum": ["sora-2", PARKED]}
+    create["size"] = {"enum": ["1280x720", None]}
+    create["seconds"] = {"enum": ["4", 4, None]}
+    finished = [caller.create(prompt="a fox")["id"] for _ in range(4)]
+    ready = {
+        "getVideo": finished[0],
+        "getVideoContent": finished[0],
+        "headVideoContent": finished[0],
+        "remixVideo": finished[1],
+        "deleteVideo": finished[2],
+        "cancelVideo": caller.create(prompt="a fox", model=PARKED)["id"],
+    }
+    for video_id in finished:
+        assert caller.wait(video_id)["status"] == "completed"
+    for methods in prepared["paths"].values():
+        for operation in methods.values():
+            for parameter in operation.get("parameters", ()):
+                if parameter["name"] == "video_id":
+                    parameter["example"] = ready[operation["operationId"]]
+                if parameter["name"] == "Prefer":
+                    parameter["example"] = "wait=1"
+            for answer in operation["responses"].values():
+                answer["headers"] = {
+                    **answer.get("headers", {}),
+                    "x-request-id": {"required": True, "schema": {"type": "string"}},
+                }
+    return prepared
+
+
+def _read(path: Path, failures: list[str]) -> Report:
+    seen: dict[str, set[int]] = defaultdict(set)
+    transitions = set()
+    requests = 0
+    for line in path.read_text().splitlines():
+        scenario = json.loads(line).get("ScenarioFinished")
+        if scenario is None or "cases" not in scenario["recorder"]:
+            continue
+        recorder = scenario["recorder"]
+        for case_id, case in recorder["cases"].items():
+            name = f"{case['value']['method']} {case['value']['path']}"
+            sent = recorder["interactions"].get(case_id)
+            if sent and sent.get("response"):
+                requests += 1
+                seen[name].add(sent["response"]["status_code"])
+            if case.get("transition"):
+                transitions.add(case["transition"]["id"])
+            failures += [
+                _failure(name, check, sent)
+                for check in recorder["checks"].get(case_id, ())
+                if check["status"] == "failure"
+            ]
+    return Report(failures, seen, requests, transitions)
+
+
+def _failure(name: str, check: Mapping[str, Any], sent: Mapping[str, Any] | None) -> str:
+    answer = (sent or {}).get("response") or {}
+    content = (answer.get("content") or {}).get("$base64", "")
+    return (
+        f"{name}: {check['name']}: {json.dumps(check.get('failure_info'))[:1500]}\n"
+        f"  {(sent or {}).get('request', {}).get('uri')} -> {answer.get('status_code')} "
+        f"{base64.b64decode(content)[:500]!r}"
+    )
+
+
+def test_every_answer_is_as_described(report: Report) -> None:
+    assert report.requests > 500
+    assert not report.failures, "\n".join(report.failures[:20])
+
+
+def test_every_operation_was_answered_with_every_common_status(
+    document: dict[str, Any], report: Report
+) -> None:
+    missing = {}
+    for name, operation in _operations(document).items():
+        described = {int(status) for status in operation["responses"]}
+        success = {status for status in described if status < 300}
+        lacking = (described & {400, 401, 404}) - report.seen[name]
+        if not report.seen[name] & success:
+            lacking |= success
+        if lacking:
+            missing[name] = lacking
+    assert not missing
+
+
+def test_the_common_statuses_are_described_where_they_can_occur(document: dict[str, Any]) -> None:
+    """So that the test above cannot be passed by describing less."""
+    for name, operation in _operations(document).items():
+        described = set(operation["responses"])
+        public = operation.get("security") == []
+        assert ("401" in described) is not public, name
+        parameters = {each["in"]: each for each in operation.get("parameters", ())}
+        assert ("404" in described) is ("path" in parameters), name
+        if "query" in parameters or "requestBody" in operation:
+            assert "400" in described, name
+
+
+def test_videos_were_followed_from_their_creation(document: dict[str, Any], report: Report) -> None:
+    """Along every link of a create, and along one from there."""
+    links = document["paths"]["/videos"]["post"]["responses"]["200"]["links"]
+    targets = {link["operationId"] for link in links.values()}
+    assert targets >= {"getVideo", "getVideoContent", "deleteVideo"}
+    taken = {transition.rpartition(" -> ")[0] for transition in report.transitions}
+    assert taken >= {f"POST /videos -> [200] {name}" for name in links}
+    assert any(link.startswith("GET /videos/{video_id} -> [200]") for link in taken)
+
+
+def _operations(document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        f"{method.upper()} {path}": operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }

@@ -1,0 +1,168 @@
+"""What is expected of a render: learned from earlier ones, and one number for all who ask."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from shared.domain import latency, polling
+from shared.domain.request import VideoRequest
+from shared.domain.work import Submit, Work, WorkStage
+from shared.lifecycle import acquire, expect, follow, submit
+from shared.lifecycle.services import Services
+from shared.lifecycle.sweep import _silent_before
+from shared.storage.latencies import Latencies, StoredSketch
+from shared.upstream.protocol import JobState, JobStatus
+from tests.conftest import TIME_SCALE, Simulator
+from tests.shared.lifecycle.conftest import Order
+
+REQUEST = VideoRequest(model="sora-2", prompt="p", width=720, height=1280, seconds=4)
+
+
+class Counting(Latencies):
+    """Counts what is asked and what is written."""
+
+    def __init__(self, inner: Latencies) -> None:
+        self.inner, self.asked, self.written = inner, 0, 0
+
+    def get(self, deployment: str, kind: str, *, now: float, fresh: float) -> StoredSketch:
+        self.asked += 1
+        return self.inner.get(deployment, kind, now=now, fresh=fresh)
+
+    def replace(self, stored: StoredSketch, sketch: latency.Sketch, *, now: float) -> StoredSketch:
+        self.written += 1
+        return self.inner.replace(stored, sketch, now=now)
+
+
+def work(**changes: object) -> Work:
+    known = Work(
+        video_id="video_1",
+        caller="key:local",
+        model="sora-2",
+        epoch=1,
+        stage=WorkStage.RENDERING,
+        created_at=900.0,
+        heartbeat_at=1100.0,
+        queue_deadline=9e9,
+        deployments=("sora-2",),
+        day="2026-11-21",
+        reserved=1,
+        expected=0.7,
+        kind=expect.kind_of(REQUEST),
+        deployment="sora-2",
+        submit=Submit.KNOWN,
+        job_id="job",
+        job_created_at=1000.0,
+    )
+    return replace(known, **changes)  # type: ignore[arg-type]  # fields by name
+
+
+def ended(created_at: float | None, finished_at: float | None) -> JobStatus:
+    return JobStatus(
+        job_id="job",
+        state=JobState.SUCCEEDED,
+        word="completed",
+        progress=100,
+        created_at=created_at,
+        finished_at=finished_at,
+        expires_at=None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("job", "seconds"),
+    [
+        (ended(1000, 1104), 104),
+        (ended(5000, 5104), 104),  # its clock is another, its seconds are the same
+        (ended(1000, 1099.4), 100),  # cut to whole seconds: it still ran after 100 s
+        (ended(1000, 1050), 51),  # a last look that failed saw nothing; one second is believed
+        (ended(1000, 9000), 110),  # it was over by then
+        (ended(1000, 900), 0),
+        (ended(1000, None), 105),  # between two looks
+        (ended(None, 1104), 105),
+    ],
+)
+def test_how_long_a_render_took(job: JobStatus, seconds: float) -> None:
+    took = expect.took(work(), job, 1110.0)
+    assert took == pytest.approx(seconds, abs=1.01 if seconds == 0 else 0.01)
+
+
+def test_the_first_renders_are_expected_as_shipped(services: Services, order: Order) -> None:
+    job = order()
+    guess = polling.expected_render_seconds(720, 1280, 4) / TIME_SCALE
+    assert job.work is not None
+    assert job.work.expected == pytest.approx(guess, rel=0.02)
+
+
+def test_what_was_learned_gives_every_estimate(services: Services, order: Order) -> None:
+    for _ in range(10):
+        expect.learn(services, work(), 4000 / TIME_SCALE)
+    job = order()
+    now = time.time()
+    estimate = job.video.estimated_completion_at
+    assert estimate is not None
+    assert estimate == pytest.approx(now + 4000 / TIME_SCALE, rel=1e-3, abs=3)
+
+    acquire.take_turn(services, job.id, 1, "hint")
+    submitted = submit.submit_job(services, job.id, 1).result
+    known = job.work
+    assert known is not None
+    step = polling.plan(latency.loads(known.sketch or ""))
+    assert submitted["wait"] == pytest.approx(step.pause / TIME_SCALE, rel=0.05)
+    assert submitted["wait"] > 20 / TIME_SCALE
+    estimate = job.video.estimated_completion_at
+    assert estimate == pytest.approx(time.time() + step.remaining / TIME_SCALE, abs=3)
+    looked = follow.follow_job(services, job.id, 1).result
+    assert looked["outcome"] == "rendering"
+    assert looked["wait"] <= polling.LONGEST_PAUSE / TIME_SCALE
+
+
+def test_other_renders_are_not_expected_to_be_alike(services: Services, order: Order) -> None:
+    for _ in range(10):
+        expect.learn(services, work(), 4000 / TIME_SCALE)
+    for other in (order(seconds=8), order("sora")):
+        assert other.work is not None
+        assert other.work.expected < 400 / TIME_SCALE
+
+
+def test_a_render_that_succeeded_is_learned_once(services: Services, order: Order) -> None:
+    counting = Counting(services.latencies)
+    job = order()
+    job.services = replace(services, latencies=counting)
+    calls = job.drive()
+    assert calls.count("follow_job") > 1
+    # submit looks (kept from the admission a moment ago), the end looks and writes
+    assert (counting.asked, counting.written) == (2, 1)
+    kept = services.latencies.get("sora-2", expect.kind_of(REQUEST), now=time.time(), fresh=0)
+    assert kept.sketch is not None
+    assert kept.sketch.main.freedom == pytest.approx(5)
+
+
+def test_a_render_that_failed_teaches_nothing(
+    services: Services, order: Order, simulator: Simulator
+) -> None:
+    job = order(prompt="moderation-blocked")
+    job.drive()
+    assert job.video.error is not None
+    found = services.latencies.get("sora-2", expect.kind_of(REQUEST), now=time.time(), fresh=0)
+    assert found.sketch is None
+
+
+def test_a_video_of_an_older_release_goes_on(services: Services, order: Order) -> None:
+    job = order()
+    stored = job.work
+    assert stored is not None
+    services.work.replace(replace(stored, kind=None))
+    job.drive()
+    assert job.video.status == "completed"
+
+
+def test_a_patient_worker_is_not_taken_for_dead(services: Services) -> None:
+    """Whoever sleeps as long as the schedule allows still leaves a heartbeat in time."""
+    durations = services.settings.durations
+    before = _silent_before(services, 0.0)
+    assert -before[WorkStage.RENDERING] >= durations.of(polling.LONGEST_PAUSE + 60)
+    assert -before[WorkStage.WAITING] >= durations.longest_wait + durations.of(60)
+    assert -before[WorkStage.WATCHING] >= durations.of(5 * follow._WATCH_PAUSE + 60)

@@ -1,0 +1,95 @@
+"""The app's HTTP functions called in this process, by method and path, as a host would."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import azure.functions as func
+
+import function_app
+from local.host.routing import Route, RouteTable
+from local.stack import API_KEY
+
+BASE = "/openai/v1"
+
+
+@dataclass(frozen=True)
+class HttpFunction:
+    """One exported HTTP function."""
+
+    name: str
+    route: str
+    methods: tuple[str, ...]
+    call: Any
+
+
+@lru_cache(maxsize=1)
+def http_functions() -> list[HttpFunction]:
+    """Every HTTP function that the app exports."""
+    found = []
+    for function in function_app.app.get_functions():
+        for binding in function.get_bindings_dict()["bindings"]:
+            if binding["type"] == "httpTrigger":
+                methods = tuple(getattr(method, "value", method) for method in binding["methods"])
+                call = function.get_user_function()
+                name = str(function.get_function_name())
+                found.append(HttpFunction(name, binding["route"], methods, call))
+    return found
+
+
+@lru_cache(maxsize=1)
+def _table() -> RouteTable[HttpFunction]:
+    return RouteTable((Route(each.route, each.methods), each) for each in http_functions())
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a function answered; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def send(
+    method: str,
+    path: str,
+    *,
+    key: str | None = API_KEY,
+    body: Any = None,
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    """Call the function of a path below the base path (query included). Only for functions that
+    bind no durable client."""
+    parts = urlsplit(BASE + path)
+    found = _table().find(method, parts.path)
+    assert found is not None, f"nothing claims {method} {path}"
+    function, values = found
+    assert not inspect.iscoroutinefunction(function.call), f"{function.name} needs a client"
+    sent = {name.lower(): value for name, value in (headers or {}).items()}
+    if key is not None:
+        sent["authorization"] = f"Bearer {key}"
+    if body is not None:
+        sent["content-type"] = "application/json"
+    request = func.HttpRequest(
+        method,
+        f"http://x{parts.path}",
+        headers=sent,
+        params=dict(parse_qsl(parts.query)),
+        route_params=values,
+        body=b"" if body is None else json.dumps(body).encode(),
+    )
+    answered = function.call(request)
+    names = {name.lower(): value for name, value in answered.headers.items()}
+    names["content-type"] = answered.mimetype  # the host adds the charset
+    return Answer(answered.status_code, names, answered.get_body())

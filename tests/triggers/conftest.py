@@ -1,0 +1,29 @@
+"""The app's HTTP functions on real storage and the simulator, called in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from shared.lifecycle import services as module
+from shared.lifecycle.services import Services
+from tests.conftest import Simulator
+
+
+@pytest.fixture
+def app(
+    services_with: Callable[..., Services],
+    simulator: Simulator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Callable[..., Services]]:
+    """Make the app's services, with changed settings, and let its functions use them."""
+
+    def make(**overrides: str) -> Services:
+        made = services_with(**overrides)
+        module.services.cache_clear()
+        monkeypatch.setattr(module, "build", lambda settings: made)
+        return made
+
+    yield make
+    module.services.cache_clear()

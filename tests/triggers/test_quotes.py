@@ -1,0 +1,126 @@
+"""POST /quotes: the same answer that a create would give, and nothing is spent or written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from shared.domain.errors import LimitReached, Problem
+from shared.domain.request import VideoRequest
+from shared.lifecycle.admit import admit
+from shared.lifecycle.services import Services
+from shared.storage.layout import CONTAINERS, TABLES
+from tests.support.surface import send
+
+App = Callable[..., Services]
+
+CALLER = "key:local"
+
+
+def written(services: Services) -> list[Any]:
+    """Everything that is in storage."""
+    rows = [
+        dict(row)
+        for table in TABLES
+        for row in services.account.tables.get_table_client(table).list_entities()
+    ]
+    blobs = [
+        blob.name
+        for container in CONTAINERS
+        for blob in services.account.container(container).list_blobs()
+    ]
+    return [*rows, *blobs]
+
+
+def test_a_quote_says_what_it_would_cost_and_writes_nothing(app: App) -> None:
+    services = app()
+    answer = send(
+        "POST",
+        "/quotes",
+        body={"model": "sora", "prompt": "a fox", "size": "480x480", "seconds": 5, "n_variants": 2},
+    )
+    assert answer.status == 200
+    quote = answer.json
+    assert quote["cost"] == {
+        "currency": "USD",
+        "estimated": "0.125",
+        "usd_per_second": "0.0125",
+        "price_version": "sora@2025-05/estimate",
+    }
+    assert (quote["admitted"], quote["refusal"], quote["deployments"]) == (True, None, ["sora"])
+    assert (quote["size"], quote["seconds"], quote["n_variants"]) == ("480x480", "5", 2)
+    assert written(services) == []
+
+
+def test_defaults_are_the_models(app: App) -> None:
+    app()
+    quote = send("POST", "/quotes", body={"prompt": "a fox"}).json
+    assert (quote["model"], quote["size"], quote["seconds"]) == ("sora-2", "720x1280", "4")
+    assert quote["cost"]["estimated"] == "0.40"
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"prompt": "a fox", "size": "480x480"}, "size"),
+        ({"prompt": "a fox", "seconds": 5}, "seconds"),
+        ({"prompt": "a fox", "model": "veo"}, "model"),
+        ({"prompt": "a fox", "input_reference": {"image_url": "data:x"}}, "input_reference"),
+        ({}, "prompt"),
+    ],
+)
+def test_what_can_never_work_gets_the_400_of_a_create(
+    app: App, body: dict[str, Any], param: str
+) -> None:
+    app()
+    answer = send("POST", "/quotes", body=body)
+    assert (answer.status, answer.json["error"]["param"]) == (400, param)
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"MAX_JOB_USD": "0.39"}, "insufficient_quota"),
+        ({"BUDGET_USD_PER_DAY": "0.39"}, "insufficient_quota"),
+        ({"BUDGET_USD_PER_DAY": "0"}, "insufficient_quota"),
+        ({"CALLERS": "budget_usd_per_month"}, "insufficient_quota"),
+    ],
+)
+def test_a_ceiling_is_told_as_a_create_would_tell_it(
+    app: App, settings: dict[str, str], code: str
+) -> None:
+    if "CALLERS" in settings:
+        settings = {"CALLERS": _with_budget(app(), 0.39)}
+    services = app(**settings)
+    quote = send("POST", "/quotes", body={"prompt": "a fox"}).json
+    assert (quote["admitted"], quote["refusal"]["code"]) == (False, code)
+    with pytest.raises(Problem) as refused:
+        admit(services, CALLER, _fox())
+    assert isinstance(refused.value, LimitReached)
+    assert quote["refusal"]["message"] == refused.value.message
+
+
+def test_what_is_left_of_each_ceiling(app: App) -> None:
+    services = app(BUDGET_USD_PER_DAY="1", CALLERS=_with_budget(app(), 0.9))
+    admit(services, CALLER, _fox())
+    quote = send("POST", "/quotes", body={"prompt": "a fox"}).json
+    assert quote["admitted"]
+    assert [(each["limit"], each["committed"], each["left"]) for each in quote["ceilings"]] == [
+        ("1.00", "0.40", "0.60"),
+        ("0.90", "0.40", "0.50"),
+    ]
+    assert quote["queue_length"] == 1
+    admit(services, CALLER, _fox())
+    assert not send("POST", "/quotes", body={"prompt": "a fox"}).json["admitted"]
+
+
+def _fox() -> VideoRequest:
+    return VideoRequest(model="sora-2", prompt="a fox", width=720, height=1280, seconds=4)
+
+
+def _with_budget(services: Services, budget: float) -> str:
+    (name, caller), *_ = services.settings.callers.items()
+    return json.dumps({name: {**caller.model_dump(), "budget_usd_per_month": budget}})

@@ -1,0 +1,230 @@
+"""The OpenAPI 3.1 document, put together from the descriptions of every resource."""
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from triggers.contract import health, models, quotes, usage, videos
+from triggers.contract.errors import ErrorAnswer
+from triggers.contract.operation import JSON, MULTIPART, Answer, Body, Operation, Parameter, Schema
+
+RESOURCES = (videos, quotes, usage, models, health)
+
+TAGS: Mapping[str, str] = {
+    "Videos": "Make videos and get them.",
+    "Money": "What a video would cost, and what all of them did.",
+    "Models": "What can be asked for.",
+    "Service": "Is it there, and what does it promise?",
+}
+
+HEADERS: Mapping[str, tuple[str, Schema]] = {
+    "x-request-id": ("Names this answer in the app's logs.", {"type": "string"}),
+    "retry-after": (
+        "Seconds after which asking again makes sense.",
+        {"type": "integer", "minimum": 1},
+    ),
+    "openai-poll-after-ms": (
+        "How long OpenAI's clients wait between two polls.",
+        {"type": "integer", "minimum": 1000, "maximum": 5000},
+    ),
+    "x-should-retry": (
+        "`false` where a repeat cannot help: OpenAI's clients then do not try.",
+        {"type": "string", "enum": ["false"]},
+    ),
+    "idempotent-replayed": (
+        "`true` where an earlier request had made this video.",
+        {"type": "string", "enum": ["true"]},
+    ),
+    "preference-applied": ("The `wait` that was granted.", {"type": "string"}),
+    "location": ("A link to the file, valid for 15 minutes.", {"type": "string", "format": "uri"}),
+    "content-range": ("Which bytes these are.", {"type": "string"}),
+    "content-length": ("How many bytes.", {"type": "integer", "minimum": 0}),
+    "accept-ranges": ("Parts can be asked for.", {"type": "string", "enum": ["bytes"]}),
+    "etag": ("The sha256 of the file, quoted.", {"type": "string"}),
+}
+
+_TEXT = """\
+Slow, paid Sora-like video jobs as a dependable API: send a prompt, get an id at once, and end with
+an MP4 in your own storage and a settled cost. The routes and objects are those of OpenAI's videos
+API, so its clients work with another base URL and key; what is ours stands beside it.
+
+Send your key as `Authorization: Bearer KEY` or `api-key: KEY`. Every error has the same envelope
+and says whether anything was charged and whether to try again.\
+"""
+
+_OURS: Mapping[int, str] = {
+    500: "Something failed here, or the app is configured wrongly.",
+    503: "Storage does not answer right now. Try again.",
+}
+
+
+@lru_cache(maxsize=1)
+def operations() -> tuple[Operation, ...]:
+    """Every operation, in the order of the resources."""
+    return tuple(operation for resource in RESOURCES for operation in resource.OPERATIONS)
+
+
+def document(server: str) -> dict[str, Any]:
+    """The OpenAPI document of the API at `server` (its base path included)."""
+    schemas, names = _schemas()
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in operations():
+        described = _operation(operation, names)
+        paths.setdefault(operation.path, {})[operation.method] = described
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Durable Video",
+            "version": "0.1.0",
+            "summary": "A dependable video API.",
+            "description": _TEXT,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": server}],
+        "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
+        "security": [{"bearer": []}, {"apiKey": []}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "headers": {
+                name: {"description": text, "schema": schema}
+                for name, (text, schema) in HEADERS.items()
+            },
+            "securitySchemes": {
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A key, or an Entra access token for this API.",
+                },
+                "apiKey": {"type": "apiKey", "in": "header", "name": "api-key"},
+            },
+        },
+    }
+
+
+def as_json(server: str) -> bytes:
+    """The document as it is served."""
+    return json.dumps(document(server), ensure_ascii=False, separators=(",", ":")).encode()
+
+
+_Names = Mapping[type[BaseModel], Schema]
+
+
+def _schemas() -> tuple[dict[str, Any], _Names]:
+    """Every schema by name, and a reference to the one of each model.
+
+    All of them as of input: a field without a default is always there.
+    """
+    models: set[type[BaseModel]] = {ErrorAnswer}
+    for operation in operations():
+        models |= {operation.body.model} if operation.body else set()
+        models |= {answer.model for answer in operation.answers.values() if answer.model}
+    ordered = sorted(models, key=lambda model: model.__name__)
+    named, definitions = models_json_schema(
+        [(model, "validation") for model in ordered],
+        ref_template="#/components/schemas/{model}",
+    )
+    references = {model: named[model, "validation"] for model in ordered}
+    return dict(sorted(definitions["$defs"].items())), references
+
+
+def _operation(operation: Operation, names: _Names) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": operation.id,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+    }
+    if operation.text:
+        described["description"] = operation.text
+    if operation.public:
+        described["security"] = []
+    if operation.parameters:
+        described["parameters"] = [_parameter(each) for each in operation.parameters]
+    if operation.body is not None:
+        described["requestBody"] = _body(operation.body, names)
+    answers = {status: _answer(each, names) for status, each in operation.answers.items()}
+    errors = dict(operation.errors)
+    if not operation.public:
+        errors[401] = "No key, or one that is not known here."
+        errors |= _OURS
+    for status, text in errors.items():
+        if status not in answers:
+            answers[status] = _error(operation, status, text, names)
+    described["responses"] = {str(status): answers[status] for status in sorted(answers)}
+    return described
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "name": parameter.name,
+        "in": parameter.where,
+        "description": parameter.text,
+        "required": parameter.where == "path",
+        "schema": parameter.schema,
+    }
+    if parameter.where == "query":
+        described["allowEmptyValue"] = True  # the host leaves it out
+    if parameter.example is not None:
+        described["example"] = parameter.example
+    return described
+
+
+def _body(body: Body, names: _Names) -> dict[str, Any]:
+    schema = names[body.model]
+    examples = {name: {"value": value} for name, value in body.examples.items()}
+    content: dict[str, Any] = {JSON: {"schema": schema, "examples": examples}}
+    if body.form is not None:
+        # the same model; only what a form cannot carry as it is looks different
+        described = body.model.model_json_schema(ref_template="#/components/schemas/{model}")
+        described.pop("$defs", None)
+        fields = {**described["properties"], **body.form}
+        content[MULTIPART] = {
+            "schema": {**described, "properties": fields},
+            # metadata[key]=value
+            "encoding": {"metadata": {"style": "deepObject", "explode": True}},
+        }
+    return {"required": True, "content": content}
+
+
+def _answer(answer: Answer, names: _Names) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "description": answer.text,
+        "headers": _headers("x-request-id", *answer.headers),
+    }
+    if answer.model is not None:
+        media: dict[str, Any] = {"schema": names[answer.model]}
+        if answer.example is not None:
+            media["example"] = answer.example
+        described["content"] = {JSON: media}
+    for media_type, schema in answer.content.items():
+        described.setdefault("content", {})[media_type] = {"schema": schema}
+    if answer.links:
+        described["links"] = {
+            name: {
+                "operationId": link.operation,
+                "description": link.text,
+                "parameters": dict(link.parameters),
+            }
+            for name, link in answer.links.items()
+        }
+    return described
+
+
+def _error(operation: Operation, status: int, text: str, names: _Names) -> dict[str, Any]:
+    headers = ["x-request-id"]
+    if status in (409, 429):
+        headers.append("x-should-retry")
+    if status in (409, 429, 503):
+        headers.append("retry-after")
+    described: dict[str, Any] = {"description": text, "headers": _headers(*headers)}
+    if operation.method != "head":
+        described["content"] = {JSON: {"schema": names[ErrorAnswer]}}
+    return described
+
+
+def _headers(*names: str) -> dict[str, Any]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}

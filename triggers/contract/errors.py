@@ -1,0 +1,39 @@
+"""The envelope of every error."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    del schema["default"]
+
+
+class ErrorDetail(BaseModel):
+    """What was wrong, whether it was charged, and whether to try again."""
+
+    model_config = ConfigDict(title="Error")
+
+    message: str = Field(description="For people: the parameter, the value and what is allowed.")
+    type: Literal[
+        "invalid_request_error",
+        "authentication_error",
+        "permission_error",
+        "insufficient_quota",
+        "server_error",
+    ]
+    param: str | None = Field(description="The field or parameter to blame, where there is one.")
+    code: str = Field(description="For programs; stable.")
+    retryable: bool = Field(description="Whether the same request may work later.")
+    charged: bool | None = Field(description="Whether money was spent; null: not known yet.")
+    stage: str = Field(
+        default="",
+        description="Where the video is inside; only there where that is the reason.",
+        json_schema_extra=_without_default,
+    )
+
+
+class ErrorAnswer(BaseModel):
+    """The body of every answer with a status of 400 or more."""
+
+    error: ErrorDetail

@@ -1,0 +1,78 @@
+"""The parts of a description: an operation, its parameters, its body and its answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+Schema = Mapping[str, Any]
+
+JSON = "application/json"
+MULTIPART = "multipart/form-data"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """One parameter. `schema` is JSON Schema."""
+
+    name: str
+    text: str
+    schema: Schema
+    where: Literal["path", "query", "header"] = "query"
+    example: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Body:
+    """What may be sent: a model as JSON and, where `form` is set, the same fields as multipart.
+
+    `form` holds the properties that look different there, by name.
+    """
+
+    model: type[BaseModel]
+    examples: Mapping[str, Any]
+    form: Mapping[str, Schema] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """A value of this answer that another operation takes."""
+
+    operation: str
+    text: str
+    parameters: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One answer. `model` is the JSON body; `content` is other content by media type."""
+
+    text: str
+    model: type[BaseModel] | None = None
+    content: Mapping[str, Schema] = field(default_factory=dict)
+    headers: tuple[str, ...] = ()
+    """Names out of `document.HEADERS`, beside `x-request-id`, which every answer has."""
+    links: Mapping[str, Link] = field(default_factory=dict)
+    example: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One method of one path (below the base path).
+
+    `errors` are the statuses of the error envelope that callers should expect, with the reasons;
+    401 (unless `public`) and the app's own failures are added by themselves.
+    """
+
+    method: Literal["get", "head", "post", "delete"]
+    path: str
+    id: str
+    tag: str
+    summary: str
+    text: str = ""
+    parameters: tuple[Parameter, ...] = ()
+    body: Body | None = None
+    answers: Mapping[int, Answer]
+    errors: Mapping[int, str] = field(default_factory=dict)
+    public: bool = False

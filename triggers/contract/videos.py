@@ -1,0 +1,380 @@
+"""Videos: make one, follow it, fetch its files, and be done with it."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from triggers.contract.operation import Answer, Body, Link, Operation, Parameter, Schema
+from triggers.web.bodies import CreateVideo, RemixVideo
+
+_ID: Schema = {"type": "string", "pattern": "^video_[0-9a-f]{32}$"}
+
+Amount = Annotated[str, Field(pattern=r"^\d+\.\d{2,6}$", examples=["0.40"])]
+"""US dollars as a decimal string."""
+
+Seconds = Annotated[int, Field(description="Unix seconds.")]
+
+
+class Failure(BaseModel):
+    """Why a video ended without its outputs."""
+
+    code: str = Field(examples=["moderation_blocked"])
+    message: str
+    stage: str = Field(description="Where it was inside.")
+    retryable: bool = Field(description="Whether a new request may work.")
+    charged: bool | None = Field(description="Null while the upstream's bill cannot be known.")
+
+
+class Output(BaseModel):
+    """One finished file, checked and in Blob Storage."""
+
+    index: int
+    url: str = Field(description="This API's own content URL; it needs the key.")
+    content_type: str
+    size_bytes: int
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    width: int
+    height: int
+    seconds: float
+    variants: list[Literal["video", "thumbnail", "spritesheet"]] = Field(
+        description="What `variant` of its content there is."
+    )
+
+
+class Cost(BaseModel):
+    """What it costs, in US dollars."""
+
+    currency: Literal["USD"]
+    estimated: Amount
+    actual: Amount | None = Field(description="Null until it is known.")
+    state: Literal["reserved", "settled", "released", "unknown"]
+
+
+class Video(BaseModel):
+    """OpenAI's video object, and beside it what that lacks."""
+
+    id: str = Field(pattern=_ID["pattern"])
+    object: Literal["video"]
+    model: str
+    status: Literal["queued", "in_progress", "completed", "failed", "cancelled"]
+    progress: int = Field(ge=0, le=100)
+    created_at: Seconds
+    completed_at: Seconds | None = Field(description="When it ended, however it ended.")
+    expires_at: Seconds | None = Field(description="When its files are deleted; null: never.")
+    prompt: str
+    size: str = Field(examples=["1280x720"])
+    seconds: str = Field(description="A string, as OpenAI has it.", examples=["4"])
+    remixed_from_video_id: str | None
+    error: Failure | None
+    n_variants: int
+    stage: (
+        Literal["accepted", "waiting_for_quota", "submitting", "rendering", "collecting"] | None
+    ) = Field(description="Where an unfinished video is inside.")
+    queue_position: int | None = Field(description="How many are in line before it.")
+    estimated_completion_at: Seconds | None
+    outputs: list[Output]
+    cost: Cost
+    metadata: dict[str, str]
+    deployment: str | None = Field(description="Which upstream renders it.")
+    rescued: bool = Field(description="It had failed, and its render turned up after all.")
+
+
+class VideoList(BaseModel):
+    """A page."""
+
+    object: Literal["list"]
+    data: list[Video]
+    first_id: str | None
+    last_id: str | None = Field(description="The next page's `after`.")
+    has_more: bool
+
+
+class DeletedVideo(BaseModel):
+    """What is left of a video."""
+
+    id: str
+    object: Literal["video.deleted"]
+    deleted: Literal[True]
+
+
+_VIDEO_ID = Parameter(name="video_id", where="path", text="The video.", schema=_ID)
+
+CALLER = Parameter(
+    name="caller",
+    text="Whose, for admins; anybody may name itself.",
+    schema={"type": "string", "pattern": "^(key|entra):[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"},
+)
+
+_KEY = Parameter(
+    name="Idempotency-Key",
+    where="header",
+    text="Repeats of a request with the same key get the same video, for 24 hours.",
+    schema={"type": "string", "pattern": "^[ -~]{1,255}$"},
+)
+
+_CONTENT = (
+    Parameter(
+        name="variant",
+        text="What of the video.",
+        schema={
+            "type": "string",
+            "enum": ["video", "thumbnail", "spritesheet"],
+            "default": "video",
+        },
+    ),
+    Parameter(
+        name="index",
+        text="Which output, where there are variants.",
+        schema={"type": "integer", "minimum": 0, "maximum": 9, "default": 0},
+    ),
+    Parameter(
+        name="stream",
+        text="`true`: the bytes themselves instead of a redirect to a link.",
+        example="true",
+        schema={"type": "string", "enum": ["true", "false"], "default": "false"},
+    ),
+    Parameter(
+        name="Range",
+        where="header",
+        text="A part of the file, where it is streamed; what is no range of bytes is ignored.",
+        schema={"type": "string"},
+        example="bytes=0-99",
+    ),
+)
+
+_FROM_BODY = {"video_id": "$response.body#/id"}
+
+LINKS = {
+    "get": Link(operation="getVideo", text="Follow it.", parameters=_FROM_BODY),
+    "content": Link(operation="getVideoContent", text="Fetch it.", parameters=_FROM_BODY),
+    "cancel": Link(operation="cancelVideo", text="Stop it.", parameters=_FROM_BODY),
+    "remix": Link(operation="remixVideo", text="Change it.", parameters=_FROM_BODY),
+    "delete": Link(operation="deleteVideo", text="Be done with it.", parameters=_FROM_BODY),
+}
+
+_NOT_ADMIN = "Only admins may name another caller."
+
+_POLLED = ("retry-after", "openai-poll-after-ms")
+
+_ADMISSION: dict[int, str] = {
+    400: "The request can never work; the message names the parameter and what is allowed.",
+    409: "The Idempotency-Key was used for another request.",
+    413: "The body is larger than 25 MiB.",
+    429: "A ceiling or a rate of yours, or of the whole app. Nothing was charged.",
+}
+
+FILE: Schema = {"type": "string", "format": "binary"}
+
+_FILES = dict.fromkeys(("video/mp4", "image/webp", "image/jpeg", "image/png"), FILE)
+
+FORM: dict[str, Schema] = {
+    "seconds": {"type": "string", "pattern": "^[0-9]{1,6}$"},
+    "n_variants": {"type": "string", "pattern": "^[0-9]{1,6}$"},
+    "input_reference": {**FILE, "description": "The image for the first frame."},
+    "files": {
+        "type": "array",
+        "items": FILE,
+        "description": "What `inpaint_items` name as their `file_name`.",
+    },
+    "inpaint_items": {
+        "type": "string",
+        "contentMediaType": "application/json",
+        "description": "A JSON array, as one part.",
+    },
+}
+"""What looks different in a form: numbers are text there, and files are parts."""
+
+EXAMPLES: dict[str, Any] = {
+    "text": {
+        "model": "sora-2",
+        "prompt": "A red fox trots through fresh snow at dawn",
+        "size": "1280x720",
+        "seconds": "4",
+    },
+    "variants": {
+        "model": "sora",
+        "prompt": "A red fox trots through fresh snow at dawn",
+        "size": "480x480",
+        "seconds": "5",
+        "n_variants": 2,
+    },
+}
+
+OPERATIONS = (
+    Operation(
+        method="post",
+        path="/videos",
+        id="createVideo",
+        tag="Videos",
+        summary="A prompt in, an id out, at once.",
+        text="Checks the request, reserves its money and starts the work. The answer does not "
+        "wait for the render.",
+        parameters=(_KEY,),
+        body=Body(model=CreateVideo, examples=EXAMPLES, form=FORM),
+        answers={
+            200: Answer(
+                text="The video, on record.",
+                model=Video,
+                headers=(*_POLLED, "idempotent-replayed"),
+                links=LINKS,
+            )
+        },
+        errors=_ADMISSION,
+    ),
+    Operation(
+        method="get",
+        path="/videos",
+        id="listVideos",
+        tag="Videos",
+        summary="Your videos, newest first, page by page.",
+        parameters=(
+            Parameter(
+                name="limit",
+                text="How many.",
+                schema={"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
+            ),
+            Parameter(name="after", text="The last id of the page before.", schema=_ID),
+            Parameter(
+                name="status",
+                text="Only these.",
+                schema={
+                    "type": "string",
+                    "enum": ["queued", "in_progress", "completed", "failed", "cancelled"],
+                },
+            ),
+            Parameter(name="model", text="Only of this model.", schema={"type": "string"}),
+            CALLER,
+            Parameter(
+                name="order",
+                text="By time of creation.",
+                schema={"type": "string", "enum": ["asc", "desc"], "default": "desc"},
+            ),
+        ),
+        answers={200: Answer(text="A page.", model=VideoList)},
+        errors={400: "A parameter is not what it can be.", 403: _NOT_ADMIN},
+    ),
+    Operation(
+        method="get",
+        path="/videos/{video_id}",
+        id="getVideo",
+        tag="Videos",
+        summary="The video: status, progress, expected finish, outputs, cost.",
+        parameters=(
+            _VIDEO_ID,
+            Parameter(
+                name="Prefer",
+                where="header",
+                text="`wait=N`: answer when the video has ended, or after N seconds (at most 20).",
+                schema={"type": "string"},
+                example="wait=5",
+            ),
+            CALLER,
+        ),
+        answers={
+            200: Answer(
+                text="The video as it is now.",
+                model=Video,
+                headers=(*_POLLED, "preference-applied"),
+                links={name: LINKS[name] for name in ("content", "delete")},
+            )
+        },
+        errors={
+            400: "A parameter is not what it can be.",
+            403: _NOT_ADMIN,
+            404: "You have no such video.",
+        },
+    ),
+    Operation(
+        method="get",
+        path="/videos/{video_id}/content",
+        id="getVideoContent",
+        tag="Videos",
+        summary="The MP4, or a picture of it: a redirect to a short-lived link, or the bytes.",
+        text="A client that sends its key as `api-key` gets the bytes, because it would send the "
+        "key on to the link's host.",
+        parameters=(_VIDEO_ID, *_CONTENT),
+        answers={
+            200: Answer(
+                text="The file.",
+                content=_FILES,
+                headers=("accept-ranges", "etag"),
+            ),
+            206: Answer(
+                text="The part that was asked for.",
+                content=_FILES,
+                headers=("accept-ranges", "content-range", "etag"),
+            ),
+            302: Answer(text="Where the file is.", headers=("location",)),
+            416: Answer(
+                text="The part lies outside of the file.",
+                content=_FILES,
+                headers=("content-range",),
+            ),
+        },
+        errors={
+            400: "A parameter is not what it can be.",
+            404: "You have no such video, or it has no such variant.",
+            409: "The video has no content (yet).",
+        },
+    ),
+    Operation(
+        method="head",
+        path="/videos/{video_id}/content",
+        id="headVideoContent",
+        tag="Videos",
+        summary="How large the MP4 is, without its bytes.",
+        parameters=(_VIDEO_ID, *_CONTENT[:2]),
+        answers={
+            200: Answer(
+                text="There is such a file.", headers=("content-length", "accept-ranges", "etag")
+            )
+        },
+        errors={
+            400: "A parameter is not what it can be.",
+            404: "You have no such video, or it has no such variant.",
+            409: "The video has no content (yet).",
+        },
+    ),
+    Operation(
+        method="post",
+        path="/videos/{video_id}/remix",
+        id="remixVideo",
+        tag="Videos",
+        summary="A new video out of a finished one.",
+        text="Goes to the deployment that made it, while the upstream keeps its own job (24 "
+        "hours).",
+        parameters=(_VIDEO_ID, _KEY),
+        body=Body(model=RemixVideo, examples={"remix": {"prompt": "The same, at night"}}),
+        answers={
+            200: Answer(
+                text="The new video, on record.",
+                model=Video,
+                headers=(*_POLLED, "idempotent-replayed"),
+            )
+        },
+        errors={**_ADMISSION, 404: "You have no such video."},
+    ),
+    Operation(
+        method="post",
+        path="/videos/{video_id}/cancel",
+        id="cancelVideo",
+        tag="Videos",
+        summary="Stop it.",
+        text="Before it is submitted nothing is charged. After that the render may be billed: the "
+        "cost is `unknown` until the upstream's job has ended.",
+        parameters=(_VIDEO_ID,),
+        answers={200: Answer(text="The video as it is now.", model=Video, headers=_POLLED)},
+        errors={404: "You have no such video.", 409: "It has ended otherwise, or is about to."},
+    ),
+    Operation(
+        method="delete",
+        path="/videos/{video_id}",
+        id="deleteVideo",
+        tag="Videos",
+        summary="Files, row and the upstream's copy go; what it cost stays on record.",
+        text="An unfinished video is cancelled as well.",
+        parameters=(_VIDEO_ID,),
+        answers={200: Answer(text="It is gone.", model=DeletedVideo)},
+        errors={404: "You have no such video.", 409: "It is just ending. Try again."},
+    ),
+)

@@ -1,0 +1,74 @@
+"""`/openai/v1/openapi.json` and `/docs`: what the API promises, for programs and for people.
+
+Both are public and the same for everybody, are made on the first request and kept.
+"""
+
+import base64
+import hashlib
+import re
+from functools import lru_cache
+from pathlib import Path
+
+import azure.functions as func
+
+from shared.durable import blueprint
+from shared.settings import settings
+from triggers.web.answers import BASE_PATH, answer, public_answer
+from triggers.web.routes import http
+
+bp = blueprint()
+
+_PAGE = Path(__file__).parent / "web" / "docs.html"
+
+
+@http(bp, f"{BASE_PATH}/openapi.json", ["GET"])
+def openapi(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001  # the host passes it
+    return answer(lambda: public_answer(_openapi(), content_type="application/json"))
+
+
+@http(bp, f"{BASE_PATH}/docs", ["GET"])
+def docs(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001  # the host passes it
+    return answer(_docs)
+
+
+@lru_cache(maxsize=1)
+def _openapi() -> bytes:
+    # some hundred models: only who asks for the document pays for them
+    from triggers.contract import document
+
+    return document.as_json(f"{settings().public_base_url}/{BASE_PATH}")
+
+
+def _docs() -> func.HttpResponse:
+    page, policy = _page()
+    return public_answer(
+        page, content_type="text/html", headers={"content-security-policy": policy}
+    )
+
+
+@lru_cache(maxsize=1)
+def _page() -> tuple[bytes, str]:
+    """The page, and what a browser lets it do: run its own script and style, and talk to this
+    API. A key is typed into it."""
+    text = _PAGE.read_text(encoding="utf-8")
+    policy = "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src '{_digest(text, 'script')}'",
+            f"style-src '{_digest(text, 'style')}'",
+            "connect-src 'self'",
+            "img-src 'self' data: blob:",
+            "media-src blob:",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        )
+    )
+    return text.encode(), policy
+
+
+def _digest(page: str, element: str) -> str:
+    found = re.search(rf"<{element}>(.*?)</{element}>", page, flags=re.DOTALL)
+    assert found is not None, f"the page has one {element}"
+    digest = hashlib.sha256(found[1].encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"

@@ -1,0 +1,61 @@
+"""`/openai/v1/quotes`: what a request would cost, before anything is spent."""
+
+from typing import Any
+
+import azure.functions as func
+
+from shared.domain.money import usd
+from shared.durable import blueprint
+from shared.lifecycle.quote import Met, Quote, quote
+from shared.lifecycle.services import services
+from triggers.web import bodies
+from triggers.web.answers import BASE_PATH, answer, json_answer
+from triggers.web.authenticate import authenticate
+from triggers.web.routes import http
+
+bp = blueprint()
+
+
+@http(bp, f"{BASE_PATH}/quotes", ["POST"])
+def create_quote(req: func.HttpRequest) -> func.HttpResponse:
+    return answer(lambda: _create(req))
+
+
+def _create(req: func.HttpRequest) -> func.HttpResponse:
+    bodies.check_size(req)
+    identity = authenticate(req)
+    new = bodies.create_video(req)
+    return json_answer(_quote(quote(services(), identity.caller, new.request, new.sources)))
+
+
+def _quote(found: Quote) -> dict[str, Any]:
+    request, refusal = found.request, found.refusal
+    return {
+        "object": "quote",
+        "model": request.model,
+        "size": request.size,
+        "seconds": str(request.seconds),
+        "n_variants": request.variants,
+        "admitted": refusal is None,
+        "refusal": None if refusal is None else {"code": refusal.code, "message": refusal.message},
+        "cost": {
+            "currency": "USD",
+            "estimated": usd(found.amount),
+            "usd_per_second": usd(found.price.amount(request.width, request.height, 1)),
+            "price_version": found.price.version,
+        },
+        "ceilings": [_met(each) for each in found.met],
+        "deployments": list(found.deployments),
+        "queue_length": found.waiting,
+        "estimated_completion_at": found.completion_at,
+    }
+
+
+def _met(met: Met) -> dict[str, Any]:
+    limit = met.ceiling.limit
+    return {
+        "name": met.ceiling.name,
+        "limit": usd(limit),
+        "committed": usd(met.committed),
+        "left": usd(max(0, limit - met.committed)),
+    }

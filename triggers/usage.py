@@ -1,0 +1,115 @@
+"""`/openai/v1/usage`: what all videos cost, as JSON or CSV."""
+
+import csv
+import io
+import re
+from datetime import date
+from typing import Any
+
+import azure.functions as func
+
+from shared.domain.errors import InvalidRequest
+from shared.domain.money import usd
+from shared.durable import blueprint
+from shared.lifecycle.services import services
+from shared.lifecycle.usage import GroupBy, MonthToDate, Sums, Usage, usage
+from triggers.web.answers import BASE_PATH, answer, json_answer, text_answer
+from triggers.web.authenticate import Identity, authenticate, on_behalf_of
+from triggers.web.routes import http
+
+bp = blueprint()
+
+
+@http(bp, f"{BASE_PATH}/usage", ["GET"])
+def get_usage(req: func.HttpRequest) -> func.HttpResponse:
+    return answer(lambda: _get(req))
+
+
+def _get(req: func.HttpRequest) -> func.HttpResponse:
+    caller = _whose(req, authenticate(req))
+    as_csv = _as_csv(req)
+    by = req.params.get("group_by", GroupBy.DAY)
+    if by not in list(GroupBy):
+        raise InvalidRequest(
+            f"group_by {by[:80]!r} is not one of: {', '.join(GroupBy)}.", param="group_by"
+        )
+    found = usage(services(), caller, _day(req, "from"), _day(req, "to"), GroupBy(by))
+    return (
+        text_answer(_csv(found), content_type="text/csv") if as_csv else json_answer(_json(found))
+    )
+
+
+def _whose(req: func.HttpRequest, identity: Identity) -> str | None:
+    """Whose usage is asked for; None: everybody's, which is an admin's default."""
+    if identity.admin and not req.params.get("caller"):
+        return None
+    return on_behalf_of(req, identity)
+
+
+def _as_csv(req: func.HttpRequest) -> bool:
+    wanted = req.params.get("format")
+    if wanted not in (None, "json", "csv"):
+        raise InvalidRequest(f"format {wanted[:80]!r} is not json or csv.", param="format")
+    return wanted == "csv" or (wanted is None and "text/csv" in req.headers.get("accept", ""))
+
+
+def _day(req: func.HttpRequest, name: str) -> date | None:
+    text = req.params.get(name)
+    if text is None:
+        return None
+    try:
+        if not re.fullmatch(r"[12]\d{3}-\d\d-\d\d", text):
+            raise ValueError(text)
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InvalidRequest(
+            f"{name} {text[:80]!r} is not a day like 2026-11-21.", param=name
+        ) from None
+
+
+def _json(found: Usage) -> dict[str, Any]:
+    return {
+        "object": "usage",
+        "from": found.first.isoformat(),
+        "to": found.last.isoformat(),
+        "caller": found.caller,
+        "group_by": found.group_by.value,
+        "currency": "USD",
+        "data": [{"group": group, **_sums(sums)} for group, sums in found.rows.items()],
+        "total": _sums(found.total),
+        "month_to_date": _month(found.month_to_date),
+    }
+
+
+def _csv(found: Usage) -> str:
+    """One line for each row, with the names of the JSON's fields; amounts are US dollars."""
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\r\n")
+    writer.writerow([found.group_by.value, *_sums(Sums())])
+    for group, sums in found.rows.items():
+        writer.writerow([group, *_sums(sums).values()])
+    return lines.getvalue()
+
+
+def _sums(sums: Sums) -> dict[str, int | str]:
+    return {
+        "videos": sums.videos,
+        "seconds": sums.seconds,
+        "reserved": usd(sums.amounts.reserved),
+        "settled": usd(sums.amounts.settled),
+        "released": usd(sums.released),
+        "unknown": usd(sums.amounts.unknown),
+    }
+
+
+def _month(found: MonthToDate) -> dict[str, str | None]:
+    amounts, budget = found.amounts, found.budget
+    return {
+        "month": found.month,
+        "reserved": usd(amounts.reserved),
+        "settled": usd(amounts.settled),
+        "unknown": usd(amounts.unknown),
+        "committed": usd(amounts.committed),
+        "budget": None if budget is None else usd(budget),
+        "left": None if budget is None else usd(max(0, budget - amounts.committed)),
+    }

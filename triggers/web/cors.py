@@ -1,0 +1,65 @@
+"""Browsers on other origins: closed unless `CORS_ORIGINS` lists them.
+
+Keys travel in headers and never in cookies, so credentials are not allowed to anybody; an origin
+that is not listed gets the same answers without the headers that would let a script read them.
+"""
+
+import azure.functions as func
+
+from shared.settings import settings
+
+_METHODS = "GET, HEAD, POST, DELETE"
+
+_ALLOWED = (
+    "authorization, api-key, content-type, idempotency-key, prefer, range, "
+    # what OpenAI's own client sends from a browser
+    "openai-organization, openai-project, x-stainless-arch, x-stainless-custom-poll-interval, "
+    "x-stainless-helper-method, x-stainless-lang, x-stainless-os, x-stainless-package-version, "
+    "x-stainless-poll-helper, x-stainless-retry-count, x-stainless-runtime, "
+    "x-stainless-runtime-version, x-stainless-timeout"
+)
+
+EXPOSED = (
+    "accept-ranges, content-disposition, content-length, content-range, etag, idempotent-replayed, "
+    "openai-poll-after-ms, preference-applied, retry-after, x-request-id, x-should-retry"
+)
+"""The headers of an answer that a script may read beyond the few that are always open to it."""
+
+_KEEP_SECONDS = "600"
+
+
+def headers(req: func.HttpRequest) -> dict[str, str]:
+    """What an answer to this request says to a browser; nothing while the setting is empty."""
+    origins = settings().cors_origins
+    if not origins:
+        return {}
+    origin = req.headers.get("origin", "")
+    if "*" in origins:
+        return {"access-control-allow-origin": "*", "access-control-expose-headers": EXPOSED}
+    if origin not in origins:
+        return {"vary": "Origin"}  # for caches between: another origin gets another answer
+    return {
+        "access-control-allow-origin": origin,
+        "access-control-expose-headers": EXPOSED,
+        "vary": "Origin",
+    }
+
+
+def preflight(req: func.HttpRequest) -> func.HttpResponse | None:
+    """The answer to a browser's question before the request proper, None for anything else."""
+    if req.method != "OPTIONS" or "access-control-request-method" not in req.headers:
+        return None
+    allowed = headers(req)
+    if "access-control-allow-origin" not in allowed:
+        return None
+    del allowed["access-control-expose-headers"]
+    return func.HttpResponse(
+        b"",
+        status_code=204,
+        headers={
+            **allowed,
+            "access-control-allow-methods": _METHODS,
+            "access-control-allow-headers": _ALLOWED,
+            "access-control-max-age": _KEEP_SECONDS,
+        },
+    )

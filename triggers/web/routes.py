@@ -1,0 +1,92 @@
+"""Registering HTTP functions: `shared.durable`'s decorators, what every answer gets, and which
+methods a path takes."""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from inspect import iscoroutinefunction
+from typing import Any, TypeVar
+
+import azure.functions as func
+
+from shared import durable
+from shared.settings import SettingsError
+from triggers.web import cors
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+_registered: dict[str, set[str]] = {}
+"""Route template -> methods, filled by the decorators when the functions are."""
+
+_CATCH_ALL = "{*"
+_ORDER = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
+
+def http(bp: Any, route: str, methods: list[str]) -> Callable[[Handler], Handler]:
+    """Register a function, plain or `async`, whose parameter is named `req`."""
+    _registered.setdefault(route, set()).update(methods)
+
+    def register(handler: Any) -> Any:
+        @wraps(handler)
+        def answered(req: func.HttpRequest) -> func.HttpResponse:
+            return _preflight(req) or _opened(req, handler(req))
+
+        @wraps(handler)
+        async def answered_later(req: func.HttpRequest) -> func.HttpResponse:
+            return _opened(req, await handler(req))
+
+        wrapped = answered_later if iscoroutinefunction(handler) else answered
+        return durable.http(bp, route, methods)(wrapped)
+
+    return register
+
+
+def http_with_client(bp: Any, route: str, methods: list[str]) -> Callable[[Handler], Handler]:
+    """Register an `async def` with the parameters `req` and `client`."""
+    _registered.setdefault(route, set()).update(methods)
+
+    def register(handler: Any) -> Any:
+        @wraps(handler)
+        async def answered(req: func.HttpRequest, client: durable.Client) -> func.HttpResponse:
+            return _opened(req, await handler(req, client))
+
+        return durable.http_with_client(bp, route, methods)(answered)
+
+    return register
+
+
+def methods_of(path: str) -> tuple[str, ...]:
+    """The methods that a path (without its first slash) takes; none where there is none."""
+    found: set[str] = set()
+    for pattern, methods in _patterns():
+        if pattern.fullmatch(path):
+            found |= methods
+    return tuple(sorted(found, key=_ORDER.index))
+
+
+@lru_cache(maxsize=1)
+def _patterns() -> list[tuple[re.Pattern[str], set[str]]]:
+    """Every route but the catch-all, as what a path must look like."""
+    return [
+        (re.compile("[^/]+".join(map(re.escape, re.split(r"\{\w+\}", route)))), methods)
+        for route, methods in _registered.items()
+        if not route.startswith(_CATCH_ALL)
+    ]
+
+
+def _preflight(req: func.HttpRequest) -> func.HttpResponse | None:
+    try:
+        return cors.preflight(req)
+    except SettingsError:
+        return None  # the handler says what is misconfigured
+
+
+def _opened(req: func.HttpRequest, response: func.HttpResponse) -> func.HttpResponse:
+    """The answer with what lets listed origins read it."""
+    try:
+        added = cors.headers(req)
+    except SettingsError:
+        return response
+    for name, value in added.items():
+        response.headers[name] = value
+    return response
