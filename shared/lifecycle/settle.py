@@ -51,7 +51,7 @@ def finish_video(services: Services, video_id: str, epoch: int) -> Done:
         return work
     found = services.videos.find(work.caller, video_id)
     if found is None:
-        services.work.delete(work)
+        _close(services, work)
         return done("done")
     if work.ended and work.verdict is None and not rescuable(found.video):
         return done("watching", wait=0.0)  # what was stored is nobody's; its job decides the money
@@ -167,7 +167,7 @@ def _carry_out(
     _announce(services, work, video)
     if work.ended and services.videos.unbury(work.caller, work.video_id):
         services.outbox.forget(work.video_id)
-    services.work.delete(work)
+    _close(services, work)
     return done("done", hints=hints)
 
 
@@ -177,6 +177,19 @@ def _announce(services: Services, work: Work, video: Video | None) -> None:
     deleted = work.ended and services.videos.get(work.caller, work.video_id) is None
     if video is not None and not deleted:
         announce.ended(services, video)
+
+
+def _close(services: Services, work: Work) -> None:
+    """The last act for a video. A cancellation and the video's worker may carry the same end out
+    side by side, each leaving signs of life; whoever comes first deletes for both."""
+    current: Work | None = work
+    while current is not None and (current.epoch, current.ended) == (work.epoch, work.ended):
+        try:
+            services.work.delete(current)
+        except RowChanged:
+            current = services.work.get(work.video_id)
+        else:
+            return
 
 
 def _still_open(work: Work, verdict: Verdict) -> bool:

@@ -163,7 +163,8 @@ def create_video(req: func.HttpRequest) -> NewVideo:
     """The request in a create's body. Raises InvalidRequest, naming the field."""
     form = _form(req)
     uploaded = form.files.pop("input_reference", ())
-    attached = form.files.pop("files", ())
+    # OpenAI's clients name the parts of a list with brackets
+    attached = [*form.files.pop("files", ()), *form.files.pop("files[]", ())]
     if form.files:
         name = next(iter(form.files))
         raise InvalidRequest(

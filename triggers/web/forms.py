@@ -2,7 +2,7 @@
 
 The rules: a text part is a scalar as text; `metadata[key]` is one level of object; `inpaint_items`
 is one part that holds a JSON array; a part with a file name is a file. No name comes twice, except
-the files of `files`.
+the files of `files` (or `files[]`).
 """
 
 import json
