@@ -172,8 +172,9 @@ def refusal(services: Services, caller: str, prepared: Prepared) -> Problem | No
 
 def _was_deleted(services: Services, claim: Claim) -> bool:
     """Whether a video was on record and is no more: its ledger outlives it."""
-    if services.work.get(claim.video_id) is not None:
-        return False
+    left = services.work.get(claim.video_id)
+    if left is not None:
+        return left.deleted
     month = money.utc_day(created_ms(claim.video_id) / 1000)[:7]
     bases = {entry.basis for entry in services.ledger.entries(month, claim.video_id)}
     return bool(bases) and ADMISSION_UNDONE not in bases
@@ -191,7 +192,9 @@ def _claim(
         known = services.idempotency.get(caller, claim.key) if repeatable.repeated else None
         if known is not None and now - known.at < durations.of(_REPEATS_KNOWN):
             return known, True
-        return services.idempotency.replace(caller, claim), False
+        # of several at once the last one is remembered, and each makes its own video
+        services.idempotency.replace(caller, claim)
+        return claim, False
     claim = Claim(by_key(repeatable.route, repeatable.key), video_id, digest, now)
     standing = services.idempotency.claim(caller, claim)
     if standing.video_id == claim.video_id:
@@ -299,16 +302,25 @@ def _reserve(services: Services, video: Video, work: Work, price: Price) -> None
             _caller_limits(services, video.caller),
         )
     except Refusal as refusal:
-        found = services.work.get(video.id)
-        if found is not None:
-            services.work.delete(found)
+        _leave_nothing(services, video, work, entry)
+        raise _refused(refusal, work.day) from None
+    if not booked and not services.ledger.is_reserved(entry):
+        raise _not_in_time()  # the sweep has undone the first try of this request
+
+
+def _leave_nothing(services: Services, video: Video, work: Work, entry: Entry) -> None:
+    """Undo what a refused request wrote, unless another try of it was admitted meanwhile."""
+    found = services.work.get(video.id)
+    if found is None or found.stage is not WorkStage.ADMITTING:
+        return
+    if services.ledger.is_reserved(entry):
+        return
+    with suppress(RowChanged):
+        services.work.delete(found)
         if work.claim:
             services.idempotency.forget(video.caller, work.claim, video.id)
         if video.request.inputs:
             inputs.drop(services, video.id)
-        raise _refused(refusal, work.day) from None
-    if not booked and not services.ledger.is_reserved(entry):
-        raise _not_in_time()  # the sweep has undone the first try of this request
 
 
 def _overtaken(services: Services, video: Video, work: Work) -> Work:
@@ -317,7 +329,9 @@ def _overtaken(services: Services, video: Video, work: Work) -> Work:
     left = services.work.get(video.id)
     if left is not None:
         return left
-    services.videos.delete(video)
+    services.videos.delete(video.caller, video.id)
+    if video.request.inputs:
+        inputs.drop(services, video.id)
     services.outbox.forget(video.id, pending=True)
     # the sweep may have looked before this reservation was booked
     services.ledger.write(money.entry(services, work, Kind.RELEASE, 0, ADMISSION_UNDONE))

@@ -207,6 +207,16 @@ def free(
     services.deployments.change(limits(services, upstream), change)
 
 
+def free_slot(services: Services, video_id: str, deployment: str) -> None:
+    """Give back the slot of a video that has no work any more."""
+    upstream = services.settings.upstream(deployment)
+    if upstream is not None:
+        now = services.clock()
+        services.deployments.change(
+            limits(services, upstream), lambda lane: freed(lane, video_id, now)
+        )
+
+
 def close_submit(
     services: Services, work: Work, *, until: float | None = None, pause: float = 0.0
 ) -> None:

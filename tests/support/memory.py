@@ -33,6 +33,7 @@ class MemoryTable(Table):
         before: str = "",
         limit: int | None = None,
         where: str | None = None,
+        equal: Mapping[str, str] | None = None,
         columns: Sequence[str] | None = None,
     ) -> list[Row]:
         self.operations["range", partition] += 1
@@ -46,6 +47,7 @@ class MemoryTable(Table):
             and key >= start
             and (not before or key < before)
             and (equals is None or row.values.get(equals[1]) == equals[2])
+            and all(row.values.get(name) == value for name, value in (equal or {}).items())
         ]
         return found[:limit]
 
