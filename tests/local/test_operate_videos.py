@@ -10,9 +10,10 @@ from dataclasses import replace
 
 import pytest
 
-from local.operate_videos import collect, retry, services_here, show
+from local.operate_videos import collect, retry, services_here
 from local.processes import StackError
 from local.stack import ROOT, Stack
+from local.video_facts import show
 from shared.domain.ledger import Amounts
 from shared.domain.video import Status
 from shared.domain.work import WorkStage, instance_id
