@@ -10,9 +10,10 @@ from dataclasses import replace
 
 import pytest
 
-from local.operate_videos import collect, retry, services_here, show
+from local.operate_videos import collect, retry, services_here
 from local.processes import StackError
 from local.stack import ROOT, Stack
+from local.video_facts import show
 from shared.domain.ledger import Amounts
 from shared.domain.video import Status
 from shared.domain.work import WorkStage, instance_id
@@ -29,6 +30,7 @@ from tests.support.stacks import Client
 
 NOBODY = "video_" + "0" * 32
 PROMPT = "a fox nobody may read about"
+NEVER_ENDS = {"operation": "create", "action": {"type": "stuck", "progress": 50}}
 
 
 @pytest.fixture
@@ -50,6 +52,7 @@ def stored(job: Job, index: int = 0) -> str | None:
 
 def test_an_unfinished_video_is_explained_by_its_rows(services: Services, order: Order) -> None:
     job = order(prompt=PROMPT)
+    job.simulator.script(NEVER_ENDS)
     die_after(job, 3)
     work = job.work
     assert work is not None
@@ -167,6 +170,7 @@ def test_every_output_of_a_job_is_collected(services: Services, order: Order) ->
 
 def test_a_job_that_still_renders_is_not_collected(services: Services, order: Order) -> None:
     job = order()
+    job.simulator.script(NEVER_ENDS)
     die_after(job, 2)
     with pytest.raises(StackError, match="is not over"):
         collect(services, job.id, print)
@@ -225,9 +229,10 @@ def test_a_job_that_is_gone_is_said_so(services: Services, order: Order) -> None
 
 @pytest.mark.e2e
 def test_the_running_app_gives_a_retried_video_its_new_worker(
-    api: Client, monkeypatch: pytest.MonkeyPatch
+    api: Client, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The old worker is fenced off, so whoever finishes the video is the sweep's new one."""
+    simulator.script(NEVER_ENDS)
     made = api.create(model="sora-2", prompt="a fox", seconds="4")
     api.wait(made["id"], until=lambda video: video["stage"] == "rendering")
     ports = {"AZURITE_PORTS": ",".join(map(str, api.stack.ports.azurite))}
@@ -235,9 +240,11 @@ def test_the_running_app_gives_a_retried_video_its_new_worker(
         monkeypatch.setenv(name, value)
     with services_here() as services:
         assert "epoch 3" in retry(services, made["id"])
+        (job,) = simulator.journal()["jobs"]
+        simulator.force(job["id"], state="completed")
         assert api.wait(made["id"])["status"] == "completed"
         assert "settle   $0.400000" in told(services, made["id"])
-        assert len(Simulator(api.stack.simulator_url).journal()["jobs"]) == 1
+        assert len(simulator.journal()["jobs"]) == 1
 
 
 # -- the command line --
