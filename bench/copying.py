@@ -93,7 +93,7 @@ def _compared(
     outputs: int,
 ) -> list[Row]:
     """The three ways, turn by turn, and the median of each."""
-    turns = 2 if megabytes >= 500 else 5
+    turns = {5: 5, 50: 3, 500: 2}[megabytes]
     total = outputs * size_of(megabytes) / 1e6
     found: dict[str, list[tuple[float, float]]] = {mode: [] for mode in _NAMES}
     for _ in range(turns):
