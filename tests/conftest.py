@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 import pytest
 from azure.data.tables import TableServiceClient
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from local import audit
 from local.stack import Ports, Stack
@@ -21,6 +23,12 @@ from shared.lifecycle.services import Services, build
 from shared.settings import Settings
 from shared.storage.accounts import Account
 from tests.support.stacks import Client, client
+
+# No test looks at a clock, and so hypothesis does not either: a busy machine is no failure.
+hypothesis_settings.register_profile(
+    "timeless", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("timeless")
 
 TIME_SCALE = 100
 _ACCOUNTS = 400

@@ -226,6 +226,7 @@ def _known(services: Services, work: Work, job_id: str, job: JobStatus | None = 
             job_created_at=began,
             job_expires_at=expires_at,
             job_deadline=now + durations.job_deadline,
+            expected=expect.median(services, sketch),
             sketch=latency.dumps(sketch),
             progress=None,
             progress_at=None,
@@ -236,7 +237,7 @@ def _known(services: Services, work: Work, job_id: str, job: JobStatus | None = 
     known = change(services, work, write)
     if known is None:
         return done("superseded")
-    line.close_submit(services, work, until=expires_at)
+    line.close_submit(services, known, until=expires_at)
     emit(
         Event.JOB_SUBMITTED,
         video_id=work.video_id,
