@@ -27,7 +27,7 @@ def test_pause_and_resume_change_the_row_and_nothing_else(
     environment: dict[str, str], connection: str
 ) -> None:
     deployments = Deployments(Account(connection=connection).table("deployments"))
-    paused = run("pause", "sora-2", **environment)
+    paused = run("pause", "sora-2", **environment, seconds=60)
     assert (paused.returncode, paused.stdout) == (
         0,
         "sora-2 is paused; 0 of its jobs are still running.\n",
@@ -35,14 +35,14 @@ def test_pause_and_resume_change_the_row_and_nothing_else(
     lane = deployments.get(LIMITS).lane
     assert (lane.held, lane.max_running) == (True, 2)
     deployments.change(LIMITS, lambda _: Lane(**{**vars(lane), "out": "401 no"}))
-    resumed = run("resume", "sora-2", **environment)
+    resumed = run("resume", "sora-2", **environment, seconds=60)
     assert resumed.returncode == 0, resumed.stderr
     lane = deployments.get(LIMITS).lane
     assert (lane.held, lane.out) == (False, None)
 
 
 def test_an_unknown_deployment_is_one_clear_line(environment: dict[str, str]) -> None:
-    answer = run("pause", "sora-9", **environment)
+    answer = run("pause", "sora-9", **environment, seconds=60)
     assert answer.returncode == 1
     assert answer.stderr == "There is no deployment 'sora-9'. UPSTREAMS has: sora-2, sora.\n"
 
@@ -52,7 +52,7 @@ def test_the_audit_says_what_it_found(
 ) -> None:
     account = Account(connection=connection)
     Ledger(account.table("ledger")).write(entry("video_" + "0" * 32))
-    answer = run("audit", "--csv", str(tmp_path / "ledger.csv"), **environment)
+    answer = run("audit", "--csv", str(tmp_path / "ledger.csv"), **environment, seconds=60)
     assert answer.returncode == 1
     assert "are reserved and nobody works on it" in answer.stderr
     assert "1 entries, 3 totals, 0 videos" in answer.stdout
@@ -66,13 +66,15 @@ def test_without_storage_there_is_one_clear_line(environment: dict[str, str]) ->
         "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;"
         f"TableEndpoint=http://127.0.0.1:{port}/a"
     )
-    answer = run("audit", **{**environment, "STORAGE_CONNECTION": nowhere})
+    answer = run("audit", seconds=60, **{**environment, "STORAGE_CONNECTION": nowhere})
     assert answer.returncode == 1
     assert answer.stderr.startswith("The tables of the local stack (is it up? make up)")
     assert len(answer.stderr.splitlines()) == 1
 
 
 def test_on_azure_the_deployments_must_be_named(environment: dict[str, str]) -> None:
-    answer = run("pause", "x", **{**environment, "STORAGE_ACCOUNT_NAME": "a", "UPSTREAMS": ""})
+    answer = run(
+        "pause", "x", seconds=60, **{**environment, "STORAGE_ACCOUNT_NAME": "a", "UPSTREAMS": ""}
+    )
     assert answer.returncode == 1
     assert answer.stderr.startswith("UPSTREAMS of that app must be in the environment")
