@@ -1,5 +1,6 @@
 """Wait for the turn: a video submits only when a deployment's row says that it may."""
 
+from dataclasses import replace
 from math import isinf
 
 from shared.domain.ledger import Kind
@@ -144,6 +145,8 @@ def _go(services: Services, work: Work, lane: Lane, hints: tuple[Hint, ...] = ()
         slot_freed=False,
     )
     if went is None:
+        if services.work.get(work.video_id) is None:  # it has ended meanwhile
+            line.free(services, replace(work, deployment=lane.deployment))
         return done("superseded", hints=hints)
     return done("granted", stage=Stage.SUBMITTING, progress=0, hints=hints)
 
