@@ -145,10 +145,20 @@ def _go(services: Services, work: Work, lane: Lane, hints: tuple[Hint, ...] = ()
         slot_freed=False,
     )
     if went is None:
+        return _not_gone(services, work, lane, hints)
+    return done("granted", stage=Stage.SUBMITTING, progress=0, hints=hints)
+
+
+def _not_gone(services: Services, work: Work, lane: Lane, hints: tuple[Hint, ...]) -> Done:
+    """Its turn has come, and meanwhile it has ended, or another worker has it (whose turn it is
+    then)."""
+    now = services.work.get(work.video_id)
+    ended = now is not None and (now.verdict is not None or now.ended)
+    if now is None or (now.epoch == work.epoch and ended and now.submit is Submit.NOTHING):
         line.free(services, replace(work, deployment=lane.deployment))
         _, more = line.call_next(services)
-        return overtaken(services, work, (*hints, *more))
-    return done("granted", stage=Stage.SUBMITTING, progress=0, hints=hints)
+        hints = (*hints, *more)
+    return overtaken(services, work, hints)
 
 
 def _no_deployment(reason: str) -> Verdict:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from shared.domain import polling
 from shared.domain.ledger import Kind, LedgerError
 from shared.domain.work import Work, WorkStage, instance_id
-from shared.lifecycle import announce, inputs, line, money
+from shared.lifecycle import announce, inputs, money
 from shared.lifecycle.admit import ADMISSION_UNDONE, payload
 from shared.lifecycle.services import Services
 from shared.names import GenerateVideo
@@ -41,18 +41,8 @@ def sweep(services: Services) -> list[Restart]:
             continue  # somebody works on it after all, or another sweep was first
         if work is not None:
             restarts.append(_restart(services, work))
-    _free_forgotten(services)
     _watch_expiry(services, now)
     return restarts
-
-
-def _free_forgotten(services: Services) -> None:
-    """Give back slots of videos on which nobody works any more: their turn came as they ended."""
-    for found in line.lanes(services):
-        for video_id in found.lane.running:
-            if services.work.get(video_id) is None:
-                emit(Event.SLOT_FREED, video_id=video_id, deployment=found.lane.deployment)
-                line.free_slot(services, video_id, found.lane.deployment)
 
 
 def _restart(services: Services, work: Work) -> Restart:

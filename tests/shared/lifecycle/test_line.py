@@ -150,7 +150,7 @@ def test_callers_see_their_place_and_no_waiting_video_is_written(
     assert [place(pool, job).position for job in waiting] == [1, 2, 3]
     ends = [place(pool, job).completes_at or 0 for job in waiting]
     assert sorted(ends) == ends
-    assert ends[0] >= time.time()
+    assert ends[0] >= int(time.time())
     first = next(w for w in pool.work.all() if w.stage is WorkStage.RENDERING)
     line.free(pool, first)
     line.call_next(pool)  # grants the first in line
@@ -172,3 +172,40 @@ def test_a_429_pauses_the_deployment_and_is_counted(
     assert job.video.stage is Stage.WAITING_FOR_QUOTA
     job.drive()
     assert job.video.status is Status.COMPLETED
+
+
+def test_a_slot_of_a_video_that_has_ended_is_given_back(
+    pool: Services, simulator: Simulator
+) -> None:
+    """Its worker took the turn and died, and the video was cancelled meanwhile."""
+    order = Order(pool, simulator)
+    ended, working = order(), order()
+    assert [outcome(pool, job) for job in (ended, working)] == ["granted", "granted"]
+    work = ended.work
+    assert work is not None
+    pool.work.delete(work)
+    line.free_orphans(pool)
+    held = [video_id for lane in lanes(pool).values() for video_id in lane.running]
+    assert held == [working.id]
+
+
+def test_a_turn_that_comes_after_the_end_is_given_back(
+    pool: Services, simulator: Simulator
+) -> None:
+    job = Order(pool, simulator)()
+
+    class Ends:
+        """Table `deployments`, where every swap comes just after the video's end."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(pool.deployments, name)
+
+        def replace(self, *args: Any) -> Any:
+            work = job.work
+            assert work is not None
+            pool.work.delete(work)
+            return pool.deployments.replace(*args)
+
+    late = replace(pool, deployments=Ends())  # type: ignore[arg-type]
+    assert outcome(late, job) == "superseded"
+    assert [dict(lane.running) for lane in lanes(pool).values()] == [{}, {}]

@@ -16,7 +16,7 @@ from shared.domain.errors import Conflict, LimitReached, Unavailable
 from shared.domain.ledger import Amounts
 from shared.domain.request import VideoRequest
 from shared.domain.video import CostState, Status
-from shared.lifecycle import acquire, follow, inputs, money, settle, submit
+from shared.lifecycle import acquire, follow, inputs, line, money, settle, submit
 from shared.lifecycle.admit import Admitted, Repeatable, admit
 from shared.lifecycle.cancel import cancel_video
 from shared.lifecycle.remove import delete_video
@@ -207,7 +207,7 @@ def test_a_turn_that_comes_while_its_video_is_cancelled_is_given_back(
     submit.submit_job(keeping, job.id, 1)
     with suppress(Conflict):
         acquire.take_turn(keeping, other.id, 1, "turn")
-    sweep(keeping)
+    line.free_orphans(keeping)
     assert running_lanes(keeping) == [job.id]
 
 
@@ -219,7 +219,7 @@ def test_a_slot_of_a_video_that_is_gone_is_given_back_by_the_sweep(
     assert job.work is not None
     keeping.work.delete(job.work)
     assert running_lanes(keeping) == [job.id]
-    sweep(keeping)
+    line.free_orphans(keeping)
     assert running_lanes(keeping) == []
 
 

@@ -138,6 +138,18 @@ def test_nobody_is_refused_on_what_is_out_of_date(connection: str) -> None:
         other.write(entry("v3"), [full])
 
 
+def test_nobody_is_refused_what_he_has_already(connection: str) -> None:
+    """A repeat goes on where the first try stopped, though that one has filled every limit."""
+    table = Account(connection=connection).table("ledger")
+    full = Ceiling("budget of the day", day_total(DAY), 100)
+    one = limits(max_unfinished=1, creates=1)
+    assert Ledger(table).write(entry("v1"), [full], one)
+    for app in (Ledger(table), Ledger(table)):
+        assert not app.write(entry("v1"), [full], one)
+        with pytest.raises(CeilingReached):
+            app.write(entry("v2"), [full], one)
+
+
 def test_unfinished_videos_are_counted_until_their_money_is_known(table: Counting) -> None:
     ledger = Ledger(table)
     two = limits(max_unfinished=2)
