@@ -292,9 +292,6 @@ class Settings(BaseSettings):
             raise ValueError("set either STORAGE_CONNECTION or STORAGE_ACCOUNT_NAME")
         if self.time_scale != 1 and _on_azure():
             raise ValueError("TIME_SCALE must be 1 on Azure; it exists for local runs")
-        named = {*self.event_callers.values()}.union(*(w.callers or () for w in self.webhooks))
-        if named - set(self.callers):
-            raise ValueError("EVENT_CALLERS or WEBHOOKS name a caller that is not in CALLERS")
         if self.entra_tenant_id and not self.entra_audience:
             raise ValueError("ENTRA_TENANT_ID needs ENTRA_AUDIENCE")
         return self

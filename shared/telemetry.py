@@ -243,7 +243,7 @@ EVENTS: Mapping[Event, Spec] = {
     ),
     Event.EVENT_REJECTED: Spec(
         "an event or a dropped file can never become a video",
-        ("event_id", "rejection", "caller", "code", "message"),
+        ("event_id", "rejection", "caller", "code", "param"),
         _WARNING,
     ),
     Event.EVENT_IGNORED: Spec(

@@ -20,7 +20,7 @@ from shared.domain.announcement import (
     pause_after,
     webhook_name,
 )
-from shared.domain.errors import Conflict, NotFound
+from shared.domain.errors import NotFound
 from shared.lifecycle.services import Services
 from shared.names import BASE_PATH
 from shared.settings import Webhook
@@ -98,12 +98,11 @@ def redeliver(services: Services, video_id: str, delivery_id: str | None) -> lis
     """Put one delivery of a video, or all that have not arrived, at the beginning of their day.
 
     The ids stay, and so does what is told. Those returned are in this process's hands. Raises
-    NotFound for an unknown delivery, Conflict where the video has none at all.
+    NotFound for an unknown delivery.
     """
-    found = services.outbox.of(video_id)
     chosen = [
         stored
-        for stored in found
+        for stored in services.outbox.of(video_id)
         if (
             stored.delivery.id == delivery_id
             if delivery_id is not None
@@ -112,12 +111,6 @@ def redeliver(services: Services, video_id: str, delivery_id: str | None) -> lis
     ]
     if delivery_id is not None and not chosen:
         raise NotFound(f"This video has no delivery {delivery_id[:100]!r}.", param="id")
-    if not found:
-        raise Conflict(
-            "Nothing was announced about this video: no topic is configured and it names no "
-            "webhook.",
-            code="nothing_to_deliver",
-        )
     held = []
     for stored in chosen:
         now = int(services.clock() * 1000)
@@ -139,12 +132,16 @@ def redeliver(services: Services, video_id: str, delivery_id: str | None) -> lis
 
 
 def _take(services: Services, stored: StoredDelivery) -> Delivery | None:
-    """Take a delivery into this process's hands and try it; None when another one has it."""
+    """Take a delivery into this process's hands and try it; None when another one has it, or
+    when something failed that is not the receiver's fault."""
     due = int(services.clock() * 1000) + lease_ms(services)
     try:
         held = services.outbox.replace(stored, replace(stored.delivery, due_ms=due))
         return _attempt(services, held)
     except RowChanged:
+        return None
+    except Exception as error:  # noqa: BLE001  # one delivery must not hold up the others
+        emit(Event.DELIVERY_LEFT, delivery=stored.delivery.id, message=type(error).__name__)
         return None
 
 
@@ -174,7 +171,14 @@ def _attempt(services: Services, stored: StoredDelivery) -> Delivery:
         next_ms = now + int(services.settings.durations.of(pause) * 1000)
         after = replace(tried, due_ms=min(next_ms, max(now + 1, delivery.give_up_ms)))
     _say(after)
-    return services.outbox.replace(stored, after).delivery
+    try:
+        return services.outbox.replace(stored, after).delivery
+    except RowChanged:
+        found = services.outbox.get(delivery.announcement.subject, delivery.id)
+        if found is None or found.delivery != replace(delivery, forget=True):
+            raise
+        # its video was deleted during the attempt, which changes nothing about the outcome
+        return services.outbox.replace(found, replace(after, forget=True)).delivery
 
 
 def _send(services: Services, delivery: Delivery) -> int:

@@ -7,6 +7,7 @@ work is put aside once, with its reason. Only what is worth another try is raise
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -31,8 +32,10 @@ _IMAGES = (".png", ".jpg", ".jpeg", ".webp")
 _PROMPT = ".txt"
 _LARGEST_PROMPT = 256 * 1024
 _LARGEST_REQUEST = 25 * 1024 * 1024
-_KEPT = 30 * 24 * 3600.0
-"""How long an event or a file is known: longer than anybody delivers it again."""
+_EVENT_KEPT = 30 * 24 * 3600.0
+"""How long an event is known: longer than anybody delivers it again."""
+_FILE_KEPT = math.inf
+"""A version of a file is known for ever: it stays where it is, and so may come again."""
 _WORTH_WAITING = 15 * 60.0
 """A limit that lifts within this many seconds is worth a retry of Event Grid's."""
 _MOST_IMAGES = 100
@@ -64,6 +67,7 @@ class Origin:
     event_id: str
     caller: str | None
     facts: Mapping[str, str]
+    kept: float = _EVENT_KEPT
 
     @property
     def rejection_id(self) -> str:
@@ -154,12 +158,21 @@ def _requested(services: Services, event: Incoming, parse: Parse) -> Admitted | 
 
 def _charged(services: Services, event: Incoming) -> str:
     """The caller who pays for what comes from a topic; the publisher has no say in it."""
-    known = services.settings.event_callers
+    settings = services.settings
+    name = _caller_of(settings.event_callers, event)
+    if name not in settings.callers:
+        raise InvalidRequest(
+            f"EVENT_CALLERS names {name!r}, who is none of CALLERS.", code="unknown_caller"
+        )
+    return f"key:{name}"
+
+
+def _caller_of(known: Mapping[str, str], event: Incoming) -> str:
     if event.topic:
         topic = event.topic.casefold()
         for name, caller in known.items():
             if name.casefold() in (topic, topic.rsplit("/", 1)[-1]):
-                return f"key:{caller}"
+                return caller
         raise InvalidRequest(
             f"EVENT_CALLERS has no caller for the topic {event.topic[:300]!r}.",
             code="unknown_topic",
@@ -172,7 +185,7 @@ def _charged(services: Services, event: Incoming) -> str:
             f"for all topics; it names {len(callers)}. Subscribe with the Event Grid schema.",
             code="unknown_topic",
         )
-    return f"key:{callers.pop()}"
+    return callers.pop()
 
 
 def _dropped(services: Services, event: Incoming, parse: Parse) -> Admitted | None:
@@ -278,7 +291,7 @@ def _take_on(services: Services, origin: Origin, wanted: Callable[[], Wanted]) -
     assert origin.caller is not None, "somebody pays"
     if _rejected(services, origin):
         raise _Ignored("rejected before")
-    repeatable = Repeatable(route="events", key=origin.key, kept=_KEPT)
+    repeatable = Repeatable(route="events", key=origin.key, kept=origin.kept)
     try:
         request, sources = wanted()
         return admit(services, origin.caller, request, repeatable, sources)
@@ -323,7 +336,7 @@ def _put_aside(services: Services, origin: Origin, problem: Problem) -> None:
         rejection=rejection_id,
         caller=origin.caller,
         code=problem.code,
-        message=plain(problem.message),
+        param=error["param"],
     )
 
 
@@ -345,7 +358,7 @@ def _of_file(file: Dropped, event_id: str, *, prompt: Dropped | None = None) -> 
     key = f"file\n{file.name}\n{file.etag}"
     if prompt is not None:
         key += f"\n{prompt.etag}"
-    return Origin(key, event_id, "key:" + file.name.partition("/")[0], facts)
+    return Origin(key, event_id, "key:" + file.name.partition("/")[0], facts, _FILE_KEPT)
 
 
 def _without_secrets(url: str) -> str:

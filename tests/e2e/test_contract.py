@@ -168,6 +168,8 @@ def _prepared(document: Mapping[str, Any], caller: Client) -> dict[str, Any]:
         "getVideo": finished[0],
         "getVideoContent": finished[0],
         "headVideoContent": finished[0],
+        "listDeliveries": finished[0],
+        "redeliverVideo": finished[0],
         "remixVideo": finished[1],
         "deleteVideo": finished[2],
         "cancelVideo": caller.create(prompt="a fox", model=PARKED)["id"],

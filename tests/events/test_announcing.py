@@ -12,8 +12,9 @@ from azure.core.messaging import CloudEvent
 from openai import OpenAI
 from standardwebhooks import Webhook
 
+from shared.delivery.webhooks import Webhooks
 from shared.domain.announcement import Delivery, DeliveryState
-from shared.domain.errors import Conflict, InvalidRequest, NotFound
+from shared.domain.errors import InvalidRequest, NotFound
 from shared.domain.video import Status
 from shared.lifecycle import settle
 from shared.lifecycle.cancel import cancel_video
@@ -224,8 +225,7 @@ def test_redelivering_sends_the_same_event_again(told: Told) -> None:
 
 def test_there_may_be_nothing_to_redeliver(services: Services, simulator: Simulator) -> None:
     job = Order(services, simulator)()
-    with pytest.raises(Conflict, match="Nothing was announced"):
-        redeliver(services, job.id, None)
+    assert redeliver(services, job.id, None) == []
 
 
 class _Dies:
@@ -302,3 +302,37 @@ def test_a_deleted_video_leaves_nothing_in_the_outbox(told: Told) -> None:
     deliver_due(later(told.services, DAY / 2))
     assert told.receiver.received[-1].json["data"]["id"] == job.id
     assert deliveries(told, job.id) == {}
+
+
+def test_a_video_that_is_deleted_during_an_attempt_is_told_once(told: Told) -> None:
+    """The attempt notes its outcome although the row was marked meanwhile."""
+    told.receiver.otherwise = 503
+    job = told.finish(webhook="mine")
+    told.receiver.otherwise = 200
+    stored = told.services.videos.get("key:local", job.id)
+    assert stored is not None
+
+    video = stored
+
+    class Deleting(Webhooks):
+        def send(self, webhook: Any, announcement: Any) -> int:
+            delete_video(told.services, video)
+            return told.services.webhooks.send(webhook, announcement)
+
+    assert deliver_due(replace(later(told.services, 60), webhooks=Deleting())) == 1
+    assert deliveries(told, job.id) == {}
+    assert [request.json["data"]["id"] for request in told.receiver.received] == [job.id] * 2
+
+
+def test_one_delivery_that_breaks_holds_up_no_other(told: Told) -> None:
+    told.topic.otherwise = told.receiver.otherwise = 503
+    job = told.finish(webhook="mine")
+    told.topic.otherwise = told.receiver.otherwise = 200
+
+    class Broken(Webhooks):
+        def send(self, webhook: Any, announcement: Any) -> int:
+            raise UnicodeError("nobody thought of this")
+
+    assert deliver_due(replace(later(told.services, 60), webhooks=Broken())) == 2
+    states = {target: each.state for (_, target), each in deliveries(told, job.id).items()}
+    assert states == {"topic": "delivered", "webhook-mine": "pending"}

@@ -333,6 +333,14 @@ def test_a_cloud_event_cannot_choose_among_callers(told: Told) -> None:
     assert record["error"]["code"] == "unknown_topic"
 
 
+def test_a_caller_that_was_taken_out_pays_nothing(told: Told) -> None:
+    gone = told.services.settings.model_copy(update={"event_callers": {"orders": "stranger"}})
+    assert receive(replace(told.services, settings=gone), requested({"prompt": "p"})) is None
+    (record,) = rejections(told.services)
+    assert record["error"]["code"] == "unknown_caller"
+    assert videos(told.services) == []
+
+
 def test_our_own_events_and_rejections_make_no_loop(told: Told, inbox: Inbox) -> None:
     url = inbox.put("local/a.txt", "x").replace("/inbox/", f"/{REJECTED_CONTAINER}/")
     ours = Incoming(id="1", type="DurableVideo.RequestRejected", topic=TOPIC, source="", data={})

@@ -105,7 +105,6 @@ def test_a_wrong_deployment_is_refused(
         ("WEBHOOKS", "https://127.0.0.2/h", "loopback"),
         ("WEBHOOKS", "https://user:pw@shop.example/h", "without credentials"),
         ("WEBHOOKS", "ftp://127.0.0.1/h", "https"),
-        ("EVENT_CALLERS", '{"orders": "stranger"}', "not in CALLERS"),
     ],
 )
 def test_a_wrong_receiver_is_refused(

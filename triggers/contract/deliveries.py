@@ -54,17 +54,17 @@ OPERATIONS = (
         tag="Videos",
         summary="Tell it again.",
         text="What has not arrived gets another day of attempts, the first one now; with an `id`, "
-        "that delivery, arrived or not. Events keep their ids. The body may be left out.",
+        "that delivery, arrived or not. Events keep their ids.",
         parameters=(VIDEO_ID,),
         body=Body(
             model=Redeliver,
+            required=False,
             examples={"all": {}, "one": {"id": "evt_0123456789abcdef0123456789abcdef-topic"}},
         ),
         answers={200: Answer(text="Its deliveries.", model=DeliveryList)},
         errors={
             400: "The body is not what it can be.",
             404: "You have no such video, or it no such delivery.",
-            409: "Nothing was announced about it.",
             413: "The body is larger than 25 MiB.",
         },
     ),
