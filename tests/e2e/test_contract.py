@@ -180,7 +180,7 @@ def _prepared(document: Mapping[str, Any], caller: Client) -> dict[str, Any]:
                 if parameter["name"] == "video_id":
                     parameter["example"] = ready[operation["operationId"]]
                 if parameter["name"] == "Prefer":
-                    parameter["example"] = "wait=1"
+                    parameter["schema"]["examples"] = ["wait=1"]
             for answer in operation["responses"].values():
                 answer["headers"] = {
                     **answer.get("headers", {}),
