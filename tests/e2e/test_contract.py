@@ -178,7 +178,7 @@ def _prepared(document: Mapping[str, Any], caller: Client) -> dict[str, Any]:
         for operation in methods.values():
             for parameter in operation.get("parameters", ()):
                 if parameter["name"] == "video_id":
-                    parameter["example"] = ready[operation["operationId"]]
+                    parameter["example"] = ready.get(operation["operationId"], finished[3])
                 if parameter["name"] == "Prefer":
                     parameter["schema"]["examples"] = ["wait=1"]
             for answer in operation["responses"].values():
