@@ -106,7 +106,7 @@ def admit(
     Raises InvalidRequest (nothing was spent), Conflict (the key was used for another request),
     LimitReached (a ceiling), RateLimited (a limit of this caller), or Unavailable.
     """
-    prepared = prepare(services, request, sources)
+    prepared = prepare(services, caller, request, sources)
     request, chosen, price = prepared.request, prepared.chosen, prepared.price
     _check_job_ceiling(services, prepared.amount)
     claim, replayed = _claim(services, caller, request, repeatable)
@@ -124,7 +124,12 @@ def admit(
     return _put_on_record(services, video, work, price, replayed=replayed)
 
 
-def prepare(services: Services, request: VideoRequest, sources: Sequence[Source]) -> Prepared:
+def prepare(
+    services: Services,
+    caller: str,  # noqa: ARG001  # what a caller may ask for is checked here
+    request: VideoRequest,
+    sources: Sequence[Source],
+) -> Prepared:
     """What is known of a request before anything is spent or written. Raises InvalidRequest where
     it can never work."""
     request, files = inputs.gather(services, request, sources)

@@ -43,7 +43,7 @@ def quote(
 
     Raises InvalidRequest where it can never work.
     """
-    prepared = admit.prepare(services, request, sources)
+    prepared = admit.prepare(services, caller, request, sources)
     now = services.clock()
     day = money.utc_day(now)
     expected = expect.at_admission(services, prepared.chosen[0].name, prepared.request)

@@ -187,7 +187,7 @@ def _body(body: Body, names: _Names) -> dict[str, Any]:
             # metadata[key]=value
             "encoding": {"metadata": {"style": "deepObject", "explode": True}},
         }
-    return {"required": True, "content": content}
+    return {"required": body.required, "content": content}
 
 
 def _answer(answer: Answer, names: _Names) -> dict[str, Any]:

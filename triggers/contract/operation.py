@@ -33,6 +33,7 @@ class Body:
     model: type[BaseModel]
     examples: Mapping[str, Any]
     form: Mapping[str, Schema] | None = None
+    required: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
