@@ -112,6 +112,7 @@ def _say_where(stack: Stack) -> None:
     blob, queue, table = stack.ports.azurite
     if stack.with_host:
         console.print(f"API         {stack.api}  (key {API_KEY})")
+        console.print(f"docs        {stack.api}/docs")
     console.print(f"simulator   {stack.simulator_url}  (journal at /_sim/journal)")
     console.print(f"topic       {stack.topic_url}  (python -m local listen)")
     console.print(f"Azurite     blob {blob}, queue {queue}, table {table} on 127.0.0.1")

@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from typing import Any, get_args
 
@@ -67,6 +68,11 @@ def test_it_is_served_to_everybody_with_the_public_address(
     assert answer.json["openapi"].startswith("3.1.")
     address = local_settings()["PUBLIC_BASE_URL"]
     assert answer.json == document(f"{address}{BASE}")
+
+
+def test_its_version_is_the_projects() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert document(SERVER)["info"]["version"] == project["version"]
 
 
 def test_every_reference_leads_somewhere_and_every_schema_is_one() -> None:
