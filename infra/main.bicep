@@ -154,6 +154,15 @@ param entraAudience string = ''
 @description('Tenant that issues those tokens; empty: the one of the subscription.')
 param entraTenantId string = ''
 
+@description('Webhooks, as entries of WEBHOOKS (see docs/events.md). Each secret is the vault\'s secret named as secret_setting, in lower case and with dashes.')
+param webhooks object[] = []
+
+@description('The caller, one of CALLERS, that is charged for requests on the topic; empty: they are rejected. main.parameters.json takes the first caller.')
+param topicCaller string = ''
+
+@description('Further topics that the app is subscribed to by hand: their names or resource ids, each with a caller.')
+param otherTopicCallers object = {}
+
 @description('Object ids of services that may publish requests on the topic.')
 param requestPublisherIds string[] = []
 
@@ -210,6 +219,7 @@ var keptDays = union({
   '${containers.videos}': videoRetentionDays
 } : {})
 var deploymentContainer = 'deployments'
+var requestTopicName = 'evgt-requests-${token}'
 var keyVaultName = 'kv-${token}'
 
 var retirements = toObject(filter(split(retirementDates, ','), entry => contains(entry, '=')), entry => split(entry, '=')[0], entry => split(entry, '=')[1])
@@ -233,7 +243,7 @@ var azureUpstreams = map(videoModels, model => union({
 }, empty(retirementOf[model.name]) ? {} : { retires_at: retirementOf[model.name] }, model.?extra ?? {}))
 
 // An app setting that holds a secret is a reference to the vault's secret of the same name.
-var secretNames = union(map(filter(otherUpstreams, upstream => upstream.auth.type == 'header'), upstream => upstream.auth.secret_setting), [])
+var secretNames = union(map(filter(otherUpstreams, upstream => upstream.auth.type == 'header'), upstream => upstream.auth.secret_setting), map(webhooks, webhook => webhook.secret_setting))
 var secretSettings = toObject(secretNames, name => name, name => '@Microsoft.KeyVault(VaultName=${keyVaultName};SecretName=${toLower(replace(name, '_', '-'))})')
 
 var appSettings = union({
@@ -244,6 +254,9 @@ var appSettings = union({
   BUDGET_USD_PER_DAY: string(budgetUsdPerDay)
   QUEUE_DEADLINE_HOURS: string(queueDeadlineHours)
   JOB_DEADLINE_MINUTES: string(jobDeadlineMinutes)
+  EVENT_TOPIC_ENDPOINT: eventGrid.outputs.eventTopicEndpoint
+  EVENT_CALLERS: string(union(otherTopicCallers, empty(topicCaller) ? {} : { '${requestTopicName}': topicCaller }))
+  WEBHOOKS: string(webhooks)
   CONTENT_DELIVERY: vnetEnabled ? 'stream' : 'redirect'
   CORS_ORIGINS: string(corsOrigins)
   INPUT_URL_HOSTS: join(inputUrlHosts, ',')
@@ -364,7 +377,7 @@ module eventGrid 'modules/event-grid.bicep' = {
     location: location
     tags: tags
     eventTopicName: 'evgt-events-${token}'
-    requestTopicName: 'evgt-requests-${token}'
+    requestTopicName: requestTopicName
     systemTopicName: 'egst-${token}'
     videoStorageName: videoStorage.outputs.name
     deadLetterContainer: containers.deadLetters

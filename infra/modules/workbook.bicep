@@ -117,6 +117,24 @@ var sections = [
     ]
   }
   {
+    title: 'Events'
+    text: 'Left: what was announced on the topic and to webhooks. Right: requests that came as events and could not be taken.'
+    charts: [
+      {
+        title: 'Announcements'
+        query: loadTextContent('../queries/announcements.kql')
+        kind: 'table'
+        width: '50'
+      }
+      {
+        title: 'Rejected events and files'
+        query: loadTextContent('../queries/rejections.kql')
+        kind: 'table'
+        width: '50'
+      }
+    ]
+  }
+  {
     title: 'Repairs'
     text: 'What the app put right by itself, or could not. A few are normal after a deployment.'
     charts: [

@@ -176,6 +176,27 @@ def test_hosts_of_images_are_those_that_were_given(monkeypatch: pytest.MonkeyPat
     assert made.input_hosts == {"a.example.com", "b.example.com"}
 
 
+WEBHOOK = {"name": "shop", "url": "https://shop.example.com/hook", "secret_setting": "SHOP_HOOK"}
+
+
+def test_results_are_announced_and_requests_are_charged(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = as_read(monkeypatch, webhooks=[WEBHOOK], otherTopicCallers={"trailers": "main"})
+    assert made.event_topic_endpoint == deployed().outputs["EVENT_TOPIC_ENDPOINT"]
+    topic = deployed().outputs["REQUEST_TOPIC_NAME"]
+    assert made.event_callers == {topic: "main", "trailers": "main"}
+    assert [each.name for each in made.webhooks] == ["shop"]
+    reference = settings_of(deployed(webhooks=[WEBHOOK]))["SHOP_HOOK"]
+    assert reference.endswith(";SecretName=shop-hook)")
+    assert as_read(monkeypatch, topicCaller="").event_callers == {}
+
+
+def test_the_first_caller_pays_for_the_topic() -> None:
+    listed = (ROOT / "infra" / "main.parameters.json").read_text()
+    hook = (ROOT / "infra" / "hooks" / "postprovision.sh").read_text()
+    assert "${FIRST_CALLER=main}" in listed
+    assert "caller=${FIRST_CALLER:-main}" in hook
+
+
 def test_no_retention_means_no_setting_and_no_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     assert as_read(monkeypatch, videoRetentionDays=0).video_retention_days is None
 

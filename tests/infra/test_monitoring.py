@@ -93,7 +93,7 @@ def workbook() -> dict[str, Any]:
 def test_the_workbook_has_a_section_for_every_question() -> None:
     texts = [item["content"]["json"] for item in workbook()["items"] if item["type"] == 1]
     titles = [text.splitlines()[0].removeprefix("## ") for text in texts]
-    assert titles == ["Health", "Queue", "Throughput", "Cost", "Repairs", "One video"]
+    assert titles == ["Health", "Queue", "Throughput", "Cost", "Events", "Repairs", "One video"]
     charts = {item["name"] for item in workbook()["items"] if item["type"] == 3}
     assert charts >= {"By day, model and caller", "Failures by cause", "Slowest videos"}
 

@@ -12,8 +12,6 @@ from tests.infra.templates import EVERYTHING, deployed
 NOT_OF_THE_APP = {
     "deployments": "the deployed code",
     "deadletter": "written by Event Grid alone",
-    "inbox": "written by others, read by the function on_event",
-    "rejected": "what on_event could not make a video of",
 }
 
 
