@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast
 
 from rich.console import Console
 
-from bench import copying, polls
+from bench import api, copying, history, polls, queue, startup
 from bench.report import Table, fill
 
 ROOT = Path(__file__).parents[1]
@@ -30,7 +30,15 @@ class Measurement(Protocol):
 
 
 MEASUREMENTS: dict[str, Measurement] = {
-    name: cast("Measurement", module) for name, module in (("polls", polls), ("copy", copying))
+    name: cast("Measurement", module)
+    for name, module in (
+        ("polls", polls),
+        ("copy", copying),
+        ("queue", queue),
+        ("history", history),
+        ("api", api),
+        ("startup", startup),
+    )
 }
 
 

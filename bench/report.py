@@ -45,12 +45,14 @@ class Table:
 
 
 def fill(text: str, tables: Iterable[Table]) -> str:
-    """The document with every table written anew. Raises KeyError for a title nobody has."""
+    """The document with these tables written anew; others stay as they are."""
     by_title = {table.title: table for table in tables}
 
     def written(place: re.Match[str]) -> str:
-        title = place["title"]
-        return f"<!-- table: {title} -->\n{by_title[title].markdown()}"
+        table = by_title.get(place["title"])
+        if table is None:
+            return place.group()
+        return f"<!-- table: {table.title} -->\n{table.markdown()}"
 
     return _PLACE.sub(written, text)
 

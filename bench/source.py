@@ -29,6 +29,9 @@ class _Handler(BaseHTTPRequestHandler):
         if "comp=list" in parts.query:
             self._empty(200, ("content-type", "application/xml"), body=_NO_BLOBS)
             return
+        if "variant=" in parts.query and "variant=video" not in parts.query:
+            self._empty(404)  # no pictures: only the video is measured
+            return
         name = parts.path.split("/")[-2]
         total = size_of(int(name.removeprefix("mb-")))
         head = _stretched(_movie(), total)

@@ -73,7 +73,13 @@ class Stack:
     host_module: str = "local.host"
     rpc_origin: str | None = None
     """A proxy for the durable client's own requests; see `python -m local.host --help`."""
+    log_storage: bool = False
+    """Whether Azurite notes every request with its headers, in `storage_log`."""
     children: list[Child] = field(default_factory=list)
+
+    @property
+    def storage_log(self) -> Path:
+        return self.data / "logs" / "azurite-requests.log"
 
     @property
     def api(self) -> str:
@@ -153,6 +159,8 @@ class Stack:
             command += ["--inMemoryPersistence"]
         else:
             command += ["--location", str(self.data / "azurite")]
+        if self.log_storage:
+            command += ["--debug", str(self.storage_log)]
         child = self._start("Azurite", command)
         child.wait_until(lambda: all(listens(port) for port in (blob, queue, table)), seconds=30)
         self._create_storage()

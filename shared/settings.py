@@ -122,8 +122,9 @@ class Upstream(_Strict):
     model: str
     """The public model name that callers ask for."""
     auth: Annotated[EntraAuth | HeaderAuth, Field(discriminator="type")]
-    max_running: Annotated[int, Field(ge=0)] = 2
-    max_creates_per_minute: Annotated[int, Field(ge=0)] = 2
+    max_running: Annotated[int, Field(ge=0, le=150)] = 2
+    """At most what the deployment's row has room for."""
+    max_creates_per_minute: Annotated[int, Field(ge=0, le=1000)] = 2
     prices: PriceConfig | None = None
     capabilities: CapabilitiesConfig | None = None
     can_list: bool = True
@@ -178,7 +179,7 @@ class Caller(_Strict):
     entra: list[str] = Field(default_factory=list)
     budget_usd_per_month: float = -1
     max_unfinished: int = -1
-    creates_per_minute: int = -1
+    creates_per_minute: Annotated[int, Field(ge=-1, le=1000)] = -1
     admin: bool = False
 
 

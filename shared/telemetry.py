@@ -42,6 +42,7 @@ class Event(StrEnum):
     VIDEO_DECIDED = "video_decided"
     VIDEO_ENDED = "video_ended"
     VIDEO_DELETED = "video_deleted"
+    SLOT_FREED = "slot_freed"
     VIDEO_RESUMED = "video_resumed"
     ADMISSION_FINISHED = "admission_finished"
     ADMISSION_UNDONE = "admission_undone"
@@ -49,6 +50,7 @@ class Event(StrEnum):
     LINE_STATE = "line_state"
     HINT_LOST = "hint_lost"
     START_LOST = "start_lost"
+    JOB_NOT_DELETED = "job_not_deleted"
     PURGE_FAILED = "purge_failed"
     INSTANCES_PURGED = "instances_purged"
     DELIVERED = "delivered"
@@ -57,6 +59,7 @@ class Event(StrEnum):
     WEBHOOK_DISABLED = "webhook_disabled"
     EVENT_REJECTED = "event_rejected"
     EVENT_IGNORED = "event_ignored"
+    TENANT_KEYS_UNREADABLE = "tenant_keys_unreadable"
     MISCONFIGURED = "misconfigured"
     REQUEST_FAILED = "request_failed"
 
@@ -182,6 +185,11 @@ EVENTS: Mapping[Event, Spec] = {
         "a caller deleted a video: what is left of it is its ledger",
         ("video_id", "caller", "unfinished"),
     ),
+    Event.SLOT_FREED: Spec(
+        "the sweep gave back a slot that a finished video still held",
+        ("video_id", "deployment"),
+        _WARNING,
+    ),
     Event.VIDEO_RESUMED: Spec(
         "the sweep started a new worker for a silent video",
         ("video_id", "stage", "epoch", "silent_seconds"),
@@ -205,6 +213,11 @@ EVENTS: Mapping[Event, Spec] = {
     Event.HINT_LOST: Spec("a waiting video was not woken; it wakes by itself", ("instance",)),
     Event.START_LOST: Spec(
         "an orchestration was not started; the sweep will", ("instance", "message"), _WARNING
+    ),
+    Event.JOB_NOT_DELETED: Spec(
+        "the upstream's copy of a deleted video stays until it expires there",
+        ("video_id", "message"),
+        _WARNING,
     ),
     Event.PURGE_FAILED: Spec(
         "the Durable history of a deleted video stays until the nightly purge",
@@ -237,9 +250,17 @@ EVENTS: Mapping[Event, Spec] = {
         "an event asks for nothing: not ours, seen before, or its file is gone",
         ("event_id", "reason"),
     ),
+    Event.TENANT_KEYS_UNREADABLE: Spec(
+        "the keys that sign Entra tokens could not be read", ("message",), _ERROR
+    ),
     Event.MISCONFIGURED: Spec("a setting is missing or wrong", ("message",), _ERROR),
     Event.REQUEST_FAILED: Spec("a fault of ours; the exception follows", ("request_id",), _ERROR),
 }
+
+
+def silence_urls() -> None:
+    """httpx writes a line with the whole URL of every request at INFO, signatures included."""
+    logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 def emit(

@@ -38,13 +38,17 @@ def kind_of(request: VideoRequest) -> str:
 def at_admission(services: Services, deployment: str, request: VideoRequest) -> float:
     """How long a render is expected to take: what was learned, or the shipped guess."""
     guess = polling.expected_render_seconds(request.width, request.height, request.seconds)
-    known = _known(services, deployment, kind_of(request), guess)
-    return services.settings.durations.of(outlook(known).quantile(0.5))
+    return median(services, _known(services, deployment, kind_of(request), guess))
 
 
 def at_submit(services: Services, work: Work) -> Sketch:
     """What is known of such renders on the deployment that got the job."""
     return _known(services, work.deployment, work.kind, _guess(services, work))
+
+
+def median(services: Services, sketch: Sketch) -> float:
+    """How long a render is expected to take from its beginning, in seconds of this app."""
+    return services.settings.durations.of(outlook(sketch).quantile(0.5))
 
 
 def next_of(

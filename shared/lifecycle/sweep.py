@@ -78,7 +78,13 @@ def _take_over(services: Services, work: Work, now: float) -> Work | None:
             silent_seconds=now - work.heartbeat_at,
         )
         return services.work.replace(raised)
-    if (found := services.videos.find(work.caller, work.video_id)) is not None:
+    found = services.videos.find(work.caller, work.video_id)
+    if found is not None and found.video.terminal:
+        # a slow try of a request whose video has come and gone meanwhile
+        inputs.drop(services, work.video_id)
+        services.work.delete(work)
+        return None
+    if found is not None:
         emit(Event.ADMISSION_FINISHED, video_id=work.video_id)
         announce.queued(services, found.video)
         return services.work.replace(replace(raised, stage=WorkStage.WAITING))

@@ -8,9 +8,9 @@ from collections.abc import Collection
 from time import monotonic
 from urllib.parse import urlsplit
 
-import httpx
+from shared.telemetry import silence_urls
 
-_TIMEOUT = httpx.Timeout(connect=5.0, read=10.0, write=5.0, pool=5.0)
+_CONNECT, _READ = 5.0, 10.0
 _LONGEST = 20.0
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -22,10 +22,14 @@ class NotFetched(Exception):
 def fetch(url: str, hosts: Collection[str], *, largest: int) -> bytes:
     """The bytes at `url`, whose host must be one of `hosts`. Raises NotFetched."""
     _check(url, hosts)
+    import httpx  # on first use: cold starts are paid by users
+
+    silence_urls()
+    timeout = httpx.Timeout(_CONNECT, read=_READ)
     data, began = bytearray(), monotonic()
     try:
         with (
-            httpx.Client(timeout=_TIMEOUT, follow_redirects=False, trust_env=False) as client,
+            httpx.Client(timeout=timeout, follow_redirects=False, trust_env=False) as client,
             client.stream("GET", url, headers={"accept-encoding": "identity"}) as answer,
         ):
             if answer.status_code != 200:
@@ -36,7 +40,7 @@ def fetch(url: str, hosts: Collection[str], *, largest: int) -> bytes:
                     raise NotFetched(f"the image has more than {largest // 1024**2} MiB.")
                 if monotonic() - began > _LONGEST:
                     raise NotFetched(f"the image took longer than {_LONGEST:.0f} s.")
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise NotFetched(f"the image could not be fetched ({type(error).__name__}).") from None
     return bytes(data)
 

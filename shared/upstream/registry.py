@@ -1,11 +1,18 @@
-"""One client per deployment, built on first use from its settings."""
+"""One client per deployment, built on first use from its settings.
+
+The dialects are imported then too: an instance that only serves the API never needs HTTP itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from shared.domain.capabilities import SORA_1
 from shared.settings import Upstream
-from shared.upstream.http import UpstreamHttp
 from shared.upstream.protocol import Dialect
-from shared.upstream.sora1 import Sora1
-from shared.upstream.sora2 import Sora2
+
+if TYPE_CHECKING:
+    from shared.upstream.http import UpstreamHttp
 
 
 class Upstreams:
@@ -17,6 +24,10 @@ class Upstreams:
 
     def client(self, upstream: Upstream) -> Dialect:
         if upstream.name not in self._clients:
+            from shared.upstream.http import UpstreamHttp
+            from shared.upstream.sora1 import Sora1
+            from shared.upstream.sora2 import Sora2
+
             http = UpstreamHttp(upstream)
             self._connections.append(http)
             kind = Sora1 if upstream.dialect == SORA_1 else Sora2

@@ -1,15 +1,13 @@
-"""The benchmark measures what it says, repeats itself, and is what the documents show."""
+"""The benchmark of polls measures what it says and repeats itself."""
 
 import json
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from bench import polls, schedules
-from bench.__main__ import store
 from bench.floor import walk
 from bench.renders import OTHER_PROGRESS, heights, uneven, usual
 from shared.domain.latency import unlearned
@@ -97,30 +95,6 @@ def test_tables_show_every_row(stored: dict[str, Any]) -> None:
         sum(len(rows) for name in ("steady", "shifts", "kinds") for rows in stored[name].values())
         + sum(len(stored[name]) for name in ("guesses", "progress", "without", "rule", "targets"))
     )
-
-
-def test_the_figure_is_drawn_from_the_results(stored: dict[str, Any]) -> None:
-    (name, picture), *_ = polls.figures(stored).items()
-    assert (ROOT / "docs" / "figures" / name).read_text() == picture
-    drawn = ElementTree.fromstring(picture)
-    assert len(drawn.findall("{*}polyline")) == 4
-
-
-def test_the_document_shows_what_was_measured(stored: dict[str, Any]) -> None:
-    text = (ROOT / "docs" / "performance.md").read_text()
-    for name, rows in stored["steady"].items():
-        for row in rows:
-            figures = (row["polls"], row["lag"], row["p95"], row["max"])
-            line = f"| {row['schedule']} | {row['phase']} | " + " | ".join(map(str, figures))
-            assert line in text, f"{name}: {line}"
-
-
-def test_other_measurements_keep_their_results(tmp_path: Path) -> None:
-    path = tmp_path / "results.json"
-    store(path, "copy", {"a": 1})
-    store(path, "polls", {"b": 2})
-    store(path, "copy", {"a": 3})
-    assert json.loads(path.read_text()) == {"copy": {"a": 3}, "polls": {"b": 2}}
 
 
 def test_walk_agrees_with_a_schedule_followed_by_hand() -> None:

@@ -196,10 +196,7 @@ def _answer(answer: Answer, names: _Names) -> dict[str, Any]:
         "headers": _headers("x-request-id", *answer.headers),
     }
     if answer.model is not None:
-        media: dict[str, Any] = {"schema": names[answer.model]}
-        if answer.example is not None:
-            media["example"] = answer.example
-        described["content"] = {JSON: media}
+        described["content"] = {JSON: {"schema": names[answer.model]}}
     for media_type, schema in answer.content.items():
         described.setdefault("content", {})[media_type] = {"schema": schema}
     if answer.links:

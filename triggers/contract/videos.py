@@ -137,8 +137,7 @@ _CONTENT = (
         name="Range",
         where="header",
         text="A part of the file, where it is streamed; what is no range of bytes is ignored.",
-        schema={"type": "string"},
-        example="bytes=0-99",
+        schema={"type": "string", "examples": ["bytes=0-99"]},
     ),
 )
 
@@ -265,8 +264,7 @@ OPERATIONS = (
                 name="Prefer",
                 where="header",
                 text="`wait=N`: answer when the video has ended, or after N seconds (at most 20).",
-                schema={"type": "string"},
-                example="wait=5",
+                schema={"type": "string", "examples": ["wait=5"]},
             ),
             CALLER,
         ),

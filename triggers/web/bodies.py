@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, TypeVar
 
 import azure.functions as func
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from shared.domain.errors import InvalidRequest, TooLarge
 from shared.domain.request import Crop, VideoRequest
@@ -43,9 +43,24 @@ WholeNumber = Annotated[
     ),
     Field(strict=True),
 ]
-Text = Annotated[str, Field(strict=True)]
+
+
+def _unicode(text: str) -> str:
+    """JSON can escape half of a character, which no other encoding can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("it is not valid Unicode") from None
+    return text
+
+
+Text = Annotated[str, Field(strict=True), AfterValidator(_unicode)]
 Metadata = Annotated[
-    dict[str, Annotated[str, Field(strict=True, max_length=512)]], Field(max_length=16)
+    dict[
+        Annotated[Text, Field(max_length=64)],
+        Annotated[Text, Field(max_length=512)],
+    ],
+    Field(max_length=16),
 ]
 WebhookName = Annotated[str, Field(strict=True, max_length=63)]
 
@@ -85,7 +100,7 @@ class InpaintItem(_Body):
     (multipart), or one at `image_url` as in `input_reference`."""
 
     frame_index: Annotated[int, Field(strict=True, ge=0)] = 0
-    type: Literal["image", "video"] = "image"
+    type: Literal["image", "video"] | None = None
     file_name: Text | None = None
     image_url: Text | None = None
     crop_bounds: CropBounds | None = None
@@ -107,9 +122,6 @@ class CreateVideo(_Body):
 
     def request(self) -> VideoRequest:
         """The request with its model's defaults filled in. Raises InvalidRequest."""
-        _check_text("prompt", self.prompt)
-        for name, value in self.metadata.items():
-            _check_text("metadata", name + value)
         offering = settings().offering(self.model)
         size, seconds = self.size, self.seconds
         if offering:
@@ -154,7 +166,7 @@ class NewVideo:
 def check_size(req: func.HttpRequest) -> None:
     """Raise TooLarge for a body that will not be read, before anything is done with it."""
     announced = req.headers.get("content-length", "")
-    length = int(announced) if announced.isdigit() else 0
+    length = int(announced) if re.fullmatch("[0-9]{1,15}", announced) else 0
     if max(length, len(req.get_body())) > LARGEST_BODY:
         raise TooLarge(f"The body is larger than {LARGEST_BODY // 1024**2} MiB.")
 
@@ -163,7 +175,8 @@ def create_video(req: func.HttpRequest) -> NewVideo:
     """The request in a create's body. Raises InvalidRequest, naming the field."""
     form = _form(req)
     uploaded = form.files.pop("input_reference", ())
-    attached = form.files.pop("files", ())
+    # OpenAI's clients name the parts of a list with brackets
+    attached = [*form.files.pop("files", ()), *form.files.pop("files[]", ())]
     if form.files:
         name = next(iter(form.files))
         raise InvalidRequest(
@@ -171,6 +184,8 @@ def create_video(req: func.HttpRequest) -> NewVideo:
             param=name,
         )
     body = _validated(CreateVideo, form.fields)
+    if len({file.name for file in attached}) < len(attached):
+        raise InvalidRequest("files: two files have the same name.", param="files")
     sources = _sources(body, list(uploaded), {file.name: file.data for file in attached})
     if len(attached) != sum(1 for each in body.inpaint_items or () if each.file_name):
         raise InvalidRequest(
@@ -193,7 +208,6 @@ def remix_video(req: func.HttpRequest, source: VideoRequest) -> VideoRequest:
         name = next(iter(form.files))
         raise InvalidRequest(f"{name}: a remix takes no files.", param=name)
     body = _validated(RemixVideo, form.fields)
-    _check_text("prompt", body.prompt)
     return replace(
         source, prompt=body.prompt, metadata=body.metadata, webhook=body.webhook, inputs=()
     )
@@ -218,7 +232,7 @@ def repeatable(req: func.HttpRequest, route: str) -> Repeatable:
             "Idempotency-Key takes 1 to 255 printable ASCII characters.", param="Idempotency-Key"
         )
     retries = req.headers.get("x-stainless-retry-count", "0")
-    return Repeatable(route, key, repeated=retries.isdigit() and int(retries) >= 1)
+    return Repeatable(route, key, repeated=re.fullmatch("0*[1-9][0-9]{0,8}", retries) is not None)
 
 
 def _form(req: func.HttpRequest) -> Form:
@@ -271,7 +285,7 @@ def _item(item: InpaintItem, attached: Mapping[str, bytes]) -> Source:
             param="inpaint_items",
         )
     crop = item.crop_bounds.crop() if item.crop_bounds else None
-    return replace(source, frame_index=item.frame_index, crop=crop)
+    return replace(source, frame_index=item.frame_index, crop=crop, declared=item.type)
 
 
 def _at(url: str, param: str) -> Source:
@@ -291,13 +305,6 @@ def _at(url: str, param: str) -> Source:
         return Source(param, data=base64.b64decode(url[head.end() :], validate=True))
     except (binascii.Error, ValueError):
         raise InvalidRequest(f"{param}: the data URL is not valid base64.", param=param) from None
-
-
-def _check_text(name: str, text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise InvalidRequest(f"{name} is not valid Unicode.", param=name) from None
 
 
 B = TypeVar("B", bound=_Body)
