@@ -206,11 +206,10 @@ class World:
             video_id = at.submitting
             if video_id is None or video_id not in self.granted:
                 continue
-            who = self.granted.pop(video_id)
             after = taken(at, video_id, self.now, lease=SLOT)
             if after is None:
-                self.waiting.append(who)
-                continue
+                continue  # too late here; it may have been granted another one meanwhile
+            del self.granted[video_id]
             self.lanes[name] = after
             self.sending[video_id] = (name, self.now)
 
