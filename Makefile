@@ -1,7 +1,7 @@
 # Everything a newcomer needs; `make` alone lists it. Set-up happens by itself, once.
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test faults chaos bench check format lock clean
+.PHONY: help setup demo up test faults chaos bench check checkov format lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -39,6 +39,9 @@ check: setup  ## lint, formatting, strict types, import rules
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports
 
+checkov: setup  ## security rules over infra/; its own packages, once
+	@infra/checks/checkov.sh
+
 format: setup  ## put the code into its standard form
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
@@ -46,6 +49,7 @@ format: setup  ## put the code into its standard form
 lock:  ## resolve the locked requirements anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes pyproject.toml -o requirements.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --group dev -c requirements.txt -o requirements-dev.txt
+	cd infra/checks && uv pip compile --universal --python-version 3.11 --generate-hashes --overrides checkov-overrides.txt checkov.in -o checkov.txt
 
 clean:  ## remove what setup and runs have made
-	rm -rf .venv node_modules .data
+	rm -rf .venv .venv-checkov node_modules .data

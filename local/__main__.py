@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from local import operate
+from local import events, operate, operate_videos
 from local.processes import StackError
 from local.stack import API_KEY, ROOT, Ports, Stack
 
@@ -22,7 +22,9 @@ app = typer.Typer(
     help="Durable Video on one machine.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 console = Console(highlight=False, soft_wrap=True)
+events.add_commands(app)
 operate.add_commands(app)
+operate_videos.add_commands(app)
 
 
 @app.command()
@@ -74,7 +76,7 @@ def up(
 ) -> None:
     """Serve the local stack until Ctrl-C. State is kept in DATA_DIR (.data) between runs."""
     data = _data_dir() / "up"
-    stack = Stack(data, Ports.from_environment(), ephemeral=False, with_host=host)
+    stack = Stack(data, Ports.from_environment(), ephemeral=False, with_host=host, with_topic=True)
     with console.status("starting the local stack"):
         stack.__enter__()
     try:
@@ -98,11 +100,21 @@ def new_key(name: str) -> None:
     )
 
 
+@app.command()
+def reference() -> None:
+    """Write the README's table of routes anew, after a route was added or changed."""
+    from local import reference as section
+
+    section.write()
+
+
 def _say_where(stack: Stack) -> None:
     blob, queue, table = stack.ports.azurite
     if stack.with_host:
         console.print(f"API         {stack.api}  (key {API_KEY})")
+        console.print(f"docs        {stack.api}/docs")
     console.print(f"simulator   {stack.simulator_url}  (journal at /_sim/journal)")
+    console.print(f"topic       {stack.topic_url}  (python -m local listen)")
     console.print(f"Azurite     blob {blob}, queue {queue}, table {table} on 127.0.0.1")
     console.print(
         f"time scale  {stack.settings['TIME_SCALE']}: a minute of Sora takes a part of one"

@@ -1,7 +1,7 @@
 """The whole product on loopback: Azurite, the simulator and the Functions host, as child processes.
 
 Any app setting in the environment wins over `local.settings.json`; `FUNCTIONS_PORT`,
-`SIMULATOR_PORT`, `AZURITE_PORTS` (blob,queue,table) and `DATA_DIR` move things.
+`SIMULATOR_PORT`, `TOPIC_PORT`, `AZURITE_PORTS` (blob,queue,table) and `DATA_DIR` move things.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from local.processes import Child, StackError, check_port_free, free_ports, list
 ROOT = Path(__file__).resolve().parent.parent
 API_KEY = "local-dev-key"
 HOST = "Functions host"
+WEBHOOK = {"name": "local", "secret_setting": "LOCAL_WEBHOOK_SECRET"}
+"""The webhook of `local.settings.json`; the local topic receives it."""
 _AZURITE_PORTS = (10000, 10001, 10002)
 _SWEEP_PERIOD = 120.0
 
@@ -34,16 +36,22 @@ class Ports:
     functions: int = 7071
     simulator: int = 7080
     azurite: tuple[int, int, int] = _AZURITE_PORTS
+    topic: int = 7081
 
     @classmethod
     def from_environment(cls) -> Ports:
-        return cls(functions=_port("FUNCTIONS_PORT", 7071), simulator=_port("SIMULATOR_PORT", 7080))
+        return cls(
+            functions=_port("FUNCTIONS_PORT", 7071),
+            simulator=_port("SIMULATOR_PORT", 7080),
+            azurite=_azurite_ports(),
+            topic=_port("TOPIC_PORT", 7081),
+        )
 
     @classmethod
     def any_free(cls) -> Ports:
         """Ports for a test: nobody else's."""
-        functions, simulator, *azurite = free_ports(5)
-        return cls(functions, simulator, (azurite[0], azurite[1], azurite[2]))
+        functions, simulator, topic, *azurite = free_ports(6)
+        return cls(functions, simulator, (azurite[0], azurite[1], azurite[2]), topic)
 
 
 @dataclass
@@ -60,10 +68,18 @@ class Stack:
     seed: int = 0
     simulator_config: Path | None = None
     with_host: bool = True
+    with_topic: bool = False
+    """Whether results are announced: without the local topic there is nobody to listen."""
     host_module: str = "local.host"
     rpc_origin: str | None = None
     """A proxy for the durable client's own requests; see `python -m local.host --help`."""
+    log_storage: bool = False
+    """Whether Azurite notes every request with its headers, in `storage_log`."""
     children: list[Child] = field(default_factory=list)
+
+    @property
+    def storage_log(self) -> Path:
+        return self.data / "logs" / "azurite-requests.log"
 
     @property
     def api(self) -> str:
@@ -74,11 +90,17 @@ class Stack:
         return f"http://127.0.0.1:{self.ports.simulator}"
 
     @property
+    def topic_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.topic}"
+
+    @property
     def settings(self) -> dict[str, str]:
         """The app settings of this stack: the file, then its ports, then the environment, then
         the overrides."""
         values = local_settings()
         shared = {name: os.environ[name] for name in _setting_names() if name in os.environ}
+        if not self.with_topic:
+            values |= {"EVENT_TOPIC_ENDPOINT": "", "WEBHOOKS": "[]"}
         merged = {**self._moved(values), **shared, **self.overrides}
         if "SWEEP_SCHEDULE" not in {**shared, **self.overrides}:
             merged["SWEEP_SCHEDULE"] = _every(_SWEEP_PERIOD / float(merged["TIME_SCALE"]))
@@ -105,6 +127,8 @@ class Stack:
         self._check()
         self.start_azurite()
         self.start_simulator()
+        if self.with_topic:
+            self.start_topic()
         if self.with_host:
             self.start_host()
 
@@ -135,6 +159,8 @@ class Stack:
             command += ["--inMemoryPersistence"]
         else:
             command += ["--location", str(self.data / "azurite")]
+        if self.log_storage:
+            command += ["--debug", str(self.storage_log)]
         child = self._start("Azurite", command)
         child.wait_until(lambda: all(listens(port) for port in (blob, queue, table)), seconds=30)
         self._create_storage()
@@ -148,6 +174,12 @@ class Stack:
             command += ["--state-dir", str(self.data / "simulator")]
         child = self._start("simulator", command)
         child.wait_until(lambda: listens(self.ports.simulator), seconds=20)
+
+    def start_topic(self) -> None:
+        command = [sys.executable, "-m", "local.topic", "--port", str(self.ports.topic)]
+        command += ["--functions", f"http://127.0.0.1:{self.ports.functions}"]
+        child = self._start("topic", command)
+        child.wait_until(lambda: listens(self.ports.topic), seconds=20)
 
     def start_host(self) -> None:
         command = [sys.executable, "-m", self.host_module, "--app", str(ROOT)]
@@ -169,6 +201,8 @@ class Stack:
         if self.with_host:
             check_port_free(self.ports.functions, "Functions host", "FUNCTIONS_PORT")
         check_port_free(self.ports.simulator, "simulator", "SIMULATOR_PORT")
+        if self.with_topic:
+            check_port_free(self.ports.topic, "topic", "TOPIC_PORT")
         for port in self.ports.azurite:
             check_port_free(port, "Azurite", "AZURITE_PORTS=blob,queue,table")
 
@@ -187,7 +221,7 @@ class Stack:
     def _moved(self, values: dict[str, str]) -> dict[str, str]:
         """The file's settings with the fixed ports replaced by this stack's."""
         moves = dict(zip(_AZURITE_PORTS, self.ports.azurite, strict=True))
-        moves[7071], moves[7080] = self.ports.functions, self.ports.simulator
+        moves |= {7071: self.ports.functions, 7080: self.ports.simulator, 7081: self.ports.topic}
         moved = {}
         for name, value in values.items():
             for fixed, actual in moves.items():

@@ -97,6 +97,16 @@ def timer_with_client(bp: df.Blueprint, schedule: str) -> Callable[[Handler], Ha
     return _with_client(bp, bp.timer_trigger(arg_name="timer", schedule=schedule))
 
 
+def timer(bp: df.Blueprint, schedule: str) -> Callable[[Handler], Handler]:
+    """Register a function whose parameter is named `timer`; `schedule` as in timer_with_client."""
+    return _same_type(bp.timer_trigger(arg_name="timer", schedule=schedule))
+
+
+def event_grid_with_client(bp: df.Blueprint) -> Callable[[Handler], Handler]:
+    """Register an `async def` with the parameters `event` and `client`."""
+    return _with_client(bp, bp.event_grid_trigger(arg_name="event"))
+
+
 def http(bp: df.Blueprint, route: str, methods: list[str]) -> Callable[[Handler], Handler]:
     """Register a function whose parameter is named `req`."""
     return _same_type(bp.route(route=route, methods=methods, trigger_arg_name="req"))

@@ -7,12 +7,14 @@ make the app ask all day.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from shared.settings import Settings, settings
+from shared.telemetry import Event, emit, silence_urls
 
 if TYPE_CHECKING:
     from jwt import PyJWK
@@ -43,13 +45,19 @@ class SigningKeys:
         self._url = url
         self._clock = clock
         self._keys: dict[str, PyJWK] = {}
-        self._read_at = float("-inf")
+        self._read_at = self._asked_at = float("-inf")
+        self._lock = threading.Lock()
 
     def key(self, key_id: str) -> PyJWK:
         """Raises BadToken for a key that the tenant does not have, Unverifiable."""
-        age = self._clock() - self._read_at
-        if age > _KEYS_KEPT or (key_id not in self._keys and age > _ASK_AGAIN):
-            self._read()
+        with self._lock:
+            now = self._clock()
+            wanted = now - self._read_at > _KEYS_KEPT or key_id not in self._keys
+            if wanted and now - self._asked_at > _ASK_AGAIN:
+                self._asked_at = now
+                self._read()
+        if not self._keys:
+            raise Unverifiable("the tenant's keys could not be read")
         if key_id not in self._keys:
             raise BadToken("it is signed with a key that is not the tenant's")
         return self._keys[key_id]
@@ -57,18 +65,16 @@ class SigningKeys:
     def _read(self) -> None:
         import httpx
         from jwt import PyJWKSet
-        from jwt.exceptions import PyJWKSetError
+        from jwt.exceptions import PyJWTError
 
+        silence_urls()
         try:
             answer = httpx.get(self._url, timeout=5.0, follow_redirects=False, trust_env=False)
             answer.raise_for_status()
             listed = PyJWKSet.from_dict(answer.json())
-        except (httpx.HTTPError, ValueError, PyJWKSetError) as error:
-            if self._keys:
-                return  # yesterday's keys are better than none
-            raise Unverifiable(
-                f"the tenant's keys cannot be read ({type(error).__name__})"
-            ) from None
+        except (httpx.HTTPError, ValueError, PyJWTError) as error:
+            emit(Event.TENANT_KEYS_UNREADABLE, message=type(error).__name__)
+            return  # yesterday's keys are better than none
         self._keys = {key.key_id: key for key in listed.keys if key.key_id}
         self._read_at = self._clock()
 

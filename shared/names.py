@@ -6,6 +6,9 @@ version `v`, fields are only ever added, and nothing private (prompt, key, URL) 
 
 from typing import Literal, NotRequired, TypedDict
 
+BASE_PATH = "openai/v1"
+"""Where the API lies, below `PUBLIC_BASE_URL`."""
+
 GENERATE_VIDEO = "generate_video"
 
 TAKE_TURN = "take_turn"

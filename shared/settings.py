@@ -11,6 +11,7 @@ import os
 import re
 from datetime import datetime
 from functools import lru_cache
+from ipaddress import ip_address
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -26,6 +27,7 @@ _AZURE_HOSTS = (
     ".cognitiveservices.azure.com",
     ".services.ai.azure.com",
 )
+_EVENT_GRID_HOSTS = (".eventgrid.azure.net", ".eventgrid.azure.us", ".eventgrid.azure.cn")
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -120,8 +122,9 @@ class Upstream(_Strict):
     model: str
     """The public model name that callers ask for."""
     auth: Annotated[EntraAuth | HeaderAuth, Field(discriminator="type")]
-    max_running: Annotated[int, Field(ge=0)] = 2
-    max_creates_per_minute: Annotated[int, Field(ge=0)] = 2
+    max_running: Annotated[int, Field(ge=0, le=150)] = 2
+    """At most what the deployment's row has room for."""
+    max_creates_per_minute: Annotated[int, Field(ge=0, le=1000)] = 2
     prices: PriceConfig | None = None
     capabilities: CapabilitiesConfig | None = None
     can_list: bool = True
@@ -176,14 +179,34 @@ class Caller(_Strict):
     entra: list[str] = Field(default_factory=list)
     budget_usd_per_month: float = -1
     max_unfinished: int = -1
-    creates_per_minute: int = -1
+    creates_per_minute: Annotated[int, Field(ge=-1, le=1000)] = -1
     admin: bool = False
+
+
+class Webhook(_Strict):
+    """An endpoint that is told how videos ended.
+
+    `secret_setting` names the app setting with its Standard Webhooks secret (`whsec_...`).
+    `callers` are the names in CALLERS that may ask for it; without them everybody may.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+    url: str
+    secret_setting: str
+    callers: list[str] | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        return _receiver(value)
 
 
 class Settings(BaseSettings):
     """The app's settings; field names in upper case are the names in the environment."""
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True, case_sensitive=False)
+    model_config = SettingsConfigDict(
+        extra="ignore", frozen=True, case_sensitive=False, env_ignore_empty=True
+    )
 
     upstreams: list[Upstream]
     callers: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")], Caller]
@@ -192,6 +215,11 @@ class Settings(BaseSettings):
     """Origins whose browser scripts may read answers, or `*`; none by default."""
     storage_connection: str = ""
     storage_account_name: str = ""
+    event_topic_endpoint: str = ""
+    """The Event Grid topic on which results are announced; empty: on none."""
+    webhooks: list[Webhook] = Field(default_factory=list)
+    event_callers: dict[str, str] = Field(default_factory=dict)
+    """Who pays for the requests that come as events: a topic's resource id or name -> a caller."""
     max_job_usd: float = 20
     budget_usd_per_day: float = 200
     queue_deadline_hours: Annotated[float, Field(gt=0)] = 24
@@ -215,6 +243,23 @@ class Settings(BaseSettings):
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("must be the URL under which callers reach the app")
         return value.rstrip("/")
+
+    @field_validator("event_topic_endpoint")
+    @classmethod
+    def _topic(cls, value: str) -> str:
+        if not value:
+            return value
+        host = urlsplit(_receiver(value)).hostname or ""
+        if host not in _LOOPBACK and not host.endswith(_EVENT_GRID_HOSTS):
+            raise ValueError("must be the endpoint of an Event Grid topic: it gets the app's token")
+        return value
+
+    @field_validator("webhooks")
+    @classmethod
+    def _webhook_names(cls, value: list[Webhook]) -> list[Webhook]:
+        if len({webhook.name for webhook in value}) != len(value):
+            raise ValueError("two webhooks have the same name")
+        return value
 
     @field_validator("cors_origins")
     @classmethod
@@ -265,6 +310,20 @@ class Settings(BaseSettings):
         """The deployment of that name, or None where it was taken out of the settings."""
         return next((upstream for upstream in self.upstreams if upstream.name == name), None)
 
+    def webhook(self, name: str) -> Webhook | None:
+        """The webhook of that name, or None where it was taken out of the settings."""
+        return next((webhook for webhook in self.webhooks if webhook.name == name), None)
+
+    def webhooks_of(self, caller: str) -> list[Webhook]:
+        """The webhooks that a caller (`key:NAME` or `entra:OID`) may ask for."""
+        known = self.caller(caller)
+        return [
+            webhook
+            for webhook in self.webhooks
+            if webhook.callers is None
+            or any(self.callers.get(name) is known for name in webhook.callers)
+        ]
+
     def caller(self, caller: str) -> Caller | None:
         """What is configured for a caller (`key:NAME` or `entra:OID`)."""
         kind, _, who = caller.partition(":")
@@ -296,6 +355,10 @@ class Durations:
         """A 404 for a job this young is read as 'not yet visible'."""
         self.sora_retention = self.of(24 * 3600)
         """How long an upstream keeps a job when it does not say so itself (from creation)."""
+        self.delivery_deadline = self.of(24 * 3600)
+        """How long an announcement is tried."""
+        self.image_patience = self.of(10 * 60)
+        """How long an image in the inbox may wait for its prompt."""
 
     def of(self, seconds: float) -> float:
         """A duration at this app's time scale."""
@@ -318,11 +381,11 @@ def settings() -> Settings:
         raise SettingsError(f"{name} is not valid JSON") from None
 
 
-def secret(setting: str) -> str:
-    """The value of a setting that another setting names. Raises SettingsError when it is absent."""
+def secret(setting: str, *, of: str = "UPSTREAMS") -> str:
+    """The value of a setting that the setting `of` names. Raises SettingsError without one."""
     value = os.environ.get(setting, "")
     if not value:
-        raise SettingsError(f"{setting} is missing; the setting UPSTREAMS refers to it")
+        raise SettingsError(f"{setting} is missing; the setting {of} refers to it")
     return value
 
 
@@ -342,6 +405,29 @@ def _explain(error: ValidationError) -> str:
 def _on_azure() -> bool:
     """Azure sets these on every plan; Core Tools and the local host set neither."""
     return bool(os.environ.get("WEBSITE_INSTANCE_ID") or os.environ.get("WEBSITE_POD_NAME"))
+
+
+def _receiver(value: str) -> str:
+    """The URL of something that is sent events, if it may be.
+
+    The operator names it, so any https host is fine, private ones included; link-local addresses,
+    where clouds keep their credentials, never are. Plain http is for loopback and local runs.
+    """
+    parts = urlsplit(value)
+    host = parts.hostname or ""
+    if parts.username or parts.password or parts.fragment:
+        raise ValueError("must be a URL without credentials and fragment")
+    if host in _LOOPBACK and parts.scheme in ("http", "https") and not _on_azure():
+        return value
+    if parts.scheme != "https" or not host:
+        raise ValueError("must be an https URL (http only for loopback, and only locally)")
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return value
+    if address.is_link_local or address.is_loopback or address.is_unspecified:
+        raise ValueError("must not be a link-local or loopback address")
+    return value
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -42,6 +42,7 @@ class Event(StrEnum):
     VIDEO_DECIDED = "video_decided"
     VIDEO_ENDED = "video_ended"
     VIDEO_DELETED = "video_deleted"
+    SLOT_FREED = "slot_freed"
     VIDEO_RESUMED = "video_resumed"
     ADMISSION_FINISHED = "admission_finished"
     ADMISSION_UNDONE = "admission_undone"
@@ -49,8 +50,16 @@ class Event(StrEnum):
     LINE_STATE = "line_state"
     HINT_LOST = "hint_lost"
     START_LOST = "start_lost"
+    JOB_NOT_DELETED = "job_not_deleted"
     PURGE_FAILED = "purge_failed"
     INSTANCES_PURGED = "instances_purged"
+    DELIVERED = "delivered"
+    NOT_DELIVERED = "not_delivered"
+    DELIVERY_LEFT = "delivery_left"
+    WEBHOOK_DISABLED = "webhook_disabled"
+    EVENT_REJECTED = "event_rejected"
+    EVENT_IGNORED = "event_ignored"
+    TENANT_KEYS_UNREADABLE = "tenant_keys_unreadable"
     MISCONFIGURED = "misconfigured"
     REQUEST_FAILED = "request_failed"
 
@@ -176,6 +185,11 @@ EVENTS: Mapping[Event, Spec] = {
         "a caller deleted a video: what is left of it is its ledger",
         ("video_id", "caller", "unfinished"),
     ),
+    Event.SLOT_FREED: Spec(
+        "the sweep gave back a slot that a finished video still held",
+        ("video_id", "deployment"),
+        _WARNING,
+    ),
     Event.VIDEO_RESUMED: Spec(
         "the sweep started a new worker for a silent video",
         ("video_id", "stage", "epoch", "silent_seconds"),
@@ -200,14 +214,53 @@ EVENTS: Mapping[Event, Spec] = {
     Event.START_LOST: Spec(
         "an orchestration was not started; the sweep will", ("instance", "message"), _WARNING
     ),
+    Event.JOB_NOT_DELETED: Spec(
+        "the upstream's copy of a deleted video stays until it expires there",
+        ("video_id", "message"),
+        _WARNING,
+    ),
     Event.PURGE_FAILED: Spec(
         "the Durable history of a deleted video stays until the nightly purge",
         ("video_id", "message"),
     ),
     Event.INSTANCES_PURGED: Spec("old Durable histories were deleted", ("count",)),
+    Event.DELIVERED: Spec(
+        "a topic or webhook took an announcement",
+        ("video_id", "type", "target", "attempts", "lag_seconds"),
+    ),
+    Event.NOT_DELIVERED: Spec(
+        "an attempt to announce failed; failed is final, pending is tried again",
+        ("video_id", "type", "target", "attempts", "state", "message"),
+        _WARNING,
+    ),
+    Event.DELIVERY_LEFT: Spec(
+        "a first attempt to announce broke off; the sweep delivers",
+        ("delivery", "message"),
+        _WARNING,
+    ),
+    Event.WEBHOOK_DISABLED: Spec(
+        "a webhook answered 410 and gets nothing more", ("webhook",), _ERROR
+    ),
+    Event.EVENT_REJECTED: Spec(
+        "an event or a dropped file can never become a video",
+        ("event_id", "rejection", "caller", "code", "param"),
+        _WARNING,
+    ),
+    Event.EVENT_IGNORED: Spec(
+        "an event asks for nothing: not ours, seen before, or its file is gone",
+        ("event_id", "reason"),
+    ),
+    Event.TENANT_KEYS_UNREADABLE: Spec(
+        "the keys that sign Entra tokens could not be read", ("message",), _ERROR
+    ),
     Event.MISCONFIGURED: Spec("a setting is missing or wrong", ("message",), _ERROR),
     Event.REQUEST_FAILED: Spec("a fault of ours; the exception follows", ("request_id",), _ERROR),
 }
+
+
+def silence_urls() -> None:
+    """httpx writes a line with the whole URL of every request at INFO, signatures included."""
+    logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 def emit(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from local import reference
 from local.stack import ROOT
 from tests.support.stacks import Client
 
@@ -36,6 +37,11 @@ def test_ci_calls_what_it_names() -> None:
 def test_every_place_it_names_exists(path: str) -> None:
     if not path.startswith("make "):
         assert (ROOT / path).exists()
+
+
+def test_its_table_of_routes_is_the_openapi_document() -> None:
+    assert "| POST | `/videos` |" in README
+    assert reference.written(README) == README, "run: python -m local reference"
 
 
 def test_the_curl_example(api: Client) -> None:

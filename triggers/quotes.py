@@ -4,6 +4,7 @@ from typing import Any
 
 import azure.functions as func
 
+from shared.domain.errors import Problem
 from shared.domain.money import usd
 from shared.durable import blueprint
 from shared.lifecycle.quote import Met, Quote, quote
@@ -29,7 +30,7 @@ def _create(req: func.HttpRequest) -> func.HttpResponse:
 
 
 def _quote(found: Quote) -> dict[str, Any]:
-    request, refusal = found.request, found.refusal
+    request, price, refusal = found.prepared.request, found.prepared.price, found.refusal
     return {
         "object": "quote",
         "model": request.model,
@@ -37,17 +38,26 @@ def _quote(found: Quote) -> dict[str, Any]:
         "seconds": str(request.seconds),
         "n_variants": request.variants,
         "admitted": refusal is None,
-        "refusal": None if refusal is None else {"code": refusal.code, "message": refusal.message},
+        "refusal": None if refusal is None else _refusal(refusal),
         "cost": {
             "currency": "USD",
-            "estimated": usd(found.amount),
-            "usd_per_second": usd(found.price.amount(request.width, request.height, 1)),
-            "price_version": found.price.version,
+            "estimated": usd(found.prepared.amount),
+            "usd_per_second": usd(price.amount(request.width, request.height, 1)),
+            "price_version": price.version,
         },
         "ceilings": [_met(each) for each in found.met],
-        "deployments": list(found.deployments),
+        "deployments": [upstream.name for upstream in found.prepared.chosen],
         "queue_length": found.waiting,
         "estimated_completion_at": found.completion_at,
+    }
+
+
+def _refusal(refusal: Problem) -> dict[str, Any]:
+    return {
+        "type": refusal.type,
+        "code": refusal.code,
+        "message": refusal.message,
+        "retry_after": None if refusal.retry_after is None else max(1, round(refusal.retry_after)),
     }
 
 

@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 import azure.functions as func
 
 from shared import names
-from shared.durable import Client, blueprint, purge_finished, timer_with_client
+from shared.durable import Client, blueprint, purge_finished, timer, timer_with_client
 from shared.lifecycle import line
+from shared.lifecycle.deliver import deliver_due
 from shared.lifecycle.services import services
 from shared.lifecycle.sweep import sweep as sweep_silent_videos
+from shared.names import Hint
 from shared.offload import in_thread
 from shared.telemetry import Event, emit
 
@@ -28,12 +30,18 @@ async def sweep(timer: func.TimerRequest, client: Client) -> None:  # noqa: ARG0
             # another sweep was first, or the next one will be: the heartbeat grows old again
             emit(Event.START_LOST, instance=restart.instance, message=str(error))
     # the line, in case nobody else moves it: a deployment was resumed, or a hint was lost
-    _, hints = await in_thread(lambda: line.call_next(services()))
+    hints = await in_thread(_move_the_line)
     for hint in hints:
         try:
             await client.raise_event(hint["instance"], hint["event"], None)
         except Exception:  # noqa: BLE001  # the SDK raises plain Exceptions
             emit(Event.HINT_LOST, instance=hint["instance"])
+
+
+@timer(bp, "%SWEEP_SCHEDULE%")
+def deliver(timer: func.TimerRequest) -> None:  # noqa: ARG001
+    """Announce what could not be announced at once."""
+    deliver_due(services())
 
 
 @timer_with_client(bp, "%PURGE_SCHEDULE%")
@@ -43,3 +51,8 @@ async def purge(timer: func.TimerRequest, client: Client) -> None:  # noqa: ARG0
     until = datetime.now(UTC) - _KEEP_INSTANCES / scale
     purged = await purge_finished(client, until - _PURGE_WINDOW / scale, until)
     emit(Event.INSTANCES_PURGED, count=purged)
+
+
+def _move_the_line() -> tuple[Hint, ...]:
+    line.free_orphans(services())
+    return line.call_next(services())[1]

@@ -1,5 +1,7 @@
 """`/openai/v1/videos`: create, list, get, content, remix, cancel, delete."""
 
+import re
+
 import azure.functions as func
 
 from shared import names
@@ -14,6 +16,7 @@ from shared.lifecycle.cancel import cancel_video
 from shared.lifecycle.remix import remix_video
 from shared.lifecycle.remove import delete_video
 from shared.lifecycle.services import Services, services
+from shared.lifecycle.views import deleted_object, list_object, video_object
 from shared.names import Hint
 from shared.offload import in_thread
 from shared.storage.videos import StoredVideo
@@ -23,7 +26,6 @@ from triggers.web.answers import BASE_PATH, answer, answer_async, json_answer
 from triggers.web.authenticate import Identity, authenticate, on_behalf_of
 from triggers.web.content import deliver
 from triggers.web.routes import http, http_with_client
-from triggers.web.views import deleted_object, list_object, video_object
 
 bp = blueprint()
 
@@ -154,7 +156,8 @@ async def _delete(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     _, stored, app = await in_thread(lambda: _authorised(req))
     removed = await in_thread(lambda: delete_video(app, stored))
     await _raise_hints(client, removed.hints)
-    if stored.video.terminal:
+    left = await in_thread(lambda: app.work.get(stored.video.id))
+    if left is None:  # else its worker still watches the job
         await _purge(client, stored.video.id)
     return json_answer(deleted_object(stored.video.id))
 
@@ -192,8 +195,8 @@ def _authorised(
 
 
 def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= 100:
-        raise InvalidRequest(f"limit {text!r} is not a number from 1 to 100.", param="limit")
+    if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= 100:
+        raise InvalidRequest(f"limit {text[:20]!r} is not a number from 1 to 100.", param="limit")
     return int(text)
 
 

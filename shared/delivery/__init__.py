@@ -1,0 +1,1 @@
+"""Telling the outside: the Event Grid topic and webhooks."""

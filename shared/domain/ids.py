@@ -30,11 +30,6 @@ def created_ms(video_id: str) -> int:
     return int(video_id.removeprefix(_PREFIX)[:12], 16)
 
 
-def from_digits(digits: str) -> str:
-    """The video id of 32 digits."""
-    return _PREFIX + digits
-
-
 def inverted(video_id: str) -> str:
     """The sort key that puts later ids first; inverting it again gives the id's digits back."""
     return video_id.removeprefix(_PREFIX).translate(_INVERTED)

@@ -61,6 +61,8 @@ class VideoRequest:
     seconds: int
     variants: int = 1
     metadata: Mapping[str, str] = field(default_factory=dict)
+    webhook: str | None = None
+    """The entry of WEBHOOKS that is told how it ended."""
     inputs: tuple[Input, ...] = ()
     fit: Fit = "cover"
     """How an image of another shape is made to fit; means nothing without one."""
@@ -94,5 +96,7 @@ class VideoRequest:
             canonical["fit"] = self.fit
         if self.remix is not None:
             canonical["remix"] = self.remix.video_id
+        if self.webhook is not None:  # what was stored by earlier releases stays comparable
+            canonical["webhook"] = self.webhook
         text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()

@@ -139,6 +139,8 @@ class Work:
     verdict: Verdict | None = None
     slot_freed: bool = False
     """Whether its slot was given back: the upstream job is known to be over."""
+    deleted: bool = False
+    """Whether its caller has deleted the video: what is left of it goes with this row."""
     ended: bool = False
     """Whether the video has ended for its caller; what is left is watching and accounting."""
     version: str = field(default="", compare=False)

@@ -1,5 +1,6 @@
 """Wait for the turn: a video submits only when a deployment's row says that it may."""
 
+from dataclasses import replace
 from math import isinf
 
 from shared.domain.ledger import Kind
@@ -8,7 +9,7 @@ from shared.domain.video import Stage
 from shared.domain.work import Submit, Verdict, Work, WorkStage
 from shared.lifecycle import line, verdicts
 from shared.lifecycle.services import Services
-from shared.lifecycle.steps import Done, begin, done, show, update
+from shared.lifecycle.steps import Done, begin, done, overtaken, show, update
 from shared.names import Hint
 from shared.storage.deployments import StoredLane
 from shared.storage.snapshots import Snapshot
@@ -51,7 +52,7 @@ def _line_up(services: Services, work: Work, hint: str) -> Done:
     # finds the name
     queued = update(services, work, stage=WorkStage.WAITING, hint=hint, deployment=None)
     if queued is None:
-        return done("superseded")
+        return overtaken(services, work)
     work, now, durations = queued, services.clock(), services.settings.durations
     snapshot = services.snapshots.get(work.model)
     if not joins and _is_far(work, snapshot, now, durations.longest_wait):
@@ -144,8 +145,20 @@ def _go(services: Services, work: Work, lane: Lane, hints: tuple[Hint, ...] = ()
         slot_freed=False,
     )
     if went is None:
-        return done("superseded", hints=hints)
+        return _not_gone(services, work, lane, hints)
     return done("granted", stage=Stage.SUBMITTING, progress=0, hints=hints)
+
+
+def _not_gone(services: Services, work: Work, lane: Lane, hints: tuple[Hint, ...]) -> Done:
+    """Its turn has come, and meanwhile it has ended, or another worker has it (whose turn it is
+    then)."""
+    now = services.work.get(work.video_id)
+    ended = now is not None and (now.verdict is not None or now.ended)
+    if now is None or (now.epoch == work.epoch and ended and now.submit is Submit.NOTHING):
+        line.free(services, replace(work, deployment=lane.deployment))
+        _, more = line.call_next(services)
+        hints = (*hints, *more)
+    return overtaken(services, work, hints)
 
 
 def _no_deployment(reason: str) -> Verdict:

@@ -22,12 +22,13 @@ from shared.domain.errors import (
     Unavailable,
 )
 from shared.domain.ids import created_ms, new_video_id
-from shared.domain.ledger import Kind
+from shared.domain.ledger import Amounts, Entry, Kind
 from shared.domain.money import Price, micro_usd, usd
+from shared.domain.pictures import Picture
 from shared.domain.request import VideoRequest
 from shared.domain.video import Cost, CostState, Stage, Status, Video
 from shared.domain.work import Work, WorkStage, instance_id
-from shared.lifecycle import expect, inputs, money
+from shared.lifecycle import announce, expect, inputs, money
 from shared.lifecycle.inputs import Source
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import PAYLOAD_VERSION
@@ -61,12 +62,15 @@ class Repeatable:
     """How a request can be told to be the same as an earlier one.
 
     `key` is the caller's `Idempotency-Key`; without one, `repeated` says that the client's library
-    declares this to be a repeat (`x-stainless-retry-count` of 1 or more).
+    declares this to be a repeat (`x-stainless-retry-count` of 1 or more). `kept` (seconds at scale
+    1) is for keys that stand for their content, like an event's id: they are known for that long,
+    and what comes under one of them is not compared.
     """
 
     route: str = "videos"
     key: str | None = None
     repeated: bool = False
+    kept: float | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,18 @@ class Admitted:
     instance: str
     payload: GenerateVideo
     replayed: bool = False
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request that can work: its files made to fit, where it can go, and what is reserved for it
+    (micro-USD, by the highest price: who will render it is not known yet)."""
+
+    request: VideoRequest
+    pictures: tuple[Picture, ...]
+    chosen: list[Upstream]
+    price: Price
+    amount: int
 
 
 def admit(
@@ -93,15 +109,14 @@ def admit(
     Raises InvalidRequest (nothing was spent), Conflict (the key was used for another request),
     LimitReached (a ceiling), RateLimited (a limit of this caller), or Unavailable.
     """
-    request, files = inputs.gather(services, request, sources)
-    chosen = _deployments(services, request)
-    ready = inputs.fit(request, files, max(each.can.input_video_seconds for each in chosen))
-    price = max((upstream.price for upstream in chosen), key=lambda price: _amount(price, request))
-    reserved = _amount(price, request)
-    _check_job_ceiling(services, reserved)
+    prepared = prepare(services, caller, request, sources)
+    request, chosen, price = prepared.request, prepared.chosen, prepared.price
+    _check_job_ceiling(services, prepared.amount)
     claim, replayed = _claim(services, caller, request, repeatable)
     if replayed and (found := services.videos.get(caller, claim.video_id)) is not None:
         left = services.work.get(claim.video_id)
+        if left is not None and left.stage is WorkStage.ADMITTING:
+            announce.queued(services, found.video)  # the first try may have died before that
         epoch = left.epoch if left else _FIRST_EPOCH
         return _admitted(services, found.video, epoch, replayed=True)
     if replayed and _was_deleted(services, claim):
@@ -109,15 +124,57 @@ def admit(
             "The video of this request was deleted; use a new Idempotency-Key to make another.",
             code="video_deleted",
         )
-    inputs.store(services, claim.video_id, ready)
+    inputs.store(services, claim.video_id, prepared.pictures)
     video, work = _new(services, caller, request, chosen, price, claim)
     return _put_on_record(services, video, work, price, replayed=replayed)
 
 
+def prepare(
+    services: Services, caller: str, request: VideoRequest, sources: Sequence[Source]
+) -> Prepared:
+    """What is known of a request before anything is spent or written. Raises InvalidRequest where
+    it can never work."""
+    _check_webhook(services, caller, request)
+    request, files = inputs.gather(services, request, sources)
+    chosen = _deployments(services, request)
+    ready = inputs.fit(request, files, max(each.can.input_video_seconds for each in chosen))
+    price = max((upstream.price for upstream in chosen), key=lambda price: _amount(price, request))
+    return Prepared(request, ready, chosen, price, _amount(price, request))
+
+
+def refusal(services: Services, caller: str, prepared: Prepared) -> Problem | None:
+    """Why a request would be refused now although it may be taken another time, if it would;
+    nothing is written."""
+    try:
+        _check_job_ceiling(services, prepared.amount)
+    except LimitReached as too_dear:
+        return too_dear
+    now = services.clock()
+    entry = Entry(
+        video_id="",
+        caller=caller,
+        model=prepared.request.model,
+        deployment=None,
+        day=money.utc_day(now),
+        attempt=1,
+        kind=Kind.RESERVE,
+        amount=prepared.amount,
+        change=Amounts(),
+        price_version=prepared.price.version,
+        basis="quoted",
+        at=int(now),
+    )
+    refused = services.ledger.refusal(
+        entry, ceilings(services, caller, entry.day), _caller_limits(services, caller)
+    )
+    return None if refused is None else _refused(refused, entry.day)
+
+
 def _was_deleted(services: Services, claim: Claim) -> bool:
     """Whether a video was on record and is no more: its ledger outlives it."""
-    if services.work.get(claim.video_id) is not None:
-        return False
+    left = services.work.get(claim.video_id)
+    if left is not None:
+        return left.deleted
     month = money.utc_day(created_ms(claim.video_id) / 1000)[:7]
     bases = {entry.basis for entry in services.ledger.entries(month, claim.video_id)}
     return bool(bases) and ADMISSION_UNDONE not in bases
@@ -135,14 +192,17 @@ def _claim(
         known = services.idempotency.get(caller, claim.key) if repeatable.repeated else None
         if known is not None and now - known.at < durations.of(_REPEATS_KNOWN):
             return known, True
-        return services.idempotency.replace(caller, claim), False
+        # of several at once the last one is remembered, and each makes its own video
+        services.idempotency.replace(caller, claim)
+        return claim, False
     claim = Claim(by_key(repeatable.route, repeatable.key), video_id, digest, now)
     standing = services.idempotency.claim(caller, claim)
     if standing.video_id == claim.video_id:
         return claim, False
-    if now - standing.at > durations.of(_KEYS_KEPT) and not services.work.get(standing.video_id):
+    kept = durations.of(repeatable.kept or _KEYS_KEPT)
+    if now - standing.at > kept and not services.work.get(standing.video_id):
         return services.idempotency.replace(caller, claim), False
-    if standing.digest != digest:
+    if standing.digest != digest and repeatable.kept is None:
         raise Conflict(
             "This Idempotency-Key was used for a different request; use a new key for a new one.",
             code="idempotency_key_reused",
@@ -212,6 +272,7 @@ def _put_on_record(
         _reserve(services, video, work, price)
         with suppress(RowExists):  # the other one of two simultaneous requests was first
             services.videos.insert(video)
+        announce.queued(services, video)
         try:
             stored = services.work.replace(replace(stored, stage=WorkStage.WAITING))
         except RowChanged:
@@ -237,20 +298,29 @@ def _reserve(services: Services, video: Video, work: Work, price: Price) -> None
     try:
         booked = services.ledger.write(
             entry,
-            _ceilings(services, video.caller, work.day),
+            ceilings(services, video.caller, work.day),
             _caller_limits(services, video.caller),
         )
     except Refusal as refusal:
-        found = services.work.get(video.id)
-        if found is not None:
-            services.work.delete(found)
+        _leave_nothing(services, video, work, entry)
+        raise _refused(refusal, work.day) from None
+    if not booked and not services.ledger.is_reserved(entry):
+        raise _not_in_time()  # the sweep has undone the first try of this request
+
+
+def _leave_nothing(services: Services, video: Video, work: Work, entry: Entry) -> None:
+    """Undo what a refused request wrote, unless another try of it was admitted meanwhile."""
+    found = services.work.get(video.id)
+    if found is None or found.stage is not WorkStage.ADMITTING:
+        return
+    if services.ledger.is_reserved(entry):
+        return
+    with suppress(RowChanged):
+        services.work.delete(found)
         if work.claim:
             services.idempotency.forget(video.caller, work.claim, video.id)
         if video.request.inputs:
             inputs.drop(services, video.id)
-        raise _refused(refusal, work.day) from None
-    if not booked and not services.ledger.is_reserved(entry):
-        raise _not_in_time()  # the sweep has undone the first try of this request
 
 
 def _overtaken(services: Services, video: Video, work: Work) -> Work:
@@ -259,7 +329,10 @@ def _overtaken(services: Services, video: Video, work: Work) -> Work:
     left = services.work.get(video.id)
     if left is not None:
         return left
-    services.videos.delete(video)
+    services.videos.delete(video.caller, video.id)
+    if video.request.inputs:
+        inputs.drop(services, video.id)
+    services.outbox.forget(video.id, pending=True)
     # the sweep may have looked before this reservation was booked
     services.ledger.write(money.entry(services, work, Kind.RELEASE, 0, ADMISSION_UNDONE))
     raise _not_in_time()
@@ -311,6 +384,16 @@ def _deployments(services: Services, request: VideoRequest) -> list[Upstream]:
     return chosen
 
 
+def _check_webhook(services: Services, caller: str, request: VideoRequest) -> None:
+    offered = [webhook.name for webhook in services.settings.webhooks_of(caller)]
+    if request.webhook is not None and request.webhook not in offered:
+        known = f"Yours: {', '.join(offered)}." if offered else "There is none for you."
+        raise InvalidRequest(
+            f"webhook {request.webhook!r} is not an endpoint that you may name. {known}",
+            param="webhook",
+        )
+
+
 def _amount(price: Price, request: VideoRequest) -> int:
     return price.amount(request.width, request.height, request.seconds, request.variants)
 
@@ -326,16 +409,17 @@ def _check_job_ceiling(services: Services, reserved: int) -> None:
         )
 
 
-def _ceilings(services: Services, caller: str, day: str) -> list[Ceiling]:
-    ceilings = []
+def ceilings(services: Services, caller: str, day: str) -> list[Ceiling]:
+    """What a reservation of a caller on a day is counted against."""
+    found = []
     per_day = services.settings.budget_usd_per_day
     if per_day >= 0:
-        ceilings.append(Ceiling("budget of the day", day_total(day), micro_usd(per_day)))
+        found.append(Ceiling("budget of the day", day_total(day), micro_usd(per_day)))
     known = services.settings.caller(caller)
     if known is not None and known.budget_usd_per_month >= 0:
         limit = micro_usd(known.budget_usd_per_month)
-        ceilings.append(Ceiling("your budget of the month", caller_total(caller), limit))
-    return ceilings
+        found.append(Ceiling("your budget of the month", caller_total(caller), limit))
+    return found
 
 
 def _caller_limits(services: Services, caller: str) -> CallerLimits | None:
@@ -372,9 +456,10 @@ def _refused(refusal: Refusal, day: str) -> Problem:
 def _limit_reached(reached: CeilingReached, day: str) -> LimitReached:
     ceiling = reached.ceiling
     left = max(0, ceiling.limit - reached.committed)
+    name = ceiling.name if ceiling.name.startswith("your") else f"the {ceiling.name}"
     return LimitReached(
-        f"This video would cost ${usd(reached.wanted)}, and ${usd(left)} is left of the "
-        f"{ceiling.name}, ${usd(ceiling.limit)}. It resets at {_resets_at(ceiling, day)}. "
+        f"This video would cost ${usd(reached.wanted)}, and ${usd(left)} is left of "
+        f"{name}, ${usd(ceiling.limit)}. It resets at {_resets_at(ceiling, day)}. "
         "Nothing was charged.",
         code="insufficient_quota",
     )

@@ -32,6 +32,8 @@ class Deployment:
     retires_at: int | None
     out: str | None
     paused_until: float | None
+    held: bool = False
+    """Whether an operator has paused it."""
 
     @property
     def takes_requests(self) -> bool:
@@ -111,6 +113,7 @@ def deployments(services: Services) -> list[Deployment]:
                 retires_at=None if retires_at is None else int(retires_at),
                 out=out,
                 paused_until=lane.paused_until if lane.paused_until > now else None,
+                held=lane.held,
             )
         )
     return found

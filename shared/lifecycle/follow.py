@@ -7,12 +7,18 @@ its render may still turn up, and its money is unknown until the job is over.
 from contextlib import suppress
 
 from shared.domain import polling
-from shared.domain.video import Stage, Status, rescuable
+from shared.domain.video import Stage, Status
 from shared.domain.work import Submit, Work, WorkStage
 from shared.lifecycle import expect, line, money, verdicts
 from shared.lifecycle.services import Services
-from shared.lifecycle.steps import Done, begin, done, show, update
-from shared.lifecycle.submit import MOST_POSTS, claim_job, find_candidates
+from shared.lifecycle.steps import Done, begin, done, overtaken, show, update
+from shared.lifecycle.submit import (
+    ABSENCE,
+    MOST_POSTS,
+    claim_job,
+    close_unanswered,
+    find_candidates,
+)
 from shared.names import Hint
 from shared.telemetry import Event, emit
 from shared.upstream.protocol import (
@@ -93,7 +99,7 @@ def _rendering(services: Services, work: Work, job: JobStatus) -> Done:
         job_expires_at=job.expires_at or work.job_expires_at,
     )
     if seen is None:
-        return done("superseded")
+        return overtaken(services, work)
     if work.ended:
         withdraw(services, work)
         return done("watching", wait=durations.of(_WATCH_PAUSE))
@@ -155,7 +161,7 @@ def _rendered(
     stored = services.videos.find(work.caller, work.video_id)
     if stored is None:
         return done("done", hints=hints)
-    if work.ended and not rescuable(stored.video):
+    if work.ended and not stored.rescuable:
         verdict = money.rendered_for_nobody(services, work, stored.video, job)
         return verdicts.decide(services, work, verdict, hints=hints)
 
@@ -170,7 +176,7 @@ def _rendered(
         job_expires_at=job.expires_at or work.job_expires_at,
     )
     if collecting is None:
-        return done("superseded", hints=hints)
+        return overtaken(services, work, hints)
     if not work.ended:
         show(services, work, Stage.COLLECTING, progress=99, estimate=services.clock())
     expect.learn(services, work, took)
@@ -203,7 +209,7 @@ def _once_more(services: Services, work: Work, hints: tuple[Hint, ...]) -> Done:
         troubles=0,
     )
     if anew is None:
-        return done("superseded", hints=hints)
+        return overtaken(services, work, hints)
     show(services, anew, Stage.WAITING_FOR_QUOTA)
     return done("again", wait=0.0, stage=Stage.WAITING_FOR_QUOTA, progress=0, hints=hints)
 
@@ -215,7 +221,7 @@ def _missing(services: Services, work: Work) -> Done:
     since = work.missing_since or now
     if age < durations.not_found_grace or now - since < durations.of(_GONE_TWICE):
         if update(services, work, missing_since=since) is None:
-            return done("superseded")
+            return overtaken(services, work)
         wait = _within(work, now, durations.of(_GONE_TWICE / 2))
         return done("watching" if work.ended else "rendering", wait=wait)
     line.free(services, work)
@@ -232,9 +238,11 @@ def _missing(services: Services, work: Work) -> Done:
 
 
 def _search(services: Services, work: Work) -> Done:
-    """An ended video whose submission is unknown: a later listing may still find its job."""
+    """An ended video whose submission is not known: a later listing may still find its job."""
     if not work.ended:
         return done("again", wait=0.0)
+    if work.submit is Submit.NOTHING:
+        return verdicts.decide(services, work, money.never_created())
     client = services.client(work.deployment or "")
     upstream = services.settings.upstream(work.deployment or "")
     pause = services.settings.durations.of(_WATCH_PAUSE)
@@ -242,7 +250,8 @@ def _search(services: Services, work: Work) -> Done:
         # It cannot be found, but it may be running: its slot stays held for as long as a job takes.
         running_until = (work.intent_at or 0.0) + services.settings.durations.job_deadline
         if services.clock() < running_until:
-            return done("watching", wait=pause)
+            close_unanswered(services, work)
+            return _watching(services, work, pause)
         return verdicts.decide(services, work, money.watch_over(work))
     try:
         candidates = find_candidates(services, work, client)
@@ -250,7 +259,41 @@ def _search(services: Services, work: Work) -> Done:
         return _trouble(services, work, str(error))
     if len(candidates) == 1:
         return claim_job(services, work, client, candidates[0].job_id)
-    return done("watching", wait=pause * 5)
+    if candidates:
+        close_unanswered(services, work)
+        return _watching(services, work, pause * 5)
+    stored = services.videos.find(work.caller, work.video_id)
+    if stored is not None and stored.video.status is Status.CANCELLED:
+        return _not_found(services, work)
+    return _watching(services, work, pause * 5)
+
+
+def _not_found(services: Services, work: Work) -> Done:
+    """A video was cancelled before its submission was answered, and no job of it is listed: after
+    the second look, when a job would have appeared by now, there is none."""
+    now = services.clock()
+    lost_at = work.connection_ended_at or work.missing_since or now
+    settled_at = lost_at + services.settings.durations.of(ABSENCE)
+    if work.missing_since is None or now < settled_at:
+        seen = update(
+            services,
+            work,
+            connection_ended_at=work.connection_ended_at or now,
+            missing_since=work.missing_since or now,
+        )
+        if seen is None:
+            return overtaken(services, work)
+        return done("watching", wait=max(0.25, settled_at - now))
+    line.free(services, work)
+    _, hints = line.call_next(services)
+    return verdicts.decide(services, work, money.never_created(), hints=hints)
+
+
+def _watching(services: Services, work: Work, wait: float) -> Done:
+    """Nothing new: leave a sign of life and look again later."""
+    if update(services, work) is None:
+        return overtaken(services, work)
+    return done("watching", wait=wait)
 
 
 def _trouble(services: Services, work: Work, why: str, *, told: float | None = None) -> Done:
@@ -264,7 +307,7 @@ def _trouble(services: Services, work: Work, why: str, *, told: float | None = N
         message=why,
     )
     if update(services, work, troubles=work.troubles + 1) is None:
-        return done("superseded")
+        return overtaken(services, work)
     backoff = polling.backoff(work.troubles + 1, longest=_LONGEST_BACKOFF)
     wait = services.settings.durations.of(backoff) if told is None else told
     outcome = done("watching" if work.ended else "rendering")

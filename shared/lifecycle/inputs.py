@@ -33,6 +33,8 @@ class Source:
     url: str | None = None
     frame_index: int = 0
     crop: Crop | None = None
+    declared: str | None = None
+    """`image` or `video`, where the request says what the file is."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,11 @@ def gather(
             raise InvalidRequest(
                 f"{source.param}: the file is not a JPEG, PNG or WebP image"
                 + (" or an MP4 video." if source.param == "inpaint_items" else "."),
+                param=source.param,
+            )
+        if source.declared and not kind.startswith(source.declared):
+            raise InvalidRequest(
+                f"{source.param}: a file is {kind}, not of type {source.declared}.",
                 param=source.param,
             )
         digest = hashlib.sha256(data).hexdigest()

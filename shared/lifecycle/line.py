@@ -26,6 +26,7 @@ from shared.storage.deployments import StoredLane
 from shared.storage.rows import RowChanged
 from shared.storage.snapshots import Snapshot, Spot
 from shared.storage.work import Standing
+from shared.telemetry import Event, emit
 
 _ROUNDS = 20
 _STRANDED_TOLD = 50
@@ -166,7 +167,8 @@ def take(services: Services, stored: Iterable[StoredLane], video_id: str) -> Lan
     """The lane that a video holds a slot of, with its turn taken: it may send now. None where it
     holds none, or where its grant has just ended."""
     now, lease = services.clock(), services.settings.durations.slot_lease
-    for found in stored:
+    # first where it took its turn already: two decisions at once may have granted it two
+    for found in sorted(stored, key=lambda found: not _sends(found.lane, video_id)):
         if video_id not in live(found.lane, now):
             continue
         upstream = services.settings.upstream(found.lane.deployment)
@@ -178,6 +180,24 @@ def take(services: Services, stored: Iterable[StoredLane], video_id: str) -> Lan
         )
         return after.lane if video_id in live(after.lane, now) else None
     return None
+
+
+def _sends(lane: Lane, video_id: str) -> bool:
+    return lane.sending and lane.submitting == video_id
+
+
+def free_orphans(services: Services) -> None:
+    """Give back what is held for videos that nothing is left to do for: their worker died between
+    its turn and its end."""
+    now = services.clock()
+    for found in lanes(services):
+        for video_id in live(found.lane, now):
+            if services.work.get(video_id) is None:
+                emit(Event.SLOT_FREED, video_id=video_id, deployment=found.lane.deployment)
+                services.deployments.change(
+                    found.lane,
+                    lambda lane, gone=video_id: freed(lane, gone, now),  # type: ignore[misc]
+                )
 
 
 def free(
@@ -264,7 +284,8 @@ def place_of(services: Services, video: Video) -> Place | None:
         return None
     snapshot = services.snapshots.recent(video.request.model)
     told = snapshot.completion(video.id) or video.estimated_completion_at
-    return Place(snapshot.position(video.id), None if told is None else round(told))
+    ends = None if told is None else round(max(told, services.clock()))
+    return Place(snapshot.position(video.id), ends)
 
 
 def _hint(each: Standing) -> Hint:

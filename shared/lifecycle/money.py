@@ -1,10 +1,11 @@
 """What each ending costs: the verdicts that book money, with the basis they are booked on."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
-from shared.domain.ledger import Amounts, Entry, Kind
+from shared.domain.ledger import Amounts, Entry, Kind, LedgerError
 from shared.domain.money import Price
-from shared.domain.video import Stage, Video
+from shared.domain.video import Stage, Status, Video
 from shared.domain.work import Verdict, Work
 from shared.lifecycle.services import Services
 from shared.lifecycle.verdicts import failed
@@ -109,6 +110,25 @@ def render_failed(services: Services, work: Work, job: JobStatus) -> Verdict:
         amount=amount,
         basis=basis,
     )
+
+
+def never_created() -> Verdict:
+    """A video was cancelled while its submission was under way, and no job came of it."""
+    return Verdict(
+        status=Status.CANCELLED, money=Kind.RELEASE, amount=0, basis="cancelled_before_creation"
+    )
+
+
+def release_unused(services: Services, work: Work) -> None:
+    """Give back what was reserved for a render that was to be made once more and was not: whoever
+    reserved it may have died, or been overtaken by a cancellation, before he wrote that down."""
+    price = price_of(services, work)
+    if price is None or price.failed_render != "settled":
+        return  # only then is a second render booked anew
+    with suppress(LedgerError):  # nothing was reserved: the usual case
+        services.ledger.write(
+            entry(services, work, Kind.RELEASE, 0, "not_rendered_again", billing=work.billing + 1)
+        )
 
 
 def rendered_for_nobody(services: Services, work: Work, video: Video, job: JobStatus) -> Verdict:

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.domain.errors import Problem
-from shared.domain.money import Price
 from shared.domain.request import VideoRequest
 from shared.domain.work import WorkStage
-from shared.lifecycle import admit, expect, inputs, money
+from shared.lifecycle import admit, expect, money
+from shared.lifecycle.admit import Prepared
 from shared.lifecycle.inputs import Source
 from shared.lifecycle.services import Services
-from shared.storage.ledger import Ceiling, CeilingReached
+from shared.storage.ledger import Ceiling
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,9 @@ class Met:
 
 @dataclass(frozen=True, kw_only=True)
 class Quote:
-    """What a create of the same request would do now; amounts are micro-USD."""
+    """What a create of the same request would do now."""
 
-    request: VideoRequest
-    price: Price
-    amount: int
-    deployments: tuple[str, ...]
+    prepared: Prepared
     met: tuple[Met, ...]
     refusal: Problem | None
     """Why it would be refused now, though it may be admitted another time."""
@@ -46,38 +43,17 @@ def quote(
 
     Raises InvalidRequest where it can never work.
     """
-    request, files = inputs.gather(services, request, sources)
-    chosen = admit._deployments(services, request)
-    inputs.fit(request, files, max(each.can.input_video_seconds for each in chosen))
-    price = max((each.price for each in chosen), key=lambda row: admit._amount(row, request))
-    amount = admit._amount(price, request)
+    prepared = admit.prepare(services, caller, request, sources)
     now = services.clock()
     day = money.utc_day(now)
-    met = tuple(
-        Met(ceiling, services.ledger.total(day[:7], ceiling.total).committed)
-        for ceiling in admit._ceilings(services, caller, day)
-    )
-    expected = expect.at_admission(services, chosen[0].name, request)
-    stages = services.work.stages()
+    expected = expect.at_admission(services, prepared.chosen[0].name, prepared.request)
     return Quote(
-        request=request,
-        price=price,
-        amount=amount,
-        deployments=tuple(upstream.name for upstream in chosen),
-        met=met,
-        refusal=_refusal(services, amount, met, day),
-        waiting=sum(1 for stage, _ in stages if stage is WorkStage.WAITING),
+        prepared=prepared,
+        met=tuple(
+            Met(ceiling, services.ledger.total(day[:7], ceiling.total).committed)
+            for ceiling in admit.ceilings(services, caller, day)
+        ),
+        refusal=admit.refusal(services, caller, prepared),
+        waiting=sum(1 for stage, _ in services.work.stages() if stage is WorkStage.WAITING),
         completion_at=round(now + expected),
     )
-
-
-def _refusal(services: Services, amount: int, met: tuple[Met, ...], day: str) -> Problem | None:
-    """The first refusal that a create would meet, in the order in which it looks."""
-    try:
-        admit._check_job_ceiling(services, amount)
-    except Problem as refused:
-        return refused
-    for each in met:
-        if each.committed + amount > each.ceiling.limit:
-            return admit._limit_reached(CeilingReached(each.ceiling, each.committed, amount), day)
-    return None

@@ -77,7 +77,8 @@ def state(deployment: Deployment) -> str:
         return Lifecycle.RETIRED
     if deployment.out is not None:
         return "out"
-    return deployment.lifecycle if deployment.paused_until is None else "paused"
+    paused = deployment.held or deployment.paused_until is not None
+    return "paused" if paused else deployment.lifecycle
 
 
 def _read(services: Services) -> Stored:

@@ -4,20 +4,20 @@ One that is unfinished is cancelled first. Its caller never sees it again, and w
 goes when its job is over and its money known.
 """
 
-from contextlib import suppress
+from dataclasses import replace
+
+from azure.core.exceptions import AzureError
 
 from shared.domain.errors import Conflict
-from shared.domain.video import Status
-from shared.lifecycle import inputs
+from shared.domain.video import Video
+from shared.lifecycle import settle
 from shared.lifecycle.cancel import Cancelled, cancel_video
 from shared.lifecycle.services import Services
-from shared.storage.layout import video_folder
+from shared.settings import SettingsError
 from shared.storage.rows import RowChanged
 from shared.storage.videos import StoredVideo
 from shared.telemetry import Event, emit
 from shared.upstream.protocol import UpstreamError
-
-_CONFLICTS = 5
 
 
 def delete_video(services: Services, stored: StoredVideo) -> Cancelled:
@@ -33,17 +33,12 @@ def delete_video(services: Services, stored: StoredVideo) -> Cancelled:
         caller=video.caller,
         unfinished=not stored.video.terminal,
     )
-    if services.work.get(video.id) is not None:
+    if _noted(services, video.id):
         _bury(services, video.caller, video.id)
         return cancelled
+    settle.remove_rest(services, video.caller, video.id)
     if video.deployment and video.job_id:
-        client = services.client(video.deployment)
-        if client is not None:
-            with suppress(UpstreamError):  # what cannot be deleted there expires there
-                client.delete(video.job_id, trace=video.id)
-    services.outputs.delete_all(video_folder(video.id))
-    inputs.drop(services, video.id)
-    services.videos.delete(video)
+        _delete_job(services, video)
     return cancelled
 
 
@@ -58,17 +53,33 @@ def _cancelled(services: Services, stored: StoredVideo) -> Cancelled:
         raise
 
 
+def _noted(services: Services, video_id: str) -> bool:
+    """Leave a note for whoever still works on the video; False when nobody does any more.
+
+    The note is in the row that its last worker deletes by version, so he cannot miss it."""
+    while (work := services.work.get(video_id)) is not None:
+        if services.work.change(work, lambda current: replace(current, deleted=True)) is not None:
+            return True
+    return False
+
+
 def _bury(services: Services, caller: str, video_id: str) -> None:
-    for _ in range(_CONFLICTS):
-        found = services.videos.get(caller, video_id)
-        if found is None:
-            return
+    """Out of its caller's sight at once; its last worker removes the rest."""
+    while (found := services.videos.get(caller, video_id)) is not None:
         try:
             services.videos.bury(found)
         except RowChanged:
             continue
-        if found.video.status is Status.COMPLETED:
-            services.outputs.delete_all(video_folder(video_id))
         break
-    if services.work.get(video_id) is None:  # its last worker was faster and did not see the grave
-        services.videos.unbury(caller, video_id)
+    if services.work.get(video_id) is None:  # he was faster than this
+        settle.remove_rest(services, caller, video_id)
+
+
+def _delete_job(services: Services, video: Video) -> None:
+    """Delete the upstream's copy, if that is possible: it expires there anyway."""
+    try:
+        client = services.client(video.deployment or "")
+        if client is not None:
+            client.delete(video.job_id or "", trace=video.id)
+    except (UpstreamError, SettingsError, AzureError) as error:
+        emit(Event.JOB_NOT_DELETED, video_id=video.id, message=type(error).__name__)

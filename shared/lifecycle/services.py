@@ -5,15 +5,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from shared.delivery.courier import Courier
+from shared.delivery.topic import Topic
+from shared.delivery.webhooks import Webhooks
 from shared.settings import Settings, settings
 from shared.storage import layout
 from shared.storage.accounts import Account
 from shared.storage.deployments import Deployments
 from shared.storage.idempotency import Idempotency
+from shared.storage.inbox import Inbox, LoneImages
 from shared.storage.jobs import Jobs
 from shared.storage.latencies import Latencies
 from shared.storage.ledger import Ledger
 from shared.storage.links import LinkSigner
+from shared.storage.outbox import Outbox
 from shared.storage.outputs import Blobs
 from shared.storage.snapshots import Snapshots
 from shared.storage.videos import Videos
@@ -24,7 +29,7 @@ from shared.upstream.registry import Upstreams
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """Settings, storage and upstreams of one app. `clock` gives unix seconds."""
+    """Settings, storage, upstreams and receivers of one app. `clock` gives unix seconds."""
 
     settings: Settings
     account: Account
@@ -40,12 +45,22 @@ class Services:
     inputs: Blobs
     links: LinkSigner
     upstreams: Upstreams
+    inbox: Inbox
+    lone_images: LoneImages
+    rejections: Blobs
+    outbox: Outbox
+    topic: Topic
+    webhooks: Webhooks
+    courier: Courier
     clock: Callable[[], float] = time.time
 
     def close(self) -> None:
         """Close every connection. For tests and tools: the app keeps them as long as it lives."""
+        self.courier.close()
         self.account.close()
         self.upstreams.close()
+        self.topic.close()
+        self.webhooks.close()
 
     def client(self, deployment: str) -> Dialect | None:
         """The client of a deployment, or None where it was taken out of the settings."""
@@ -79,4 +94,11 @@ def build(settings: Settings) -> Services:
         inputs=Blobs(account.container(layout.INPUTS_CONTAINER)),
         links=LinkSigner(account.blobs, account_key=account.emulator_key),
         upstreams=Upstreams(),
+        inbox=Inbox(account.container(layout.INBOX_CONTAINER), account.blobs.url),
+        lone_images=LoneImages(account.table(layout.OUTBOX)),
+        rejections=Blobs(account.container(layout.REJECTED_CONTAINER)),
+        outbox=Outbox(account.table(layout.OUTBOX)),
+        topic=Topic(settings.event_topic_endpoint),
+        webhooks=Webhooks(),
+        courier=Courier(),
     )

@@ -21,11 +21,10 @@ from shared.domain.video import (
     cancel,
     complete,
     fail,
-    rescuable,
     with_cost,
 )
 from shared.domain.work import Submit, Verdict, Work, WorkStage
-from shared.lifecycle import inputs, line, money
+from shared.lifecycle import announce, inputs, line, money
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import Done, begin, change, done, update
 from shared.names import Hint
@@ -51,10 +50,12 @@ def finish_video(services: Services, video_id: str, epoch: int) -> Done:
         return work
     found = services.videos.find(work.caller, video_id)
     if found is None:
-        services.work.delete(work)
+        _close(services, work)
         return done("done")
-    if work.ended and work.verdict is None and not rescuable(found.video):
-        return done("watching", wait=0.0)  # what was stored is nobody's; its job decides the money
+    if work.ended and work.verdict is None and not found.rescuable:
+        # what was stored is nobody's; its job decides the money
+        update(services, work, stage=WorkStage.WATCHING)
+        return done("watching", wait=0.0)
     outputs: tuple[Output, ...] = ()
     if work.verdict is None or work.verdict.status is Status.COMPLETED:
         outputs = _stored_outputs(services, work)
@@ -73,7 +74,11 @@ def finish_video(services: Services, video_id: str, epoch: int) -> Done:
     if decided is None or decided.verdict is None:
         return done("superseded")
     seconds = money.billed_seconds(found.video, [output.seconds for output in outputs])
-    return _carry_out(services, decided, decided.verdict, outputs, seconds)
+    verdict = decided.verdict
+    if verdict.status is Status.CANCELLED and decided.submit is Submit.NOTHING:
+        # it was cancelled while its submission was under way, which then turned out to be none
+        verdict = money.never_created() if verdict.money is Kind.UNKNOWN else verdict
+    return _carry_out(services, decided, verdict, outputs, seconds)
 
 
 def _stored_outputs(services: Services, work: Work) -> tuple[Output, ...]:
@@ -134,6 +139,7 @@ def _carry_out(
         services, work, verdict.money, verdict.amount, verdict.basis, seconds=seconds
     )
     services.ledger.write(booked)
+    money.release_unused(services, work)
     video = _end(services, work, verdict, outputs, booked.price_version)
     emit(
         Event.VIDEO_ENDED,
@@ -153,6 +159,7 @@ def _carry_out(
     if video is not None and video.request.inputs:
         inputs.drop(services, work.video_id)
     if _still_open(work, verdict):
+        _announce(services, work, video)
         update(services, work, verdict=None, ended=True, stage=WorkStage.WATCHING, troubles=0)
         return done("watching", wait=0.0)
     if work.deployment and work.job_id:
@@ -163,10 +170,42 @@ def _carry_out(
         _, hints = line.call_next(services)
     if video is not None and video.status is not Status.COMPLETED and work.parts:
         services.outputs.delete_all(video_folder(work.video_id))  # of a cancelled video, perhaps
-    if work.ended:
-        services.videos.unbury(work.caller, work.video_id)
-    services.work.delete(work)
+    _announce(services, work, video)
+    _close(services, work)
     return done("done", hints=hints)
+
+
+def _announce(services: Services, work: Work, video: Video | None) -> None:
+    """Last, but before the row in `work` changes, which brings back whoever dies on the way.
+    Nothing is told any more about a video that its caller has deleted."""
+    deleted = work.ended and services.videos.get(work.caller, work.video_id) is None
+    if video is not None and not deleted:
+        announce.ended(services, video)
+
+
+def _close(services: Services, work: Work) -> None:
+    """The last act for a video; for one that its caller has deleted, what is left of it goes first.
+
+    A cancellation and the video's worker may carry the same end out side by side, each leaving
+    signs of life, and a deletion may be noted meanwhile; whoever comes first closes for all."""
+    current: Work | None = work
+    while current is not None and (current.epoch, current.ended) == (work.epoch, work.ended):
+        if current.deleted:
+            remove_rest(services, current.caller, current.video_id)
+        try:
+            services.work.delete(current)
+        except RowChanged:
+            current = services.work.get(work.video_id)
+        else:
+            return
+
+
+def remove_rest(services: Services, caller: str, video_id: str) -> None:
+    """Delete blobs, announcements and rows of a video. What is gone already stays gone."""
+    services.outputs.delete_all(video_folder(video_id))
+    inputs.drop(services, video_id)
+    services.outbox.forget(video_id)
+    services.videos.delete(caller, video_id)
 
 
 def _still_open(work: Work, verdict: Verdict) -> bool:

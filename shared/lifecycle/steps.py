@@ -64,8 +64,29 @@ def change(services: Services, work: Work, how: Callable[[Work], Work | None]) -
 
 
 def update(services: Services, work: Work, **fields: Any) -> Work | None:
-    """`change` for fields whose values do not depend on what is there."""
-    return change(services, work, lambda current: replace(current, **fields))
+    """`change` for fields whose values do not depend on what is there. None also when the video's
+    end was decided or carried out since `work` was read: what was meant for one that goes on must
+    not be written over that (see `overtaken`)."""
+    written = change(
+        services,
+        work,
+        lambda current: replace(current, **fields) if same_end(current, work) else None,
+    )
+    return written if written is not None and same_end(written, replace(work, **fields)) else None
+
+
+def same_end(current: Work, work: Work) -> bool:
+    """Whether nothing was decided about the video's end between two states of it."""
+    return (current.verdict is None, current.ended) == (work.verdict is None, work.ended)
+
+
+def overtaken(services: Services, work: Work, hints: tuple[Hint, ...] = ()) -> Done:
+    """What to answer when a write was refused: another worker has the video, nothing is left to do,
+    or its caller cancelled it meanwhile, and this worker goes on from that."""
+    current = begin(services, work.video_id, work.epoch)
+    if isinstance(current, Done):
+        return Done(current.result, hints)
+    return done("again", wait=0.0, hints=hints)
 
 
 def show(

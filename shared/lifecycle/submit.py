@@ -5,6 +5,7 @@ that is not its own (a repeated activity, a new worker) looks for the job in the
 """
 
 import uuid
+from contextlib import suppress
 from dataclasses import replace
 
 from shared.domain import latency, polling
@@ -13,8 +14,9 @@ from shared.domain.video import Stage
 from shared.domain.work import Submit, Work, WorkStage
 from shared.lifecycle import expect, inputs, line, verdicts
 from shared.lifecycle.services import Services
-from shared.lifecycle.steps import Done, begin, change, done, show, update
+from shared.lifecycle.steps import Done, begin, change, done, overtaken, show, update
 from shared.storage.jobs import Job
+from shared.storage.rows import RowChanged
 from shared.telemetry import Event, emit
 from shared.upstream.protocol import (
     AnswerLost,
@@ -33,7 +35,7 @@ MOST_POSTS = 2
 _CLOCK_TOLERANCE = 60.0
 """By how much the upstream's clock may be behind ours; never less than two seconds, because
 upstreams cut their times to whole seconds."""
-_ABSENCE = 120.0
+ABSENCE = 120.0
 """How long after a connection ended a job may still appear in the upstream's list."""
 _PAUSE = 20.0
 """How long a 429 without Retry-After pauses a deployment."""
@@ -65,6 +67,12 @@ def _post(services: Services, work: Work, client: Dialect) -> Done:
     video = show(services, work, Stage.SUBMITTING)
     if video is None:
         return done("done")
+    if video.terminal:  # it has ended, and a try of its request that came late revived its work
+        line.free(services, work)
+        _, hints = line.call_next(services)
+        with suppress(RowChanged):
+            services.work.delete(work)
+        return done("done", hints=hints)
     media = inputs.load(services, video)
     if media is None:
         line.free(services, work)
@@ -157,7 +165,7 @@ def _back_in_line(
         troubles=0 if posted else work.troubles + 1,
     )
     if back is None:
-        return done("superseded")
+        return _never_created(services, work, pause=pause, out=out)
     line.free(services, work, pause=pause, throttled=posted and pause > 0, out=out)
     if out is not None:
         emit(Event.DEPLOYMENT_OUT, deployment=work.deployment, video_id=work.video_id, reason=out)
@@ -172,6 +180,19 @@ def _back_in_line(
     show(services, back, Stage.WAITING_FOR_QUOTA)
     _, hints = line.call_next(services)
     return done("again", wait=wait, stage=Stage.WAITING_FOR_QUOTA, progress=0, hints=hints)
+
+
+def _never_created(services: Services, work: Work, *, pause: float, out: str | None) -> Done:
+    """Nothing was created, and meanwhile the video was cancelled (or another worker has it)."""
+    line.free(services, work, pause=pause, out=out)
+    _, hints = line.call_next(services)
+
+    def nothing(current: Work) -> Work | None:
+        mine = current.submit is Submit.INTENT and current.intent_by == work.intent_by
+        return replace(current, submit=Submit.NOTHING) if mine else None
+
+    change(services, work, nothing)
+    return overtaken(services, work, hints)
 
 
 def _known(services: Services, work: Work, job_id: str, job: JobStatus | None = None) -> Done:
@@ -196,10 +217,11 @@ def _known(services: Services, work: Work, job_id: str, job: JobStatus | None = 
     sketch = expect.at_submit(services, work)
 
     def write(current: Work) -> Work:
+        stage = current.stage if current.verdict is not None else WorkStage.RENDERING
         return replace(
             current,
             submit=Submit.KNOWN,
-            stage=WorkStage.WATCHING if current.ended else WorkStage.RENDERING,
+            stage=WorkStage.WATCHING if current.ended else stage,
             job_id=job_id,
             job_created_at=began,
             job_expires_at=expires_at,
@@ -304,7 +326,7 @@ def claim_job(services: Services, work: Work, client: Dialect, job_id: str) -> D
 
 
 def _absent(services: Services, work: Work, *, now: float, ended: float) -> Done:
-    settled_at = ended + services.settings.durations.of(_ABSENCE)
+    settled_at = ended + services.settings.durations.of(ABSENCE)
     if work.missing_since is None or now < settled_at:
         update(services, work, missing_since=work.missing_since or now)
         return done("reconcile", wait=max(0.25, settled_at - now), stage=Stage.SUBMITTING)
@@ -320,13 +342,14 @@ def _absent(services: Services, work: Work, *, now: float, ended: float) -> Done
         line.free(services, work)
         _, hints = line.call_next(services)
         return verdicts.decide(services, work, verdict, hints=hints)
-    again = update(services, work, submit=Submit.NOTHING, troubles=0)
-    return done("superseded") if again is None else done("reconcile", wait=0.0)
+    if update(services, work, submit=Submit.NOTHING, troubles=0) is None:
+        return overtaken(services, work)
+    return done("reconcile", wait=0.0)
 
 
 def _look_again(services: Services, work: Work, wait: float) -> Done:
     if update(services, work, troubles=work.troubles + 1) is None:
-        return done("superseded")
+        return overtaken(services, work)
     return done("reconcile", wait=wait, stage=Stage.SUBMITTING)
 
 
@@ -342,10 +365,18 @@ def _unknown(services: Services, work: Work, why: str) -> Done:
         amount=work.reserved,
         basis="answer_lost",
     )
-    # Its job may be running: the slot stays held. The next submit waits until no job of this
-    # intent could be taken for one of its own.
-    line.close_submit(services, work, pause=services.settings.durations.of(_CLOCK_TOLERANCE))
+    close_unanswered(services, work)
     return verdicts.decide(services, work, verdict)
+
+
+def close_unanswered(services: Services, work: Work) -> None:
+    """Let others submit although nobody knows what became of this one.
+
+    Its job may be running: the slot stays held. The next submit waits until no job of this intent
+    could be taken for its own."""
+    held = [found.lane for found in line.lanes(services, [work.deployment or ""])]
+    if any(lane.submitting == work.video_id for lane in held):
+        line.close_submit(services, work, pause=services.settings.durations.of(_CLOCK_TOLERANCE))
 
 
 _INPUT_MISSING = verdicts.failed(

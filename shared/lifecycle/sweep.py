@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from shared.domain import polling
 from shared.domain.ledger import Kind, LedgerError
 from shared.domain.work import Work, WorkStage, instance_id
-from shared.lifecycle import inputs, money
+from shared.lifecycle import announce, inputs, money
 from shared.lifecycle.admit import ADMISSION_UNDONE, payload
 from shared.lifecycle.services import Services
 from shared.names import GenerateVideo
@@ -78,8 +78,15 @@ def _take_over(services: Services, work: Work, now: float) -> Work | None:
             silent_seconds=now - work.heartbeat_at,
         )
         return services.work.replace(raised)
-    if services.videos.find(work.caller, work.video_id) is not None:
+    found = services.videos.find(work.caller, work.video_id)
+    if found is not None and found.video.terminal:
+        # a slow try of a request whose video has come and gone meanwhile
+        inputs.drop(services, work.video_id)
+        services.work.delete(work)
+        return None
+    if found is not None:
         emit(Event.ADMISSION_FINISHED, video_id=work.video_id)
+        announce.queued(services, found.video)
         return services.work.replace(replace(raised, stage=WorkStage.WAITING))
     if work.epoch == 1:
         # The admission may still be under way. Raising the epoch makes its last step fail, so

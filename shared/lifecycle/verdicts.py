@@ -42,12 +42,15 @@ def decide(
     """Write the verdict down, unless one stands already."""
 
     def write(current: Work) -> Work | None:
-        if current.verdict is not None:
+        if current.verdict is not None or current.ended != work.ended:
             return None
         return replace(current, verdict=verdict, stage=WorkStage.FINISHING)
 
-    if change(services, work, write) is None:
+    written = change(services, work, write)
+    if written is None:
         return done("superseded", hints=hints)
+    if written.verdict != verdict:  # another end came first; whoever finishes sees which
+        return done("decided", hints=hints)
     emit(
         Event.VIDEO_DECIDED,
         video_id=work.video_id,

@@ -137,6 +137,13 @@ class Booking:
             raise order.error
         return bool(order.booked)
 
+    def refusal(self, order: Order) -> Refusal | None:
+        """Why a new reservation would be refused now, if it would; nothing is written."""
+        month = order.entry.month
+        totals = {key: _total_of(self._table.get(month, key)) for key in order.totals}
+        outcome = self._judge(order, totals, {}, look=False)
+        return outcome if isinstance(outcome, Refusal) else None
+
     def _serve(self) -> None:
         """Book a batch of what waits."""
         batch = self._next_batch()
@@ -170,7 +177,7 @@ class Booking:
         month = batch[0].entry.month
         keys = sorted({key for order in batch for key in order.totals})
         told = False
-        """Whether it is known that some entry stands there already."""
+        """Whether some entry may stand there already."""
         for attempt in range(_CONFLICTS):
             fresh = not any((month, key) in self._known for key in keys)
             # Totals first: a transaction that commits against these versions proves that no entry
@@ -179,8 +186,11 @@ class Booking:
             totals = {key: _total_of(row) for key, row in rows.items()}
             earlier: dict[str, int] = {}
             outcomes = [self._judge(order, totals, earlier, look=told) for order in batch]
-            if not fresh and any(isinstance(outcome, Refusal) for outcome in outcomes):
-                self._forget(month)  # nobody is refused on what may be out of date
+            refused = any(isinstance(outcome, Refusal) for outcome in outcomes)
+            if refused and not (fresh and told):
+                # nobody is refused on what may be out of date, or for what he has already
+                told = True
+                self._forget(month)
                 continue
             entries = [outcome for outcome in outcomes if isinstance(outcome, Entry)]
             try:
@@ -202,7 +212,8 @@ class Booking:
     ) -> Entry | Refusal | LedgerError | None:
         """The entry as it is to be written, with `totals` changed by it; None where it stands
         there already; or why not. A reservation is usually the first entry of its attempt, so its
-        story is only read when a transaction says that it is not."""
+        story is only read to `look` again: when a transaction says that it is not, or before a
+        refusal."""
         entry = order.entry
         first = entry.kind is Kind.RESERVE and not look
         story = [] if first else story_of(self._table, entry)

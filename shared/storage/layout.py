@@ -20,7 +20,13 @@ EXTRAS = ("thumbnail", "spritesheet")
 INPUTS_CONTAINER = "inputs"
 """`{video_id}/input-{index}`: images and videos that callers sent, until the video has ended."""
 
-CONTAINERS = (OUTPUTS_CONTAINER, INPUTS_CONTAINER)
+INBOX_CONTAINER = "inbox"
+"""`{caller}/...`: what other teams drop to have it made into a video."""
+
+REJECTED_CONTAINER = "rejected"
+"""`{rejection id}.json`: events and dropped files that can never become a video, and why."""
+
+CONTAINERS = (OUTPUTS_CONTAINER, INPUTS_CONTAINER, INBOX_CONTAINER, REJECTED_CONTAINER)
 
 
 def output_blob(video_id: str, index: int) -> str:
@@ -31,6 +37,11 @@ def output_blob(video_id: str, index: int) -> str:
 def manifest_blob(video_id: str) -> str:
     """The blob that describes all outputs of a video, in the outputs container."""
     return f"{video_id}/manifest.json"
+
+
+def rejected_blob(rejection_id: str) -> str:
+    """The blob that says why something was rejected, in the container of rejections."""
+    return f"{rejection_id}.json"
 
 
 def extra_blob(video_id: str, index: int, variant: str) -> str:

@@ -60,6 +60,12 @@ class Ledger:
         """
         return self._booking.book(Order(entry, tuple(ceilings), limits))
 
+    def refusal(
+        self, entry: Entry, ceilings: Sequence[Ceiling], limits: CallerLimits | None
+    ) -> Refusal | None:
+        """Why `write` would refuse a new reservation now, if it would; nothing is written."""
+        return self._booking.refusal(Order(entry, tuple(ceilings), limits))
+
     def is_reserved(self, entry: Entry) -> bool:
         """Whether the attempt of an entry is reserved and nothing has closed it."""
         return [kind for kind, _ in story_of(self._table, entry)] == [Kind.RESERVE]

@@ -27,8 +27,10 @@ class LinkSigner:
         self._lock = threading.Lock()
         self._delegation: tuple[UserDelegationKey, datetime] | None = None
 
-    def link(self, container: str, blob: str, *, now: datetime | None = None) -> str:
-        """A URL that reads this one blob for 15 minutes."""
+    def link(
+        self, container: str, blob: str, content_type: str, *, now: datetime | None = None
+    ) -> str:
+        """A URL that reads this one blob, as that type, for 15 minutes."""
         from azure.storage.blob import BlobSasPermissions, generate_blob_sas
 
         now = now or datetime.now(UTC)
@@ -44,7 +46,7 @@ class LinkSigner:
             start=now - _CLOCK_SKEW,
             expiry=now + _LIFETIME,
             cache_control="no-store",
-            content_type="video/mp4",
+            content_type=content_type,
         )
         return f"{self._service.get_blob_client(container, blob).url}?{token}"
 

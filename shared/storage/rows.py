@@ -96,11 +96,13 @@ class Table:
         before: str = "",
         limit: int | None = None,
         where: str | None = None,
+        equal: Mapping[str, str] | None = None,
         columns: Sequence[str] | None = None,
     ) -> list[Row]:
         """Rows of one partition in key order: keys > `after`, >= `start` and < `before`.
 
-        `where` is a further OData filter on columns, built from constants only.
+        `where` is a further OData filter on columns, built from constants only; `equal` asks for
+        columns with these values, whatever is in them.
         """
         filters = ["PartitionKey eq @pk"]
         parameters = {"pk": partition}
@@ -108,6 +110,9 @@ class Table:
             if bound:
                 filters.append(f"RowKey {operator} @{name}")
                 parameters[name] = bound
+        for number, (column, value) in enumerate((equal or {}).items()):
+            filters.append(f"{column} eq @e{number}")
+            parameters[f"e{number}"] = value
         if where:
             filters.append(f"({where})")
         select = None if columns is None else ["PartitionKey", "RowKey", *columns]

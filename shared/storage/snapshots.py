@@ -5,13 +5,11 @@ of its own. It is a forecast, some seconds old, and nothing is decided by it.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from math import inf, isinf
 from typing import NamedTuple
 
-from shared.domain.ids import from_digits
 from shared.storage.rows import Row, RowChanged, RowExists, Table, Value, as_key
 from shared.storage.videos import join_text, split_text
 
@@ -34,34 +32,46 @@ class Spot(NamedTuple):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A line at a moment (unix seconds), in the order of the turns to come."""
+    """A line at a moment (unix seconds).
+
+    `text` has the videos in the order of their turns, each as a space, 32 digits of its id, tenths
+    of a second from `at` to its turn, `+`, and tenths of a second of its render. It is searched as
+    it is: whoever asks wants to know one of thousands.
+    """
 
     at: float
-    places: Sequence[Spot]
+    text: str = ""
     row: Row | None = None
 
-    @cached_property
-    def _numbers(self) -> Mapping[str, int]:
-        return {spot.video_id: number for number, spot in enumerate(self.places)}
-
     def has(self, video_id: str) -> bool:
-        return video_id in self._numbers
+        return self._start(video_id) >= 0
 
     def position(self, video_id: str) -> int:
         """1 is next. Whoever came after the snapshot stands behind everybody in it."""
-        return self._numbers.get(video_id, len(self.places)) + 1
+        start = self._start(video_id)
+        return self.text.count(" ", 0, None if start < 0 else start) + 1
 
     def turn(self, video_id: str) -> float:
-        """When a video's turn is expected, as far as that is known."""
-        number = self._numbers.get(video_id, len(self.places) - 1)
-        return self.places[number].turn if self.places else self.at
+        """When a video's turn is expected, as far as that is known: for one that came later, not
+        before the last one's."""
+        start = self._start(video_id)
+        return self._spot(self.text.rfind(" ") if start < 0 else start)[0]
 
     def completion(self, video_id: str) -> float | None:
         """When a video is expected to be rendered; None where that is not known."""
-        number = self._numbers.get(video_id)
-        if number is None or isinf(self.places[number].turn):
-            return None
-        return self.places[number].turn + self.places[number].expected
+        start = self._start(video_id)
+        turn, expected = self._spot(start)
+        return None if start < 0 or isinf(turn) else turn + expected
+
+    def _start(self, video_id: str) -> int:
+        return self.text.find(" " + video_id[-_DIGITS:])
+
+    def _spot(self, start: int) -> tuple[float, float]:
+        """Turn and length of the render of the video at a place of the text."""
+        if start < 0:
+            return self.at, 0.0
+        turn, expected = self.text[start + 1 + _DIGITS :].split(" ", 1)[0].split("+")
+        return inf if turn == _NEVER else self.at + int(turn) / 10, int(expected) / 10
 
 
 class Snapshots:
@@ -73,9 +83,8 @@ class Snapshots:
         """One point read. An empty one at time 0 where nobody ever waited."""
         row = self._table.get(_PARTITION, as_key(model))
         if row is None:
-            return Snapshot(0.0, ())
-        at = row.decimal("at")
-        return Snapshot(at, _places(join_text("places", row.values), at), row)
+            return Snapshot(0.0)
+        return Snapshot(row.decimal("at"), join_text("places", row.values), row)
 
     def recent(self, model: str) -> Snapshot:
         """The same, at most half a second old: a page of a list asks once."""
@@ -85,11 +94,14 @@ class Snapshots:
             self._kept[model] = kept
         return kept[1]
 
-    def put(self, model: str, at: float, places: Sequence[Spot], before: Snapshot) -> Snapshot:
+    def put(self, model: str, at: float, spots: Sequence[Spot], before: Snapshot) -> Snapshot:
         """Write a line down, unless somebody did so since `before` was read: theirs is as good."""
-        made = Snapshot(at, places[:_MOST])
-        columns: dict[str, Value] = {"v": 1, "at": at, "waiting": len(places)}
-        columns |= split_text("places", _text(made))
+        text = "".join(
+            f" {spot.video_id[-_DIGITS:]}{_tenths(spot.turn - at)}+{_tenths(spot.expected)}"
+            for spot in spots[:_MOST]
+        )
+        columns: dict[str, Value] = {"v": 1, "at": at, "waiting": len(spots)}
+        columns |= split_text("places", text)
         try:
             if before.row is None:
                 self._table.insert(_PARTITION, as_key(model), columns)
@@ -97,24 +109,7 @@ class Snapshots:
                 self._table.replace(before.row, columns)
         except (RowExists, RowChanged):
             pass
-        return made
-
-
-def _text(snapshot: Snapshot) -> str:
-    """Each place: 32 digits of its id, tenths of a second to its turn, and those of its render."""
-    return " ".join(
-        f"{spot.video_id[-_DIGITS:]}{_tenths(spot.turn - snapshot.at)}+{_tenths(spot.expected)}"
-        for spot in snapshot.places
-    )
-
-
-def _places(text: str, at: float) -> list[Spot]:
-    places = []
-    for place in text.split():
-        turn, expected = place[_DIGITS:].split("+")
-        due = inf if turn == _NEVER else at + int(turn) / 10
-        places.append(Spot(from_digits(place[:_DIGITS]), due, int(expected) / 10))
-    return places
+        return Snapshot(at, text)
 
 
 def _tenths(seconds: float) -> str:

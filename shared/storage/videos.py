@@ -16,9 +16,10 @@ from typing import Any
 from shared.domain.errors import Failure
 from shared.domain.ids import from_inverted, inverted
 from shared.domain.request import Crop, Input, Remix, VideoRequest
-from shared.domain.video import Cost, CostState, Extra, Output, Stage, Status, Video
-from shared.storage.rows import Row, Table, Value, Write
+from shared.domain.video import Cost, CostState, Extra, Output, Stage, Status, Video, rescuable
+from shared.storage.rows import Row, RowChanged, Table, Value, Write
 
+_BURIED = "x_"
 _PIECE = 30_000
 """UTF-16 units per column: Table Storage takes 64 KiB, which is 32,768 of them."""
 
@@ -29,6 +30,11 @@ class StoredVideo:
 
     video: Video
     row: Row
+
+    @property
+    def rescuable(self) -> bool:
+        """Whether its render would still be welcome if it turned up now."""
+        return rescuable(self.video) and not self.row.key.startswith(_BURIED)
 
 
 class Videos:
@@ -76,18 +82,15 @@ class Videos:
             writes.append(Write("delete", pointer.key, {}, pointer))
         self._table.transact(video.caller, writes)
 
-    def unbury(self, caller: str, video_id: str) -> None:
-        """Delete what `bury` kept, if anything."""
-        row = self._table.get(caller, _buried(video_id))
-        if row is not None:
-            self._table.delete(row)
-
-    def delete(self, video: Video) -> None:
-        """All rows, whatever they are by now."""
-        for key in (_key(video.id), f"a_{video.id}", _buried(video.id)):
-            row = self._table.get(video.caller, key)
-            if row is not None:
-                self._table.delete(row)
+    def delete(self, caller: str, video_id: str) -> None:
+        """All rows of a video, whatever they are by now. The pointer goes first: a list in either
+        order then shows the video or does not."""
+        for key in (f"a_{video_id}", _key(video_id), _buried(video_id)):
+            while (row := self._table.get(caller, key)) is not None:
+                try:
+                    self._table.delete(row)
+                except RowChanged:
+                    continue
 
     def page(
         self,
@@ -105,7 +108,7 @@ class Videos:
             start="" if after else "d_",
             before="d`",
             limit=limit,
-            where=_where(status, model),
+            equal=_equal(status, model),
         )
         return [_video(row) for row in rows]
 
@@ -123,7 +126,7 @@ class Videos:
         found: list[Video] = []
         for oldest, newest in self._stretches(caller, after, limit):
             rows = self._table.range(
-                caller, start=newest, before=oldest + "~", where=_where(status, model)
+                caller, start=newest, before=oldest + "~", equal=_equal(status, model)
             )
             found += [_video(row) for row in reversed(rows)]
             if len(found) >= limit:
@@ -150,14 +153,9 @@ class Videos:
                 return
 
 
-def _where(status: Status | None, model: str | None) -> str | None:
-    """An OData filter; `model` is a caller's text, so its quotes are doubled."""
-    parts = []
-    if status is not None:
-        parts.append(f"status eq '{status.value}'")
-    if model is not None:
-        parts.append("model eq '" + model.replace("'", "''") + "'")
-    return " and ".join(parts) or None
+def _equal(status: Status | None, model: str | None) -> dict[str, str]:
+    wanted = {"status": status.value if status else None, "model": model}
+    return {column: value for column, value in wanted.items() if value is not None}
 
 
 def _key(video_id: str) -> str:
@@ -165,7 +163,7 @@ def _key(video_id: str) -> str:
 
 
 def _buried(video_id: str) -> str:
-    return f"x_{inverted(video_id)}"
+    return _BURIED + inverted(video_id)
 
 
 def _columns(video: Video) -> dict[str, Value]:
@@ -177,7 +175,7 @@ def _columns(video: Video) -> dict[str, Value]:
         "height": request.height,
         "seconds": request.seconds,
         "variants": request.variants,
-        "metadata": json.dumps(dict(request.metadata), ensure_ascii=False),
+        "webhook": request.webhook,
         "inputs": json.dumps([asdict(each) for each in request.inputs]) if request.inputs else None,
         "fit": request.fit if request.inputs else None,
         "remix": json.dumps(asdict(request.remix)) if request.remix else None,
@@ -199,7 +197,8 @@ def _columns(video: Video) -> dict[str, Value]:
         "cost_price_version": video.cost.price_version,
         "cost_basis": video.cost.basis,
     }
-    return columns | split_text("prompt", request.prompt)
+    metadata = json.dumps(dict(request.metadata), ensure_ascii=False)
+    return columns | split_text("prompt", request.prompt) | split_text("metadata", metadata)
 
 
 def _video(row: Row) -> Video:
@@ -214,7 +213,8 @@ def _video(row: Row) -> Video:
             height=row.number("height"),
             seconds=row.number("seconds"),
             variants=row.number("variants"),
-            metadata=json.loads(row.text("metadata", "{}")),
+            metadata=json.loads(join_text("metadata", row.values) or "{}"),
+            webhook=row.text("webhook") or None,
             inputs=tuple(_input(each) for each in json.loads(row.text("inputs", "[]"))),
             fit="contain" if row.text("fit") == "contain" else "cover",
             remix=Remix(**json.loads(remix)) if remix else None,

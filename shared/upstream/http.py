@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from time import monotonic, time
 from typing import Any, NoReturn, TypeVar
@@ -37,6 +38,8 @@ _LARGEST_JSON = 8 * 1024 * 1024
 _LONGEST_ANSWER = 90.0
 _LONGEST_DOWNLOAD = 900.0
 _LARGEST_MESSAGE = 500
+_SHORTEST_KEY = 8
+_CODE = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 2
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -116,7 +119,7 @@ class UpstreamHttp:
             return _json_or(answer, AnswerLost)
         if not 400 <= answer.status < 500 or answer.status in (408, 409):
             raise AnswerLost(f"a create was answered with {answer.status}")
-        said = error_body(answer)
+        said = error_body(answer, prompt=str(body.get("prompt") or ""))
         if answer.status in (401, 403, 410) or (answer.status == 404 and not of_job):
             raise DeploymentOut(said.message, status=answer.status)
         if answer.status == 429:
@@ -156,7 +159,7 @@ class UpstreamHttp:
                     headers, params = {}, None
                     continue
                 if answer.status_code != 200:
-                    _raise_for(_whole(answer))
+                    _raise_for(self._whole(answer))
                 yield Content(
                     length=_length(answer.headers),
                     content_type=answer.headers.get("content-type", "").split(";")[0].strip(),
@@ -202,7 +205,18 @@ class UpstreamHttp:
         with self._client.stream(
             method, self._base + path, params=query, headers=self._headers(trace), **form
         ) as answer:
-            return _whole(answer)
+            return self._whole(answer)
+
+    def _whole(self, answer: httpx.Response) -> Answer:
+        """`_whole` without our key: some upstreams repeat it in their errors, and what they say is
+        stored, logged and shown."""
+        read = _whole(answer)
+        auth = self._upstream.auth
+        name = "authorization" if isinstance(auth, EntraAuth) else auth.name
+        key = answer.request.headers.get(name, "").removeprefix("Bearer ")
+        if len(key) < _SHORTEST_KEY:
+            return read
+        return replace(read, body=read.body.replace(key.encode(), b"[key]"))
 
     def _headers(self, trace: str) -> dict[str, str]:
         auth = self._upstream.auth
@@ -216,8 +230,11 @@ class UpstreamHttp:
         return {name: value, "x-ms-client-request-id": trace, "accept-encoding": "identity"}
 
 
-def error_body(answer: Answer) -> ErrorBody:
-    """What an error answer says, in any of the shapes that occur, HTML included."""
+def error_body(answer: Answer, *, prompt: str = "") -> ErrorBody:
+    """What an error answer says, in any of the shapes that occur, HTML included.
+
+    `prompt` is cut out: what is said of a deployment is shown to everybody.
+    """
     try:
         data: Any = json.loads(answer.body)
     except ValueError:
@@ -229,6 +246,8 @@ def error_body(answer: Answer) -> ErrorBody:
     inner = data.get("inner_error") or data.get("innererror") or {}
     inner_code = inner.get("code") if isinstance(inner, dict) else None
     message = str(data.get("message") or f"HTTP {answer.status}")
+    if prompt:
+        message = re.sub(rf"(?<!\w){re.escape(prompt)}(?!\w)", "[prompt]", message)
     return ErrorBody(message[:_LARGEST_MESSAGE], str(data.get("code") or ""), str(inner_code or ""))
 
 
@@ -254,17 +273,19 @@ def _raise_read_error(name: str, error: httpx.HTTPError) -> NoReturn:
 
 
 def _raise_for(answer: Answer) -> NoReturn:
+    """For reads: only status and code, because the words may repeat the job's prompt."""
     said = error_body(answer)
     status = answer.status
+    words = f"HTTP {status} {said.code}" if _CODE.fullmatch(said.code) else f"HTTP {status}"
     if status == 404:
-        raise JobGone(said.message)
+        raise JobGone(words)
     if status in (401, 403, 410):
-        raise DeploymentOut(said.message, status=status)
+        raise DeploymentOut(words, status=status)
     if status == 429:
-        raise Throttled(said.message, retry_after(answer.headers))
+        raise Throttled(words, retry_after(answer.headers))
     if 400 <= status < 500 and status != 408:
-        raise Refused(said.message, status=status, moderated=said.moderated)
-    raise Unreadable(f"HTTP {status}: {said.message}")
+        raise Refused(words, status=status, moderated=said.moderated)
+    raise Unreadable(words)
 
 
 def _whole(answer: httpx.Response) -> Answer:

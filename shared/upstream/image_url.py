@@ -8,6 +8,8 @@ from collections.abc import Collection
 from time import monotonic
 from urllib.parse import urlsplit
 
+from shared.telemetry import silence_urls
+
 _CONNECT, _READ = 5.0, 10.0
 _LONGEST = 20.0
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -22,6 +24,7 @@ def fetch(url: str, hosts: Collection[str], *, largest: int) -> bytes:
     _check(url, hosts)
     import httpx  # on first use: cold starts are paid by users
 
+    silence_urls()
     timeout = httpx.Timeout(_CONNECT, read=_READ)
     data, began = bytearray(), monotonic()
     try:
@@ -37,7 +40,7 @@ def fetch(url: str, hosts: Collection[str], *, largest: int) -> bytes:
                     raise NotFetched(f"the image has more than {largest // 1024**2} MiB.")
                 if monotonic() - began > _LONGEST:
                     raise NotFetched(f"the image took longer than {_LONGEST:.0f} s.")
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise NotFetched(f"the image could not be fetched ({type(error).__name__}).") from None
     return bytes(data)
 

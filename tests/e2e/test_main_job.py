@@ -4,30 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import time
-from io import BytesIO
 from typing import Any
 
-import av
 import httpx
 import pytest
-from openai import OpenAI
 
 from local.stack import API_KEY, Stack
 from shared.domain.ids import inverted
 from shared.storage.accounts import Account
 from tests.conftest import Simulator
-from tests.support.stacks import Client, client
-
-
-def played(data: bytes) -> tuple[int, int, float, bool]:
-    """Width, height, seconds and sound of an MP4, found by decoding every frame."""
-    stream: Any = BytesIO(data)
-    with av.open(stream) as movie:
-        picture = movie.streams.video[0]
-        frames = sum(1 for _ in movie.decode(picture))
-        assert picture.average_rate is not None
-        seconds = float(frames / picture.average_rate)
-        return picture.width, picture.height, seconds, bool(movie.streams.audio)
+from tests.support.media import played
+from tests.support.stacks import Client
 
 
 @pytest.mark.parametrize(
@@ -103,17 +90,6 @@ def test_a_prompt_becomes_mp4s_in_blob_storage_and_a_cost_in_table_storage(
         assert output["seconds"] == pytest.approx(seconds, abs=0.2)
         assert output["size_bytes"] == len(stored)
     account.close()
-
-
-@pytest.mark.filterwarnings("ignore:The Sora API is scheduled:DeprecationWarning")
-def test_an_openai_client_works_unchanged(api: Client) -> None:
-    with OpenAI(base_url=api.stack.api, api_key=API_KEY, max_retries=0) as openai:
-        video = openai.videos.create_and_poll(
-            model="sora-2", prompt="a fox in the snow", seconds="4", size="1280x720"
-        )
-        assert (video.status, video.progress, video.seconds) == ("completed", 100, "4")
-        content = openai.videos.download_content(video.id).read()
-    assert played(content)[:2] == (1280, 720)
 
 
 def test_an_unfinished_video_says_when_its_end_is_expected(api: Client) -> None:
@@ -196,16 +172,3 @@ def test_unknown_routes_get_the_envelope(api: Client, method: str) -> None:
     assert answer.status_code == 404
     assert answer.json()["error"]["code"] == "unknown_route"
     assert answer.headers["x-request-id"].startswith("req_")
-
-
-def test_strangers_get_nothing(api: Client, served: Stack) -> None:
-    made = api.create(prompt="a fox")
-    for key in (None, "wrong-key"):
-        stranger = client(served, key)
-        for path in ("", f"/{made['id']}", f"/{made['id']}/content"):
-            answer = stranger.http.get(f"{served.api}/videos{path}")
-            assert answer.status_code == 401, path
-            assert answer.json()["error"]["type"] == "authentication_error"
-        assert stranger.http.post(f"{served.api}/videos", json={}).status_code == 401
-        stranger.http.close()
-    assert api.wait(made["id"])["status"] == "completed"

@@ -81,7 +81,12 @@ def main(
     seed: Annotated[int, typer.Option(help="Of the first round.")] = 1,
 ) -> None:
     """Random faults and kills, round after round, until a promise is broken."""
-    with tempfile.TemporaryDirectory() as folder, Rig(Path(folder)) as rig:
+    ceiling = {"BUDGET_USD_PER_DAY": str(max(1, videos))}
+    unbounded: dict[str, int] = {}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Rig(Path(folder), settings=ceiling, caller_limits=unbounded) as rig,
+    ):
         number = 0
         while rounds == 0 or number < rounds:
             began = time.monotonic()

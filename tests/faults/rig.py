@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -26,6 +27,8 @@ from tests.faults.verdict import TABLES, Allowed, Facts, judge, read
 
 TIME_SCALE = 200
 NEVER = "0 0 0 1 1 *"
+DAY_CEILING_USD = "0.40"
+"""Exactly the dearest video that a scenario orders: whatever is booked twice is refused."""
 Survives = Literal["tables", "host state"]
 
 SIMULATOR = {
@@ -48,6 +51,7 @@ class Rig:
     folder: Path
     survives: Survives = "tables"
     settings: Mapping[str, str] = field(default_factory=dict)
+    caller_limits: Mapping[str, int] = field(default_factory=lambda: {"max_unfinished": 1})
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -61,10 +65,15 @@ class Rig:
                 "SWEEP_SCHEDULE": NEVER,
                 "PURGE_SCHEDULE": NEVER,
                 "JOB_DEADLINE_MINUTES": "15",
+                "BUDGET_USD_PER_DAY": DAY_CEILING_USD,
                 **self.settings,
             },
             simulator_config=config,
         )
+        callers = json.loads(self.stack.settings["CALLERS"])
+        for caller in callers.values():
+            caller.update(self.caller_limits)
+        self.stack.overrides = {**self.stack.overrides, "CALLERS": json.dumps(callers)}
         try:
             self.stack.start_azurite()
             self.stack.start_simulator()
@@ -225,7 +234,10 @@ class Rig:
                 return found
 
     def facts(self) -> Facts:
-        return read(self.stack.simulator_url, self.connection)
+        facts = read(self.stack.simulator_url, self.connection)
+        usd = Decimal(self.stack.settings["BUDGET_USD_PER_DAY"])
+        facts.day_ceiling = int(usd * 1_000_000)
+        return facts
 
     def breaches(self, allowed: Allowed = Allowed()) -> list[str]:  # noqa: B008
         """What is wrong with what this scenario left behind."""

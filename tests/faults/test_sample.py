@@ -124,8 +124,23 @@ def facts(**changes: Any) -> Facts:
     for name, change in changes.items():
         base[name] = {**base[name], **change} if isinstance(change, dict) else change
     base["blobs"].pop(base.get("without"), None)
-    entry = {"PartitionKey": "2026-11", "video_id": VIDEO, "day": "2026-11-21", "caller": "key:a"}
-    reserve = {"settled_micro_usd": 0, "reserved_micro_usd": 400, "unknown_micro_usd": 0}
+    entry = {
+        "PartitionKey": "2026-11",
+        "video_id": VIDEO,
+        "day": "2026-11-21",
+        "caller": "key:a",
+        "attempt": 1,
+        "amount_micro_usd": 400,
+        "at": 1,
+    }
+    reserve = {
+        "kind": "reserve",
+        "opened": 1,
+        "settled_micro_usd": 0,
+        "reserved_micro_usd": 400,
+        "unknown_micro_usd": 0,
+    }
+    settle = {"kind": "settle", "opened": -1, **base["settle"]}
     return Facts(
         journal={
             "jobs": [base["job"], *base["more_jobs"]],
@@ -139,11 +154,14 @@ def facts(**changes: Any) -> Facts:
             "deployments": [base["deployment"]],
             "ledger": [
                 {**entry, **reserve, "RowKey": f"e_{VIDEO}_1_reserve"},
-                {**entry, **base["settle"], "RowKey": f"e_{VIDEO}_1_settle"},
+                {**entry, **settle, "RowKey": f"e_{VIDEO}_1_settle"},
                 {"PartitionKey": "2026-11", **base["total"], "RowKey": "t_m"},
+                {"PartitionKey": "2026-11", **base["total"], "RowKey": "t_d_2026-11-21"},
+                {"PartitionKey": "2026-11", **base["total"], "RowKey": "t_c_key:a"},
             ],
         },
         blobs=base["blobs"],
+        day_ceiling=base.get("ceiling", 400),
     )
 
 
@@ -173,6 +191,11 @@ SECOND_JOB = {**facts().journal["jobs"][0], "id": "k"}
         ({"total": {"settled_micro_usd": 399}}, "399 != 400"),
         ({"settle": {"reserved_micro_usd": 0}}, "is still reserved"),
         ({"settle": {"unknown_micro_usd": 1}}, "unknown in the ledger"),
+        ({"total": {"open": 1}}, "audit: total"),
+        ({"settle": {"amount_micro_usd": 399}}, "add up to"),
+        ({"settle": {"kind": "release"}}, "add up to"),
+        ({"video": {"cost_actual_micro_usd": 399}}, "its row says 399"),
+        ({"ceiling": 399}, "400 committed, 399 allowed"),
         ({"seen": {"most_running": 3}}, "most_running 3"),
         ({"seen": {"most_creates_in_a_minute": 3}}, "most_creates_in_a_minute 3"),
         ({"seen": {"refused": {"running": 1}}}, "1 creates were refused"),

@@ -16,6 +16,8 @@ import httpx
 from azure.data.tables import EntityProperty, TableServiceClient
 from azure.storage.blob import BlobServiceClient
 
+from local import audit
+
 TERMINAL = ("completed", "failed", "cancelled")
 TABLES = (
     "videos",
@@ -39,6 +41,8 @@ class Facts:
     """Blob name -> its metadata."""
     inputs: list[str] = field(default_factory=list)
     """Names of the blobs that hold files of requests."""
+    day_ceiling: int | None = None
+    """Micro-USD that a day may commit at any time, as the app was configured."""
 
     @property
     def videos(self) -> list[dict[str, Any]]:
@@ -90,6 +94,10 @@ def judge(facts: Facts, allowed: Allowed = Allowed()) -> list[str]:  # noqa: B00
     _nothing_waits(facts, verdict)
     _ledger_balances(facts, verdict)
     _limits_held(facts, allowed, verdict)
+    _ceiling_held(facts, verdict)
+    tables = facts.tables
+    books = audit.Account([*tables["ledger"]], [*tables["videos"]], [*tables["work"]])
+    verdict.breaches += [f"audit: {breach}" for breach in audit.breaches(books)]
     for hop in facts.journal["elsewhere"]:
         verdict.check(
             not (hop["api_key_came_along"] or hop["authorization_came_along"]),
@@ -225,6 +233,27 @@ def _limits_held(facts: Facts, allowed: Allowed, verdict: Verdict) -> None:
         refused = sum(seen["refused"].values())
         if not allowed.refused_creates:
             verdict.check(refused == 0, f"{name}: {refused} creates were refused for a limit")
+
+
+def _ceiling_held(facts: Facts, verdict: Verdict) -> None:
+    """At no time more than the ceiling, by the times of the entries. They are whole seconds: what
+    gives money back counts first within each."""
+    if facts.day_ceiling is None:
+        return
+    names = ("reserved_micro_usd", "settled_micro_usd", "unknown_micro_usd")
+    per_day: dict[str, list[tuple[int, int]]] = {}
+    for row in facts.tables["ledger"]:
+        if row["RowKey"].startswith("e_"):
+            change = (row["at"], sum(row[name] for name in names))
+            per_day.setdefault(row["day"], []).append(change)
+    for day, changes in per_day.items():
+        committed = most = 0
+        for _, money in sorted(changes):
+            committed += money
+            most = max(most, committed)
+        verdict.check(
+            most <= facts.day_ceiling, f"{day}: {most} committed, {facts.day_ceiling} allowed"
+        )
 
 
 def _counts_for(entry: Mapping[str, Any], total: str, month: str) -> bool:

@@ -78,12 +78,13 @@ def children_of(pid: int) -> set[int]:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc to find the children")
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
 def test_ending_the_stack_ends_every_child(tmp_path: Path, end: signal.Signals) -> None:
-    functions, simulator = free_ports(2)
+    functions, simulator, topic = free_ports(3)
     azurite = free_ports(3)
     environment = {
         **os.environ,
         "FUNCTIONS_PORT": str(functions),
         "SIMULATOR_PORT": str(simulator),
+        "TOPIC_PORT": str(topic),
         "AZURITE_PORTS": ",".join(map(str, azurite)),
         "DATA_DIR": str(tmp_path),
     }
@@ -99,7 +100,7 @@ def test_ending_the_stack_ends_every_child(tmp_path: Path, end: signal.Signals) 
             printed += line
         assert f"http://127.0.0.1:{functions}/openai/v1" in printed
         children = children_of(up.pid)
-        assert len(children) == 3
+        assert len(children) == 4
         up.send_signal(end)
         assert up.wait(15) == (0 if end is signal.SIGINT else -signal.SIGKILL)
         until = time.monotonic() + 5

@@ -93,6 +93,46 @@ def test_a_wrong_deployment_is_refused(
         settings()
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("EVENT_TOPIC_ENDPOINT", "http://t.eventgrid.azure.net/api/events", "https"),
+        ("EVENT_TOPIC_ENDPOINT", "https://evil.example/api/events", "Event Grid topic"),
+        ("EVENT_TOPIC_ENDPOINT", "https://eventgrid.azure.net.evil.example/", "Event Grid topic"),
+        ("WEBHOOKS", "http://shop.example/h", "https"),
+        ("WEBHOOKS", "https://169.254.169.254/h", "link-local"),
+        ("WEBHOOKS", "https://[fe80::1]/h", "link-local"),
+        ("WEBHOOKS", "https://127.0.0.2/h", "loopback"),
+        ("WEBHOOKS", "https://user:pw@shop.example/h", "without credentials"),
+        ("WEBHOOKS", "ftp://127.0.0.1/h", "https"),
+    ],
+)
+def test_a_wrong_receiver_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
+) -> None:
+    if name == "WEBHOOKS":
+        value = json.dumps([{"name": "a", "url": value, "secret_setting": "S"}])
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=says):
+        settings()
+
+
+def test_receivers_on_loopback_are_refused_on_azure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIME_SCALE", "1")
+    settings()
+    module.settings.cache_clear()
+    monkeypatch.setenv("WEBSITE_INSTANCE_ID", "0123")
+    with pytest.raises(SettingsError, match=r"WEBHOOKS\[0\].url: .*only locally"):
+        settings()
+
+
+def test_no_receivers_may_be_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("EVENT_TOPIC_ENDPOINT", "WEBHOOKS", "EVENT_CALLERS"):
+        monkeypatch.setenv(name, "")
+    found = settings()
+    assert (found.event_topic_endpoint, found.webhooks, found.event_callers) == ("", [], {})
+
+
 def test_another_model_brings_its_own_price_and_capabilities(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -116,6 +156,8 @@ def test_a_part_of_the_capabilities_can_be_replaced(monkeypatch: pytest.MonkeyPa
 
 def test_the_time_scale_is_refused_on_azure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEBSITE_INSTANCE_ID", "0123")
+    for name in ("EVENT_TOPIC_ENDPOINT", "WEBHOOKS"):  # on loopback, refused there too
+        monkeypatch.setenv(name, "")
     with pytest.raises(SettingsError, match="TIME_SCALE"):
         settings()
 
@@ -126,8 +168,8 @@ def test_nothing_is_read_or_built_at_import() -> None:
         "import function_app, sys, json;"
         "print(json.dumps(["
         "sorted(f.get_function_name() for f in function_app.app.get_functions()),"
-        "[m for m in ('azure.storage.blob','azure.data.tables','azure.identity','PIL','local')"
-        " if m in sys.modules]]))"
+        "[m for m in ('azure.storage.blob','azure.data.tables','azure.identity',"
+        "'azure.eventgrid','standardwebhooks','PIL','local') if m in sys.modules]]))"
     )
     answer = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],

@@ -33,6 +33,7 @@ class HttpFunction:
 def http_functions() -> list[HttpFunction]:
     """Every HTTP function that the app exports."""
     found = []
+    function_app.app.functions_bindings = {}  # it is read once by a host, and remembers the names
     for function in function_app.app.get_functions():
         for binding in function.get_bindings_dict()["bindings"]:
             if binding["type"] == "httpTrigger":
@@ -40,6 +41,7 @@ def http_functions() -> list[HttpFunction]:
                 call = function.get_user_function()
                 name = str(function.get_function_name())
                 found.append(HttpFunction(name, binding["route"], methods, call))
+    function_app.app.functions_bindings = {}
     return found
 
 

@@ -12,6 +12,7 @@ import pytest
 from local.stack import local_settings
 from shared.domain.errors import InvalidRequest, TooLarge
 from triggers.web import bodies
+from triggers.web.answers import problem_answer
 
 
 @pytest.fixture(autouse=True)
@@ -264,3 +265,50 @@ def test_a_remix_changes_the_prompt_and_takes_no_files() -> None:
     for refused in (posted(), posted(prompt="p", size="1280x720")):
         with pytest.raises(InvalidRequest):
             bodies.remix_video(refused, source)
+
+
+@pytest.mark.parametrize(
+    ("request_", "param"),
+    [
+        (posted(prompt="p", metadata={"k" * 65: "v"}), None),
+        (posted(prompt="p", metadata={"\ud800": "v"}), None),
+        (posted(prompt="p", input_reference={"image_url": "https://x/\ud800"}), None),
+        (posted(prompt="p", **{"\ud800": 1}), None),
+        (parts(*[(f"f{number}", None, b"") for number in range(101)]), None),
+        (
+            post(
+                b"--b\r\ncontent-disposition: form-data\r\n\r\nx\r\n--b--\r\n",
+                "multipart/form-data; boundary=b",
+            ),
+            None,
+        ),
+        (post(b"", "multipart/form-data"), None),
+        (
+            parts(
+                ("prompt", None, b"p"),
+                ("inpaint_items", None, b'[{"file_name": "a"}, {"file_name": "a"}]'),
+                ("files", "a", PNG),
+                ("files", "a", PNG),
+            ),
+            "files",
+        ),
+    ],
+)
+def test_odd_input_is_a_clear_400(request_: func.HttpRequest, param: str | None) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        bodies.create_video(request_)
+    assert param in (None, raised.value.param)
+    json.dumps(problem_answer(raised.value).get_body().decode())
+
+
+@pytest.mark.parametrize("count", ["\u00b2", "9" * 5000, "-1", "x"])
+def test_an_odd_retry_count_is_no_repeat(count: str) -> None:
+    request = post(b"{}", **{"x-stainless-retry-count": count, "content-length": "\u00b2"})
+    bodies.check_size(request)
+    assert bodies.repeatable(request, "videos").repeated is False
+
+
+def test_the_parts_of_a_form_are_counted_whatever_their_headers_look_like() -> None:
+    part = b'--b\r\ncontent-disposition: form-data; name="a"\r\n\r\n\r\n'
+    with pytest.raises(InvalidRequest, match="more than 100 parts"):
+        bodies.create_video(post(part * 5000 + b"--b--", "multipart/form-data; boundary=b"))

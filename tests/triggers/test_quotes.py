@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from shared.domain.errors import LimitReached, Problem
+from shared.domain.errors import LimitReached, RateLimited
 from shared.domain.request import VideoRequest
 from shared.lifecycle.admit import admit
 from shared.lifecycle.services import Services
@@ -81,30 +82,35 @@ def test_what_can_never_work_gets_the_400_of_a_create(
 
 
 @pytest.mark.parametrize(
-    ("settings", "code"),
+    ("settings", "limits"),
     [
-        ({"MAX_JOB_USD": "0.39"}, "insufficient_quota"),
-        ({"BUDGET_USD_PER_DAY": "0.39"}, "insufficient_quota"),
-        ({"BUDGET_USD_PER_DAY": "0"}, "insufficient_quota"),
-        ({"CALLERS": "budget_usd_per_month"}, "insufficient_quota"),
+        ({"MAX_JOB_USD": "0.39"}, {}),
+        ({"BUDGET_USD_PER_DAY": "0.79"}, {}),
+        ({"BUDGET_USD_PER_DAY": "0"}, {}),
+        ({}, {"budget_usd_per_month": 0.79}),
+        ({}, {"max_unfinished": 1}),
+        ({}, {"creates_per_minute": 1}),
     ],
 )
-def test_a_ceiling_is_told_as_a_create_would_tell_it(
-    app: App, settings: dict[str, str], code: str
+def test_a_refusal_is_told_as_a_create_would_tell_it(
+    app: App, settings: dict[str, str], limits: dict[str, float]
 ) -> None:
-    if "CALLERS" in settings:
-        settings = {"CALLERS": _with_budget(app(), 0.39)}
-    services = app(**settings)
-    quote = send("POST", "/quotes", body={"prompt": "a fox"}).json
-    assert (quote["admitted"], quote["refusal"]["code"]) == (False, code)
-    with pytest.raises(Problem) as refused:
+    """After one video; the ceiling for one video and the closed one do not even take that."""
+    services = app(CALLERS=_with(app(), **limits), **settings)
+    with suppress(LimitReached):
         admit(services, CALLER, _fox())
-    assert isinstance(refused.value, LimitReached)
-    assert quote["refusal"]["message"] == refused.value.message
+    quote = send("POST", "/quotes", body={"prompt": "a fox"}).json
+    assert not quote["admitted"]
+    with pytest.raises((LimitReached, RateLimited)) as refused:
+        admit(services, CALLER, _fox())
+    told = quote["refusal"]
+    assert (told["code"], told["type"]) == (refused.value.code, refused.value.type)
+    assert told["message"] == refused.value.message
+    assert (told["retry_after"] is None) == (refused.value.retry_after is None)
 
 
 def test_what_is_left_of_each_ceiling(app: App) -> None:
-    services = app(BUDGET_USD_PER_DAY="1", CALLERS=_with_budget(app(), 0.9))
+    services = app(BUDGET_USD_PER_DAY="1", CALLERS=_with(app(), budget_usd_per_month=0.9))
     admit(services, CALLER, _fox())
     quote = send("POST", "/quotes", body={"prompt": "a fox"}).json
     assert quote["admitted"]
@@ -121,6 +127,6 @@ def _fox() -> VideoRequest:
     return VideoRequest(model="sora-2", prompt="a fox", width=720, height=1280, seconds=4)
 
 
-def _with_budget(services: Services, budget: float) -> str:
+def _with(services: Services, **limits: float) -> str:
     (name, caller), *_ = services.settings.callers.items()
-    return json.dumps({name: {**caller.model_dump(), "budget_usd_per_month": budget}})
+    return json.dumps({name: {**caller.model_dump(), **limits}})

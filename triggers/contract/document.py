@@ -8,11 +8,11 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from triggers.contract import health, models, quotes, usage, videos
+from triggers.contract import deliveries, health, models, quotes, usage, videos
 from triggers.contract.errors import ErrorAnswer
 from triggers.contract.operation import JSON, MULTIPART, Answer, Body, Operation, Parameter, Schema
 
-RESOURCES = (videos, quotes, usage, models, health)
+RESOURCES = (videos, deliveries, quotes, usage, models, health)
 
 TAGS: Mapping[str, str] = {
     "Videos": "Make videos and get them.",
@@ -187,7 +187,7 @@ def _body(body: Body, names: _Names) -> dict[str, Any]:
             # metadata[key]=value
             "encoding": {"metadata": {"style": "deepObject", "explode": True}},
         }
-    return {"required": True, "content": content}
+    return {"required": body.required, "content": content}
 
 
 def _answer(answer: Answer, names: _Names) -> dict[str, Any]:
@@ -196,10 +196,7 @@ def _answer(answer: Answer, names: _Names) -> dict[str, Any]:
         "headers": _headers("x-request-id", *answer.headers),
     }
     if answer.model is not None:
-        media: dict[str, Any] = {"schema": names[answer.model]}
-        if answer.example is not None:
-            media["example"] = answer.example
-        described["content"] = {JSON: media}
+        described["content"] = {JSON: {"schema": names[answer.model]}}
     for media_type, schema in answer.content.items():
         described.setdefault("content", {})[media_type] = {"schema": schema}
     if answer.links:

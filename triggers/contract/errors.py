@@ -20,6 +20,7 @@ class ErrorDetail(BaseModel):
         "authentication_error",
         "permission_error",
         "insufficient_quota",
+        "rate_limit_error",
         "server_error",
     ]
     param: str | None = Field(description="The field or parameter to blame, where there is one.")

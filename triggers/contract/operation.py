@@ -33,6 +33,7 @@ class Body:
     model: type[BaseModel]
     examples: Mapping[str, Any]
     form: Mapping[str, Schema] | None = None
+    required: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,6 @@ class Answer:
     headers: tuple[str, ...] = ()
     """Names out of `document.HEADERS`, beside `x-request-id`, which every answer has."""
     links: Mapping[str, Link] = field(default_factory=dict)
-    example: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)

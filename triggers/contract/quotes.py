@@ -21,8 +21,10 @@ class QuotedCost(BaseModel):
 class Refusal(BaseModel):
     """Why the request would be answered with 429 now."""
 
+    type: Literal["insufficient_quota", "rate_limit_error"]
     code: str
     message: str
+    retry_after: int | None = Field(description="Seconds; null where time alone does not help.")
 
 
 class Limit(BaseModel):
@@ -59,7 +61,7 @@ OPERATIONS = (
         tag="Money",
         summary="What a request would cost, and whether it would be admitted. Spends nothing.",
         text="Takes the body of `POST /videos`. What can never work gets the 400 that it would "
-        "get there; a ceiling that it would meet is told in `refusal`.",
+        "get there, files included; a ceiling or a rate that it would meet is told in `refusal`.",
         body=Body(model=CreateVideo, examples=EXAMPLES, form=FORM),
         answers={200: Answer(text="The quote; nothing was written.", model=Quote)},
         errors={

@@ -97,7 +97,7 @@ class DeletedVideo(BaseModel):
     deleted: Literal[True]
 
 
-_VIDEO_ID = Parameter(name="video_id", where="path", text="The video.", schema=_ID)
+VIDEO_ID = Parameter(name="video_id", where="path", text="The video.", schema=_ID)
 
 CALLER = Parameter(
     name="caller",
@@ -137,8 +137,7 @@ _CONTENT = (
         name="Range",
         where="header",
         text="A part of the file, where it is streamed; what is no range of bytes is ignored.",
-        schema={"type": "string"},
-        example="bytes=0-99",
+        schema={"type": "string", "examples": ["bytes=0-99"]},
     ),
 )
 
@@ -260,13 +259,12 @@ OPERATIONS = (
         tag="Videos",
         summary="The video: status, progress, expected finish, outputs, cost.",
         parameters=(
-            _VIDEO_ID,
+            VIDEO_ID,
             Parameter(
                 name="Prefer",
                 where="header",
                 text="`wait=N`: answer when the video has ended, or after N seconds (at most 20).",
-                schema={"type": "string"},
-                example="wait=5",
+                schema={"type": "string", "examples": ["wait=5"]},
             ),
             CALLER,
         ),
@@ -292,7 +290,7 @@ OPERATIONS = (
         summary="The MP4, or a picture of it: a redirect to a short-lived link, or the bytes.",
         text="A client that sends its key as `api-key` gets the bytes, because it would send the "
         "key on to the link's host.",
-        parameters=(_VIDEO_ID, *_CONTENT),
+        parameters=(VIDEO_ID, *_CONTENT),
         answers={
             200: Answer(
                 text="The file.",
@@ -323,7 +321,7 @@ OPERATIONS = (
         id="headVideoContent",
         tag="Videos",
         summary="How large the MP4 is, without its bytes.",
-        parameters=(_VIDEO_ID, *_CONTENT[:2]),
+        parameters=(VIDEO_ID, *_CONTENT[:2]),
         answers={
             200: Answer(
                 text="There is such a file.", headers=("content-length", "accept-ranges", "etag")
@@ -343,7 +341,7 @@ OPERATIONS = (
         summary="A new video out of a finished one.",
         text="Goes to the deployment that made it, while the upstream keeps its own job (24 "
         "hours).",
-        parameters=(_VIDEO_ID, _KEY),
+        parameters=(VIDEO_ID, _KEY),
         body=Body(model=RemixVideo, examples={"remix": {"prompt": "The same, at night"}}),
         answers={
             200: Answer(
@@ -362,7 +360,7 @@ OPERATIONS = (
         summary="Stop it.",
         text="Before it is submitted nothing is charged. After that the render may be billed: the "
         "cost is `unknown` until the upstream's job has ended.",
-        parameters=(_VIDEO_ID,),
+        parameters=(VIDEO_ID,),
         answers={200: Answer(text="The video as it is now.", model=Video, headers=_POLLED)},
         errors={404: "You have no such video.", 409: "It has ended otherwise, or is about to."},
     ),
@@ -373,7 +371,7 @@ OPERATIONS = (
         tag="Videos",
         summary="Files, row and the upstream's copy go; what it cost stays on record.",
         text="An unfinished video is cancelled as well.",
-        parameters=(_VIDEO_ID,),
+        parameters=(VIDEO_ID,),
         answers={200: Answer(text="It is gone.", model=DeletedVideo)},
         errors={404: "You have no such video.", 409: "It is just ending. Try again."},
     ),

@@ -7,11 +7,12 @@ from typing import Any
 
 import azure.functions as func
 
+from shared import names
 from shared.domain.errors import Problem, WrongMethod
 from shared.settings import SettingsError
 from shared.telemetry import Event, emit
 
-BASE_PATH = "openai/v1"
+BASE_PATH = names.BASE_PATH
 
 Handler = Callable[[func.HttpRequest], func.HttpResponse]
 
@@ -71,9 +72,9 @@ def redirect(location: str) -> func.HttpResponse:
 def problem_answer(problem: Problem) -> func.HttpResponse:
     """The error envelope, with `stage`, `retryable` and `charged` beside OpenAI's four fields."""
     error: dict[str, Any] = {
-        "message": problem.message,
+        "message": _printable(problem.message),
         "type": problem.type,
-        "param": problem.param,
+        "param": None if problem.param is None else _printable(problem.param),
         "code": problem.code,
         "retryable": problem.retryable,
         "charged": problem.charged,
@@ -91,6 +92,11 @@ def problem_answer(problem: Problem) -> func.HttpResponse:
     if problem.status == 401:
         headers["www-authenticate"] = "Bearer"
     return json_answer({"error": error}, status=problem.status, headers=headers)
+
+
+def _printable(text: str) -> str:
+    """A text that quotes what a caller sent, which may hold half a character."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def answer(work: Callable[[], func.HttpResponse]) -> func.HttpResponse:
@@ -111,7 +117,9 @@ async def answer_async(work: Awaitable[func.HttpResponse]) -> func.HttpResponse:
 
 def _failed(error: Exception) -> func.HttpResponse:
     if isinstance(error, Problem):
-        emit(Event.REQUEST_REFUSED, status=error.status, code=error.code, param=error.param)
+        # the name of an unknown field is the caller's own text, and a metadata key his own word
+        param = None if error.code == "unknown_parameter" else (error.param or "").split(".")[0]
+        emit(Event.REQUEST_REFUSED, status=error.status, code=error.code, param=param)
         return problem_answer(error)
     if isinstance(error, SettingsError):
         emit(Event.MISCONFIGURED, message=str(error))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, TypeVar
 
 import azure.functions as func
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from shared.domain.errors import InvalidRequest, TooLarge
 from shared.domain.request import Crop, VideoRequest
@@ -43,10 +43,26 @@ WholeNumber = Annotated[
     ),
     Field(strict=True),
 ]
-Text = Annotated[str, Field(strict=True)]
+
+
+def _unicode(text: str) -> str:
+    """JSON can escape half of a character, which no other encoding can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("it is not valid Unicode") from None
+    return text
+
+
+Text = Annotated[str, Field(strict=True), AfterValidator(_unicode)]
 Metadata = Annotated[
-    dict[str, Annotated[str, Field(strict=True, max_length=512)]], Field(max_length=16)
+    dict[
+        Annotated[Text, Field(max_length=64)],
+        Annotated[Text, Field(max_length=512)],
+    ],
+    Field(max_length=16),
 ]
+WebhookName = Annotated[str, Field(strict=True, max_length=63)]
 
 
 class _Body(BaseModel):
@@ -84,7 +100,7 @@ class InpaintItem(_Body):
     (multipart), or one at `image_url` as in `input_reference`."""
 
     frame_index: Annotated[int, Field(strict=True, ge=0)] = 0
-    type: Literal["image", "video"] = "image"
+    type: Literal["image", "video"] | None = None
     file_name: Text | None = None
     image_url: Text | None = None
     crop_bounds: CropBounds | None = None
@@ -102,12 +118,10 @@ class CreateVideo(_Body):
     inpaint_items: list[InpaintItem] | None = Field(default=None, max_length=2)
     fit: Literal["cover", "contain"] = "cover"
     metadata: Metadata = Field(default_factory=dict)
+    webhook: WebhookName | None = None
 
     def request(self) -> VideoRequest:
         """The request with its model's defaults filled in. Raises InvalidRequest."""
-        _check_text("prompt", self.prompt)
-        for name, value in self.metadata.items():
-            _check_text("metadata", name + value)
         offering = settings().offering(self.model)
         size, seconds = self.size, self.seconds
         if offering:
@@ -123,6 +137,7 @@ class CreateVideo(_Body):
             variants=self.n_variants,
             metadata=self.metadata,
             fit=self.fit,
+            webhook=self.webhook,
         )
 
 
@@ -131,6 +146,13 @@ class RemixVideo(_Body):
 
     prompt: Text
     metadata: Metadata = Field(default_factory=dict)
+    webhook: WebhookName | None = None
+
+
+class Redeliver(_Body):
+    """The body of `POST /videos/{id}/redeliver`."""
+
+    id: Annotated[str, Field(strict=True, max_length=200)] | None = None
 
 
 @dataclass(frozen=True)
@@ -144,7 +166,7 @@ class NewVideo:
 def check_size(req: func.HttpRequest) -> None:
     """Raise TooLarge for a body that will not be read, before anything is done with it."""
     announced = req.headers.get("content-length", "")
-    length = int(announced) if announced.isdigit() else 0
+    length = int(announced) if re.fullmatch("[0-9]{1,15}", announced) else 0
     if max(length, len(req.get_body())) > LARGEST_BODY:
         raise TooLarge(f"The body is larger than {LARGEST_BODY // 1024**2} MiB.")
 
@@ -153,7 +175,8 @@ def create_video(req: func.HttpRequest) -> NewVideo:
     """The request in a create's body. Raises InvalidRequest, naming the field."""
     form = _form(req)
     uploaded = form.files.pop("input_reference", ())
-    attached = form.files.pop("files", ())
+    # OpenAI's clients name the parts of a list with brackets
+    attached = [*form.files.pop("files", ()), *form.files.pop("files[]", ())]
     if form.files:
         name = next(iter(form.files))
         raise InvalidRequest(
@@ -161,6 +184,8 @@ def create_video(req: func.HttpRequest) -> NewVideo:
             param=name,
         )
     body = _validated(CreateVideo, form.fields)
+    if len({file.name for file in attached}) < len(attached):
+        raise InvalidRequest("files: two files have the same name.", param="files")
     sources = _sources(body, list(uploaded), {file.name: file.data for file in attached})
     if len(attached) != sum(1 for each in body.inpaint_items or () if each.file_name):
         raise InvalidRequest(
@@ -170,6 +195,12 @@ def create_video(req: func.HttpRequest) -> NewVideo:
     return NewVideo(body.request(), sources)
 
 
+def parse(fields: Mapping[str, Any]) -> NewVideo:
+    """What the fields of a create's JSON body ask for. Raises InvalidRequest."""
+    body = _validated(CreateVideo, fields)
+    return NewVideo(body.request(), _sources(body, [], {}))
+
+
 def remix_video(req: func.HttpRequest, source: VideoRequest) -> VideoRequest:
     """`source` with what a remix's body changes. Raises InvalidRequest."""
     form = _form(req)
@@ -177,8 +208,20 @@ def remix_video(req: func.HttpRequest, source: VideoRequest) -> VideoRequest:
         name = next(iter(form.files))
         raise InvalidRequest(f"{name}: a remix takes no files.", param=name)
     body = _validated(RemixVideo, form.fields)
-    _check_text("prompt", body.prompt)
-    return replace(source, prompt=body.prompt, metadata=body.metadata, inputs=())
+    return replace(
+        source, prompt=body.prompt, metadata=body.metadata, webhook=body.webhook, inputs=()
+    )
+
+
+def redeliver(req: func.HttpRequest) -> Redeliver:
+    """What a redeliver's body names, if there is one. Raises InvalidRequest."""
+    if not req.get_body():
+        return Redeliver()
+    form = _form(req)
+    if form.files:
+        name = next(iter(form.files))
+        raise InvalidRequest(f"{name}: a redeliver takes no files.", param=name)
+    return _validated(Redeliver, form.fields)
 
 
 def repeatable(req: func.HttpRequest, route: str) -> Repeatable:
@@ -189,7 +232,7 @@ def repeatable(req: func.HttpRequest, route: str) -> Repeatable:
             "Idempotency-Key takes 1 to 255 printable ASCII characters.", param="Idempotency-Key"
         )
     retries = req.headers.get("x-stainless-retry-count", "0")
-    return Repeatable(route, key, repeated=retries.isdigit() and int(retries) >= 1)
+    return Repeatable(route, key, repeated=re.fullmatch("0*[1-9][0-9]{0,8}", retries) is not None)
 
 
 def _form(req: func.HttpRequest) -> Form:
@@ -242,7 +285,7 @@ def _item(item: InpaintItem, attached: Mapping[str, bytes]) -> Source:
             param="inpaint_items",
         )
     crop = item.crop_bounds.crop() if item.crop_bounds else None
-    return replace(source, frame_index=item.frame_index, crop=crop)
+    return replace(source, frame_index=item.frame_index, crop=crop, declared=item.type)
 
 
 def _at(url: str, param: str) -> Source:
@@ -262,13 +305,6 @@ def _at(url: str, param: str) -> Source:
         return Source(param, data=base64.b64decode(url[head.end() :], validate=True))
     except (binascii.Error, ValueError):
         raise InvalidRequest(f"{param}: the data URL is not valid base64.", param=param) from None
-
-
-def _check_text(name: str, text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise InvalidRequest(f"{name} is not valid Unicode.", param=name) from None
 
 
 B = TypeVar("B", bound=_Body)

@@ -25,7 +25,7 @@ def deliver(
     """The content that a request asks for. Raises InvalidRequest, NotFound or Conflict."""
     chosen = _chosen(req, video)
     if not _streamed(services, req, identity):
-        return redirect(services.links.link(OUTPUTS_CONTAINER, chosen.blob))
+        return redirect(services.links.link(OUTPUTS_CONTAINER, chosen.blob, chosen.content_type))
     return _stream(services, req, chosen)
 
 
@@ -45,9 +45,9 @@ def _chosen(req: func.HttpRequest, video: Video) -> Output | Extra:
             retry_after=after,
         )
     index = req.params.get("index", "0")
-    if not index.isascii() or not index.isdigit() or int(index) >= len(video.outputs):
+    if not re.fullmatch("[0-9]{1,3}", index) or int(index) >= len(video.outputs):
         raise InvalidRequest(
-            f"index {index!r} is not one of this video's {len(video.outputs)} outputs, "
+            f"index {index[:20]!r} is not one of this video's {len(video.outputs)} outputs, "
             "which count from 0.",
             param="index",
         )
@@ -114,7 +114,7 @@ def _stream(services: Services, req: func.HttpRequest, output: Output | Extra) -
 def _range(header: str, size: int) -> tuple[int, int] | None:
     """First and last byte of a single range; None for none or for one that is not understood
     (which RFC 9110 says to ignore); first > last where it lies outside the content."""
-    match = re.fullmatch(r"bytes=(\d*)-(\d*)", header.strip())
+    match = re.fullmatch(r"bytes=([0-9]{0,18})-([0-9]{0,18})", header.strip())
     if match is None or match[0] == "bytes=-":
         return None
     if not match[1]:

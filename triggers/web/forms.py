@@ -2,7 +2,7 @@
 
 The rules: a text part is a scalar as text; `metadata[key]` is one level of object; `inpaint_items`
 is one part that holds a JSON array; a part with a file name is a file. No name comes twice, except
-the files of `files`.
+the files of `files` (or `files[]`).
 """
 
 import json
@@ -16,6 +16,7 @@ import azure.functions as func
 from shared.domain.errors import InvalidRequest
 
 _NESTED = re.compile(r"(\w+)\[([^\[\]]+)\]")
+_BOUNDARY = re.compile(r'boundary="?([^";,\s]+)', re.IGNORECASE)
 _MOST_PARTS = 100
 
 
@@ -37,8 +38,13 @@ class Form:
 
 def read(req: func.HttpRequest) -> Form:
     """A multipart body, whose size has been checked. Raises InvalidRequest."""
-    if req.get_body().count(b"Content-Disposition") > _MOST_PARTS:
+    boundary = _BOUNDARY.search(req.headers.get("content-type", ""))
+    if boundary is None:
+        raise InvalidRequest("content-type names no boundary for the form.")
+    if req.get_body().count(b"--" + boundary[1].encode()) > _MOST_PARTS + 1:
         raise InvalidRequest(f"The form has more than {_MOST_PARTS} parts.")
+    if None in req.form or None in req.files:
+        raise InvalidRequest("The form has a part without a name.")
     try:
         texts = [(name, value) for name in req.form for value in req.form.getlist(name)]
         files: dict[str, Sequence[File]] = {

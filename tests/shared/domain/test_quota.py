@@ -94,6 +94,22 @@ def test_a_turn_taken_twice_counts_once() -> None:
     assert taken(once, video(1).video_id, 2.0, lease=SLOT) == once
 
 
+def test_a_create_counts_from_the_end_of_its_submit() -> None:
+    """The upstream saw it somewhere between; only the later time keeps every window."""
+    sending = taken(
+        granted(lane(max_creates=1), video(1), 0.0, lease=GRANT), video(1).video_id, 1.0, lease=SLOT
+    )
+    assert sending is not None
+    assert opens_at(submitted(sending, video(1).video_id, 50.0), 50.0) == 110.0
+
+
+def test_a_slot_is_free_when_its_render_is_over() -> None:
+    full = served(served(lane(max_creates=9), video(1), 0.0), video(2), 0.0)
+    assert decide([video(3)], [full], 1.0) == []
+    assert opens_at(full, 1.0) == 1e6
+    assert len(decide([video(3)], [freed(full, video(1).video_id, 1.0)], 1.0)) == 1
+
+
 def test_a_pause_and_an_outage_grant_nothing() -> None:
     assert decide([video(1)], [lane(paused_until=5.0)], 4.9) == []
     assert len(decide([video(1)], [lane(paused_until=5.0)], 5.0)) == 1
@@ -165,7 +181,9 @@ def in_virtual_time(
 class World:
     """The upstream and the workers, as they are whatever the lanes say."""
 
-    lanes: dict[str, Lane] = field(default_factory=lambda: {n: lane(n) for n in ("a", "b")})
+    lanes: dict[str, Lane] = field(
+        default_factory=lambda: {"a": lane("a", max_creates=3), "b": lane("b", max_running=1)}
+    )
     now: float = 1000.0
     waiting: list[Waiting] = field(default_factory=list)
     granted: dict[str, Waiting] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from shared.domain.errors import Conflict
 from shared.domain.ledger import Amounts
 from shared.domain.video import CostState, Stage, Status
+from shared.domain.work import Work
 from shared.lifecycle import acquire, collect, follow, line, settle, submit
 from shared.lifecycle.admit import Repeatable, admit
 from shared.lifecycle.cancel import cancel_video
@@ -48,6 +50,27 @@ def test_before_its_submission_nothing_is_charged(order: Order, simulator: Simul
     assert job.work is None
     assert job.drive() == ["take_turn"]  # the worker finds nothing left to do
     assert simulator.journal()["jobs"] == []
+
+
+def test_the_worker_may_carry_the_same_end_out_at_the_same_time(
+    order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = order()
+    work = job.services.work
+    delete = work.delete
+
+    def beside(mine: Work) -> None:
+        """The worker leaves a sign of life just before the cancellation's last write."""
+        monkeypatch.setattr(work, "delete", delete)
+        current = work.get(job.id)
+        assert current is not None
+        work.replace(replace(current, heartbeat_at=current.heartbeat_at + 1))
+        delete(mine)
+
+    monkeypatch.setattr(work, "delete", beside)
+    assert cancel_video(job.services, job.video).video.status is Status.CANCELLED
+    assert job.work is None
+    assert job.booked == Amounts()
 
 
 def test_a_turn_that_had_come_goes_to_the_next(

@@ -94,7 +94,7 @@ def test_a_link_reads_one_blob_and_nothing_else(account: Account, blobs: Blobs) 
     write(blobs, "v/0", b"mine")
     write(blobs, "v/1", b"other")
     signer = LinkSigner(account.blobs, account_key=account.emulator_key)
-    link = signer.link("videos", "v/0")
+    link = signer.link("videos", "v/0", "video/mp4")
     with httpx.Client(trust_env=False) as http:
         answer = http.get(link)
         assert (answer.status_code, answer.content) == (200, b"mine")
@@ -140,8 +140,8 @@ def test_in_azure_links_are_signed_with_a_user_delegation_key(
     service = BlobServiceClient("https://acct.blob.core.windows.net", credential=Token())
     signer = LinkSigner(service, account_key=None)
     now = datetime(2026, 11, 21, 0, 10, tzinfo=UTC)
-    first = signer.link("videos", "v/0", now=now)
-    signer.link("videos", "v/1", now=now)
+    first = signer.link("videos", "v/0", "video/mp4", now=now)
+    signer.link("videos", "v/1", "video/mp4", now=now)
     assert len(asked) == 1  # the key is kept for as long as it is good for a link
     assert "comp=userdelegationkey" in asked[0]
     parts = urlsplit(first)
@@ -150,7 +150,7 @@ def test_in_azure_links_are_signed_with_a_user_delegation_key(
     assert parts.path == "/videos/v/0"
     assert query["skoid"] == ["00000000-0000-0000-0000-000000000001"]
     assert (query["sp"], query["sr"], query["se"]) == (["r"], ["b"], ["2026-11-21T00:25:00Z"])
-    signer.link("videos", "v/0", now=datetime(2026, 11, 21, 0, 56, tzinfo=UTC))
+    signer.link("videos", "v/0", "video/mp4", now=datetime(2026, 11, 21, 0, 56, tzinfo=UTC))
     assert len(asked) == 2
 
 

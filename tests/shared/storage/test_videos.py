@@ -116,6 +116,8 @@ def test_a_filtered_page_is_full_or_the_last(videos: Videos, order: str) -> None
     assert ids(status=Status.CANCELLED, after=wanted[1]) == wanted[2:]
     assert ids(model="it's", limit=9) == odd
     assert ids(model="it's", status=Status.CANCELLED) == []
+    for odd_model in ("a @pk", "a  b", "x' or 'a' eq 'a", "@e0"):
+        assert ids(model=odd_model) == []
 
 
 def test_a_buried_video_is_seen_by_its_workers_only(videos: Videos) -> None:
@@ -133,7 +135,7 @@ def test_a_buried_video_is_seen_by_its_workers_only(videos: Videos) -> None:
     changed = videos.find("key:a", video(1).id)
     assert changed is not None
     assert changed.video.progress == 7
-    videos.unbury("key:a", video(1).id)
+    videos.delete("key:a", video(1).id)
     assert videos.find("key:a", video(1).id) is None
 
 

@@ -400,3 +400,25 @@ def test_a_list_that_never_ends_is_given_up() -> None:
 
     with pytest.raises(Unreadable):
         sora2(handler).find(50, trace="t")
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 410, 422, 429])
+def test_an_upstream_that_repeats_key_and_prompt_is_not_quoted_with_them(status: int) -> None:
+    said = f"Bad key secret-key for the prompt '{REQUEST.prompt}'."
+    with pytest.raises(UpstreamError, match=r"Bad key \[key\] for the prompt '\[prompt\]'\."):
+        sora2(answering(status, {"error": {"message": said}})).submit(REQUEST, trace="t")
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 429, 500])
+def test_of_an_error_to_a_read_only_status_and_code_are_told(status: int) -> None:
+    """What it says may repeat a prompt that is not known here."""
+    body = {"error": {"message": "a secret-key and a prompt", "code": "its_code"}}
+    with pytest.raises(UpstreamError) as raised:
+        sora2(answering(status, body)).status("job", trace="t")
+    assert str(raised.value) == f"HTTP {status} its_code"
+
+
+def test_the_reason_of_a_failed_job_comes_without_our_key() -> None:
+    error = {"code": "x", "message": "it failed with secret-key"}
+    failed = sora2(answering(200, {**VIDEO, "status": "failed", "error": error}))
+    assert failed.status("video_1", trace="t").message == "it failed with [key]"

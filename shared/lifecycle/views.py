@@ -1,20 +1,24 @@
-"""The video as the API shows it: OpenAI's object, with our own fields beside theirs."""
+"""The video as API and events show it: OpenAI's object, with our own fields beside theirs."""
 
 from typing import Any
 
 from shared.domain.errors import Failure
 from shared.domain.money import usd
 from shared.domain.video import Output, Video
-from shared.lifecycle.line import place_of
+from shared.lifecycle.line import Place, place_of
 from shared.lifecycle.services import services
+from shared.names import BASE_PATH
 from shared.settings import settings
-from triggers.web.answers import BASE_PATH
 
 
 def video_object(video: Video) -> dict[str, Any]:
     """OpenAI's video object (all keys present, null where there is nothing) and what it lacks."""
+    return shown(video, place_of(services(), video))
+
+
+def shown(video: Video, place: Place | None = None) -> dict[str, Any]:
+    """The video object of a video that stands at `place` in the line, or in none."""
     request = video.request
-    place = place_of(services(), video)
     return {
         "id": video.id,
         "object": "video",

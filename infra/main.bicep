@@ -1,0 +1,640 @@
+// Durable Video in one resource group. Every module is one concern; what may be chosen is a
+// parameter here, and main.parameters.json gives the values that azd uses.
+targetScope = 'subscription'
+
+type dialect = 'sora-1' | 'sora-2'
+
+type sku = 'GlobalStandard' | 'Standard' | 'DataZoneStandard'
+
+type videoModel = {
+  // its name here, in Azure and in UPSTREAMS; unique over all regions
+  name: string
+  // the region
+  location: string
+  // the model as Azure and callers name it, for example sora-2
+  model: string
+  version: string
+  sku: sku
+  capacity: int
+  dialect: dialect
+  // limits that the app keeps
+  maxRunning: int
+  maxCreatesPerMinute: int
+  // when Azure retires it, as 2026-10-15T00:00:00Z
+  retiresAt: string?
+  // more fields of its entry in UPSTREAMS: prices, capabilities, can_list
+  extra: object?
+}
+
+@description('Name of the environment; with the subscription and the location it makes all names.')
+@minLength(1)
+@maxLength(64)
+param environmentName string
+
+@description('Region of everything but the models. It must offer Flex Consumption.')
+@minLength(1)
+@metadata({
+  azd: {
+    type: 'location'
+  }
+})
+param location string
+
+@description('The video models to offer: main.parameters.json lists Sora 2 and Sora 1. Another region is another entry. UPSTREAMS is made of the same list.')
+param videoModels videoModel[]
+
+@description('Names of that list that are not created, with commas between: infra/hooks/preprovision.sh finds what the region does not offer any more, or without quota. They stay in UPSTREAMS, so that /models can say so.')
+param skippedModels string = ''
+
+@description('When Azure retires them, as name=date,name=date; no date: none is known. From the same hook; it wins over retiresAt.')
+param retirementDates string = ''
+
+@description('Further upstreams, as entries of UPSTREAMS (see shared/settings.py): an existing account, or anybody who serves /v1/videos. The key of auth type header is the vault\'s secret named as secret_setting, in lower case and with dashes.')
+param otherUpstreams object[] = []
+
+@description('Resource ids of existing Azure OpenAI accounts among them, on which the app gets its role.')
+param existingModelAccountIds string[] = []
+
+@description('Object id of the person or group on call, who may then use the commands of docs/operations.md; empty: nobody gets access to the data.')
+param operatorPrincipalId string = ''
+
+@description('Where Durable keeps its state. Changing it loses the state; videos are resumed by the sweep, from the tables.')
+@allowed([
+  'azureStorage'
+  'durableTaskScheduler'
+])
+param durableBackend string = 'azureStorage'
+
+@description('Name of the task hub. Another name is an empty hub: see docs/operations.md.')
+@minLength(3)
+@maxLength(45)
+param taskHubName string = 'durablevideo'
+
+@description('Version of Python. 3.11 is what the remote build uses whatever is written here (Azure/azure-dev#8538).')
+@allowed([
+  '3.11'
+  '3.12'
+])
+param pythonVersion string = '3.11'
+
+@description('Memory of an instance.')
+@allowed([
+  2048
+  4096
+])
+param instanceMemoryMB int = 2048
+
+@description('Most instances.')
+@minValue(40)
+@maxValue(1000)
+param maximumInstanceCount int = 40
+
+@description('Instances that are always there for HTTP requests: no cold start, at a price.')
+@minValue(0)
+@maxValue(20)
+param alwaysReadyHttp int = 0
+
+@description('Instances that are always there for orchestrations and activities.')
+@minValue(0)
+@maxValue(20)
+param alwaysReadyDurable int = 0
+
+@description('Storage, vault and models behind private endpoints. The app itself stays reachable; content is streamed through it instead of redirected to.')
+param vnetEnabled bool = false
+
+@description('Addresses of the virtual network, a /24 or larger.')
+param vnetAddressPrefix string = '10.70.0.0/24'
+
+@description('Replication of both storage accounts.')
+@allowed([
+  'Standard_LRS'
+  'Standard_ZRS'
+  'Standard_GRS'
+])
+param storageReplication string = 'Standard_LRS'
+
+@description('Purge protection of the vault. It cannot be switched off again and blocks the name for 90 days after `azd down`.')
+param keyVaultPurgeProtection bool = false
+
+@description('Days that finished videos are kept, in the app\'s expires_at and in storage; 0: for ever.')
+@minValue(0)
+@maxValue(3650)
+param videoRetentionDays int = 30
+
+@description('Most US dollars that one job may cost: 0 closes the app, -1 is no limit.')
+@minValue(-1)
+param maxJobUsd int = 20
+
+@description('Most US dollars of a UTC day: 0 closes the app, -1 is no limit. An alert fires at 80 %.')
+@minValue(-1)
+param budgetUsdPerDay int = 200
+
+@description('Hours that a video may wait for its turn.')
+@minValue(1)
+@maxValue(168)
+param queueDeadlineHours int = 24
+
+@description('Minutes that a job may take, from its submit.')
+@minValue(5)
+@maxValue(1440)
+param jobDeadlineMinutes int = 60
+
+@description('The URL under which callers reach the app, where it is not the site\'s own.')
+param publicBaseUrl string = ''
+
+@description('Web pages whose scripts may call the API: their origins, as https://app.example.com. None by default.')
+param corsOrigins string[] = []
+
+@description('Hosts that https image references may be fetched from. None by default.')
+param inputUrlHosts string[] = []
+
+@description('Audience of the Entra access tokens that the app accepts: the client id of an app registration, or its application id URI. Empty: keys only.')
+param entraAudience string = ''
+
+@description('Tenant that issues those tokens; empty: the one of the subscription.')
+param entraTenantId string = ''
+
+@description('Webhooks, as entries of WEBHOOKS (see docs/events.md). Each secret is the vault\'s secret named as secret_setting, in lower case and with dashes.')
+param webhooks object[] = []
+
+@description('The caller, one of CALLERS, that is charged for requests on the topic; empty: they are rejected. main.parameters.json takes the first caller.')
+param topicCaller string = ''
+
+@description('Further topics that the app is subscribed to by hand: their names or resource ids, each with a caller.')
+param otherTopicCallers object = {}
+
+@description('Object ids of services that may publish requests on the topic.')
+param requestPublisherIds string[] = []
+
+@description('Make the subscriptions that wake the function on_event. infra/hooks/postdeploy.sh sets it once the function is there.')
+param eventSubscriptions bool = false
+
+@description('Address that alerts and budget messages are sent to; empty: they show in the portal only.')
+param alertEmail string = ''
+
+@description('Where docs/operations.md can be read: every alert names its paragraph there.')
+param runbookUrl string = 'docs/operations.md'
+
+@description('Days that logs are kept.')
+@minValue(30)
+@maxValue(730)
+param logRetentionDays int = 30
+
+@description('What Azure may cost in a month, in the currency of the subscription: a message at 80 %.')
+@minValue(1)
+param monthlyBudget int = 500
+
+@description('First day of the budget\'s first month. infra/hooks/preprovision.sh remembers it, because it cannot be changed.')
+param budgetStartDate string = utcNow('yyyy-MM-01')
+
+var token = toLower(uniqueString(subscription().id, environmentName, location))
+var tags = {
+  'azd-env-name': environmentName
+}
+
+var containers = {
+  videos: 'videos'
+  inputs: 'inputs'
+  inbox: 'inbox'
+  rejected: 'rejected'
+  deadLetters: 'deadletter'
+}
+var tables = [
+  'videos'
+  'work'
+  'jobs'
+  'deployments'
+  'ledger'
+  'idempotency'
+  'outbox'
+  'latencies'
+]
+// Prompts and images of callers are not kept longer than they are of use.
+var keptDays = union({
+  '${containers.inputs}': 14
+  '${containers.inbox}': 7
+  '${containers.rejected}': 30
+  '${containers.deadLetters}': 30
+}, videoRetentionDays > 0 ? {
+  '${containers.videos}': videoRetentionDays
+} : {})
+var deploymentContainer = 'deployments'
+var requestTopicName = 'evgt-requests-${token}'
+var keyVaultName = 'kv-${token}'
+
+var retirements = toObject(filter(split(retirementDates, ','), entry => contains(entry, '=')), entry => split(entry, '=')[0], entry => split(entry, '=')[1])
+var retirementOf = toObject(videoModels, model => model.name, model => contains(retirements, model.name) ? retirements[model.name] : model.?retiresAt ?? '')
+var regions = union(map(videoModels, model => model.location), [])
+var modelAccountNames = map(regions, region => 'oai-${token}-${region}')
+
+var azureUpstreams = map(videoModels, model => union({
+  name: model.name
+  dialect: model.dialect
+  endpoint: 'https://oai-${token}-${model.location}.openai.azure.com'
+  path_prefix: '/openai/v1'
+  deployment: model.name
+  model: model.model
+  auth: {
+    type: 'entra'
+    scope: 'https://cognitiveservices.azure.com/.default'
+  }
+  max_running: model.maxRunning
+  max_creates_per_minute: model.maxCreatesPerMinute
+}, empty(retirementOf[model.name]) ? {} : { retires_at: retirementOf[model.name] }, model.?extra ?? {}))
+
+// An app setting that holds a secret is a reference to the vault's secret of the same name.
+var secretNames = union(map(filter(otherUpstreams, upstream => upstream.auth.type == 'header'), upstream => upstream.auth.secret_setting), map(webhooks, webhook => webhook.secret_setting))
+var secretSettings = toObject(secretNames, name => name, name => '@Microsoft.KeyVault(VaultName=${keyVaultName};SecretName=${toLower(replace(name, '_', '-'))})')
+
+var appSettings = union({
+  UPSTREAMS: string(concat(azureUpstreams, otherUpstreams))
+  CALLERS: '@Microsoft.KeyVault(VaultName=${keyVaultName};SecretName=callers)'
+  STORAGE_ACCOUNT_NAME: videoStorage.outputs.name
+  MAX_JOB_USD: string(maxJobUsd)
+  BUDGET_USD_PER_DAY: string(budgetUsdPerDay)
+  QUEUE_DEADLINE_HOURS: string(queueDeadlineHours)
+  JOB_DEADLINE_MINUTES: string(jobDeadlineMinutes)
+  EVENT_TOPIC_ENDPOINT: eventGrid.outputs.eventTopicEndpoint
+  EVENT_CALLERS: string(union(otherTopicCallers, empty(topicCaller) ? {} : { '${requestTopicName}': topicCaller }))
+  WEBHOOKS: string(webhooks)
+  CONTENT_DELIVERY: vnetEnabled ? 'stream' : 'redirect'
+  CORS_ORIGINS: string(corsOrigins)
+  INPUT_URL_HOSTS: join(inputUrlHosts, ',')
+  ENTRA_AUDIENCE: entraAudience
+  // a tenant without an audience is refused, so both or neither
+  ENTRA_TENANT_ID: empty(entraAudience) ? '' : empty(entraTenantId) ? tenant().tenantId : entraTenantId
+}, videoRetentionDays > 0 ? {
+  VIDEO_RETENTION_DAYS: string(videoRetentionDays)
+} : {}, secretSettings)
+
+resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
+  name: 'rg-${environmentName}'
+  location: location
+  tags: tags
+}
+
+module identity 'modules/identity.bicep' = {
+  name: 'identity'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    name: 'id-${token}'
+  }
+}
+
+module monitoring 'modules/monitoring.bicep' = {
+  name: 'monitoring'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    workspaceName: 'log-${token}'
+    componentName: 'appi-${token}'
+    actionGroupName: 'ag-${token}'
+    retentionDays: logRetentionDays
+    alertEmail: alertEmail
+  }
+}
+
+module hostStorage 'modules/storage.bicep' = {
+  name: 'host-storage'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    name: 'sthost${token}'
+    containers: [ deploymentContainer ]
+    isPrivate: vnetEnabled
+    replication: storageReplication
+  }
+}
+
+module videoStorage 'modules/storage.bicep' = {
+  name: 'video-storage'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    name: 'stvideo${token}'
+    containers: map(items(containers), container => container.value)
+    tables: tables
+    deleteAfterDays: keptDays
+    isPrivate: vnetEnabled
+    replication: storageReplication
+  }
+}
+
+module keyVault 'modules/key-vault.bicep' = {
+  name: 'key-vault'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    name: keyVaultName
+    isPrivate: vnetEnabled
+    purgeProtection: keyVaultPurgeProtection
+    workspaceId: monitoring.outputs.workspaceId
+  }
+}
+
+module models 'modules/models.bicep' = [for (region, i) in regions: {
+  name: 'models-${region}'
+  scope: group
+  params: {
+    location: region
+    tags: tags
+    name: modelAccountNames[i]
+    deployments: filter(videoModels, model => model.location == region && !contains(split(skippedModels, ','), model.name))
+    isPrivate: vnetEnabled
+  }
+}]
+
+module modelAccess 'modules/model-access.bicep' = [for (region, i) in regions: {
+  name: 'model-access-${region}'
+  scope: group
+  params: {
+    accountName: models[i].outputs.name
+    principalId: identity.outputs.principalId
+    operatorPrincipalId: operatorPrincipalId
+  }
+}]
+
+module existingModelAccess 'modules/model-access.bicep' = [for (accountId, i) in existingModelAccountIds: {
+  name: 'existing-model-access-${i}'
+  scope: resourceGroup(split(accountId, '/')[2], split(accountId, '/')[4])
+  params: {
+    accountName: last(split(accountId, '/'))
+    principalId: identity.outputs.principalId
+    operatorPrincipalId: operatorPrincipalId
+  }
+}]
+
+module eventGrid 'modules/event-grid.bicep' = {
+  name: 'event-grid'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    eventTopicName: 'evgt-events-${token}'
+    requestTopicName: requestTopicName
+    systemTopicName: 'egst-${token}'
+    videoStorageName: videoStorage.outputs.name
+    deadLetterContainer: containers.deadLetters
+    publisherIds: requestPublisherIds
+  }
+}
+
+module scheduler 'modules/durable-task-scheduler.bicep' = if (durableBackend == 'durableTaskScheduler') {
+  name: 'durable-task-scheduler'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    name: 'dts-${token}'
+    taskHubName: taskHubName
+    principalId: identity.outputs.principalId
+  }
+}
+
+module access 'modules/access.bicep' = {
+  name: 'access'
+  scope: group
+  params: {
+    principalId: identity.outputs.principalId
+    hostStorageName: hostStorage.outputs.name
+    durableInStorage: durableBackend == 'azureStorage'
+    videoStorageName: videoStorage.outputs.name
+    writtenContainers: [
+      containers.videos
+      containers.inputs
+      containers.rejected
+    ]
+    readContainers: [ containers.inbox ]
+    tables: tables
+    keyVaultName: keyVault.outputs.name
+    componentName: monitoring.outputs.componentName
+    eventTopicName: eventGrid.outputs.eventTopicName
+  }
+}
+
+module operatorAccess 'modules/operator-access.bicep' = if (!empty(operatorPrincipalId)) {
+  name: 'operator-access'
+  scope: group
+  params: {
+    principalId: operatorPrincipalId
+    videoStorageName: videoStorage.outputs.name
+    containers: [
+      containers.videos
+      containers.rejected
+      containers.deadLetters
+    ]
+    tables: tables
+    keyVaultName: keyVault.outputs.name
+    requestTopicName: eventGrid.outputs.requestTopicName
+  }
+}
+
+var blobZone = 'privatelink.blob.${environment().suffixes.storage}'
+var queueZone = 'privatelink.queue.${environment().suffixes.storage}'
+var tableZone = 'privatelink.table.${environment().suffixes.storage}'
+var vaultZone = 'privatelink.vaultcore.azure.net'
+var modelZone = 'privatelink.openai.azure.com'
+
+module network 'modules/network.bicep' = if (vnetEnabled) {
+  name: 'network'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    name: 'vnet-${token}'
+    addressPrefix: vnetAddressPrefix
+    zones: [
+      blobZone
+      queueZone
+      tableZone
+      vaultZone
+      modelZone
+    ]
+  }
+}
+
+module privateEndpoints 'modules/private-endpoints.bicep' = if (vnetEnabled) {
+  name: 'private-endpoints'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    subnetId: network!.outputs.endpointsSubnetId
+    endpoints: concat([
+      {
+        name: 'pe-host-blob-${token}'
+        resourceId: hostStorage.outputs.id
+        groupId: 'blob'
+        zone: blobZone
+      }
+      {
+        name: 'pe-host-queue-${token}'
+        resourceId: hostStorage.outputs.id
+        groupId: 'queue'
+        zone: queueZone
+      }
+      {
+        name: 'pe-host-table-${token}'
+        resourceId: hostStorage.outputs.id
+        groupId: 'table'
+        zone: tableZone
+      }
+      {
+        name: 'pe-video-blob-${token}'
+        resourceId: videoStorage.outputs.id
+        groupId: 'blob'
+        zone: blobZone
+      }
+      {
+        name: 'pe-video-table-${token}'
+        resourceId: videoStorage.outputs.id
+        groupId: 'table'
+        zone: tableZone
+      }
+      {
+        name: 'pe-vault-${token}'
+        resourceId: keyVault.outputs.id
+        groupId: 'vault'
+        zone: vaultZone
+      }
+    ], map(regions, region => {
+      name: 'pe-models-${region}-${token}'
+      resourceId: resourceId(subscription().subscriptionId, group.name, 'Microsoft.CognitiveServices/accounts', 'oai-${token}-${region}')
+      groupId: 'account'
+      zone: modelZone
+    }))
+  }
+  dependsOn: [ models ]
+}
+
+module functionApp 'modules/function-app.bicep' = {
+  name: 'function-app'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    planName: 'plan-${token}'
+    name: 'func-${token}'
+    serviceName: 'api'
+    pythonVersion: pythonVersion
+    instanceMemoryMB: instanceMemoryMB
+    maximumInstanceCount: maximumInstanceCount
+    alwaysReadyHttp: alwaysReadyHttp
+    alwaysReadyDurable: alwaysReadyDurable
+    identityId: identity.outputs.id
+    identityClientId: identity.outputs.clientId
+    telemetryConnection: monitoring.outputs.connectionString
+    hostBlobEndpoint: hostStorage.outputs.blobEndpoint
+    hostQueueEndpoint: hostStorage.outputs.queueEndpoint
+    hostTableEndpoint: hostStorage.outputs.tableEndpoint
+    deploymentContainer: deploymentContainer
+    taskHubName: taskHubName
+    schedulerEndpoint: durableBackend == 'durableTaskScheduler' ? scheduler!.outputs.endpoint : ''
+    subnetId: vnetEnabled ? network!.outputs.appSubnetId : ''
+    publicBaseUrl: publicBaseUrl
+    settings: appSettings
+  }
+  // roles and ways in first: a host that starts without them fails until its next restart
+  dependsOn: [
+    access
+    privateEndpoints
+  ]
+}
+
+module subscriptions 'modules/event-subscriptions.bicep' = if (eventSubscriptions) {
+  name: 'event-subscriptions'
+  scope: group
+  params: {
+    functionAppName: functionApp.outputs.name
+    requestTopicName: eventGrid.outputs.requestTopicName
+    systemTopicName: eventGrid.outputs.systemTopicName
+    videoStorageName: videoStorage.outputs.name
+    inboxContainer: containers.inbox
+    deadLetterContainer: containers.deadLetters
+  }
+}
+
+module workbook 'modules/workbook.bicep' = {
+  name: 'workbook'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    displayName: 'Durable Video (${environmentName})'
+    componentId: monitoring.outputs.componentId
+  }
+}
+
+module alerts 'modules/alerts.bicep' = {
+  name: 'alerts'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    prefix: 'durable-video-${environmentName}'
+    componentId: monitoring.outputs.componentId
+    actionGroupId: monitoring.outputs.actionGroupId
+    runbookUrl: runbookUrl
+    queueDeadlineHours: queueDeadlineHours
+    budgetUsdPerDay: budgetUsdPerDay
+    requestTopicId: eventGrid.outputs.requestTopicId
+    systemTopicId: eventGrid.outputs.systemTopicId
+  }
+}
+
+module budget 'modules/budget.bicep' = {
+  name: 'budget'
+  scope: group
+  params: {
+    name: 'budget-${token}'
+    amount: monthlyBudget
+    startDate: budgetStartDate
+    actionGroupId: monitoring.outputs.actionGroupId
+    alertEmail: alertEmail
+  }
+}
+
+@description('The group with everything in it.')
+output AZURE_RESOURCE_GROUP string = group.name
+
+@description('The function app.')
+output FUNCTION_APP_NAME string = functionApp.outputs.name
+
+@description('Resource id of the function app; the hooks look for its functions below it.')
+output FUNCTION_APP_ID string = functionApp.outputs.id
+
+@description('Base URL of the API, for curl and for OpenAI\'s clients.')
+output API_BASE_URL string = '${empty(publicBaseUrl) ? functionApp.outputs.url : publicBaseUrl}/openai/v1'
+
+@description('The vault with CALLERS and the secrets.')
+output KEY_VAULT_NAME string = keyVault.outputs.name
+
+@description('The account of videos and tables, under the name of the app\'s setting: the commands of docs/operations.md read it.')
+output STORAGE_ACCOUNT_NAME string = videoStorage.outputs.name
+
+@description('The upstreams, under the name of the app\'s setting.')
+output UPSTREAMS string = string(concat(azureUpstreams, otherUpstreams))
+
+@description('Where results are announced: subscribe there.')
+output EVENT_TOPIC_ENDPOINT string = eventGrid.outputs.eventTopicEndpoint
+
+@description('Where requests may be published as events.')
+output REQUEST_TOPIC_ENDPOINT string = eventGrid.outputs.requestTopicEndpoint
+
+@description('That topic.')
+output REQUEST_TOPIC_NAME string = eventGrid.outputs.requestTopicName
+
+@description('The system topic of the inbox.')
+output SYSTEM_TOPIC_NAME string = eventGrid.outputs.systemTopicName
+
+@description('The container of files that become requests.')
+output INBOX_CONTAINER string = containers.inbox
+
+@description('The container of dead letters.')
+output DEAD_LETTER_CONTAINER string = containers.deadLetters

@@ -1,0 +1,35 @@
+// Who may render with one model account, ours or an existing one in another resource group.
+
+@description('Name of the account.')
+param accountName string
+
+@description('Principal id of the app.')
+param principalId string
+
+@description('Object id of the operator, who collects by hand; empty: nobody.')
+param operatorPrincipalId string
+
+var roles = loadJsonContent('../roles.json')
+
+resource account 'Microsoft.CognitiveServices/accounts@2025-06-01' existing = {
+  name: accountName
+}
+
+resource renders 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(account.id, principalId, roles['Cognitive Services OpenAI User'])
+  scope: account
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles['Cognitive Services OpenAI User'])
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+resource collectsByHand 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(operatorPrincipalId)) {
+  name: guid(account.id, operatorPrincipalId, roles['Cognitive Services OpenAI User'])
+  scope: account
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles['Cognitive Services OpenAI User'])
+    principalId: operatorPrincipalId
+  }
+}

@@ -1,0 +1,246 @@
+"""`python -m local show|retry|collect VIDEO_ID`: one video, looked at and helped along by hand.
+
+On the stack of `make up`, or on Azure with `STORAGE_ACCOUNT_NAME` and `UPSTREAMS` of an environment
+(`azd env get-values`), as whoever is signed in to the Azure CLI. All three go through the app's own
+use cases, so what holds for its workers holds here: nothing is paid twice, nothing half is visible.
+Waiting videos cannot be woken from here; they wake by themselves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from local.processes import StackError, listens
+from local.stack import ROOT, Ports, Stack
+from local.video_facts import checked, find_video, show, standing
+from shared.domain.mp4 import Mp4Error, Mp4Inspector
+from shared.domain.video import Output, Status
+from shared.domain.work import Work, WorkStage
+from shared.lifecycle.collect import collect_output
+from shared.lifecycle.follow import follow_job
+from shared.lifecycle.services import Services, build
+from shared.lifecycle.settle import finish_video
+from shared.lifecycle.steps import Done
+from shared.settings import SettingsError, settings
+from shared.storage.layout import output_blob
+from shared.storage.outputs import BLOCK
+from shared.storage.rows import RowChanged
+from shared.upstream.protocol import Content, JobGone, UpstreamError
+
+Say = Callable[[str], None]
+
+_LONG_AGO = 86400.0
+_MOST_STEPS = 20
+_MOST_TRIES = 5
+"""How often one output is tried; the app itself goes on for longer."""
+
+_VideoId = Annotated[str, typer.Argument(metavar="VIDEO_ID", help="video_ and 32 digits.")]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add the commands to `python -m local`."""
+
+    @app.command("show")
+    def _show(video_id: _VideoId) -> None:
+        """Show what is known of a video: rows, jobs, money, blobs, and where to look in the log."""
+        with services_here() as services:
+            for line in show(services, video_id):
+                print(line)
+
+    @app.command("retry")
+    def _retry(video_id: _VideoId) -> None:
+        """Give an unfinished video a new worker: the next sweep starts it."""
+        with services_here() as services:
+            print(retry(services, video_id))
+
+    @app.command("collect")
+    def _collect(video_id: _VideoId) -> None:
+        """Copy the outputs of a video's job now, from this machine."""
+        with services_here() as services:
+            collect(services, video_id, print)
+
+
+@contextmanager
+def services_here() -> Iterator[Services]:
+    """The app's services on Azure or on the local stack. Raises StackError."""
+    if os.environ.get("STORAGE_ACCOUNT_NAME"):
+        os.environ.pop("STORAGE_CONNECTION", None)
+        # what these commands do not need, and what only the app itself may read
+        os.environ.setdefault("CALLERS", "{}")
+        base = os.environ.get("API_BASE_URL", "https://localhost").removesuffix("/openai/v1")
+        os.environ.setdefault("PUBLIC_BASE_URL", base)
+    else:
+        stack = Stack(Path(os.environ.get("DATA_DIR") or ROOT / ".data"), Ports.from_environment())
+        if not all(listens(port) for port in stack.ports.azurite):
+            raise StackError(
+                "No local stack is running. Start one with `make up`, or set STORAGE_ACCOUNT_NAME "
+                "and UPSTREAMS to work on Azure (docs/operations.md)."
+            )
+        os.environ.update(stack.settings)
+    try:
+        services = build(settings())
+    except SettingsError as error:
+        raise StackError(f"{error}. See docs/operations.md for the variables.") from None
+    from azure.core.exceptions import AzureError
+
+    try:
+        yield services
+    except AzureError as error:
+        where = services.settings.storage_account_name or "the local stack"
+        raise StackError(f"The data of {where} cannot be reached: {error}") from None
+    finally:
+        services.close()
+
+
+# -- retry --
+
+
+def retry(services: Services, video_id: str) -> str:
+    """Fence the present worker off and let the next sweep start another. Raises StackError."""
+    work = services.work.get(checked(video_id))
+    if work is None:
+        raise StackError(standing(services, video_id))
+    if work.stage is WorkStage.ADMITTING:
+        raise StackError(
+            f"{video_id} is being admitted. The sweep finishes or undoes that within five minutes."
+        )
+    try:
+        # The epoch stops the present worker at its next step; a heartbeat of long ago makes the
+        # next sweep take the video over, which raises the epoch once more.
+        long_ago = services.clock() - _LONG_AGO
+        raised = services.work.replace(replace(work, epoch=work.epoch + 1, heartbeat_at=long_ago))
+    except RowChanged:
+        raise StackError(
+            f"{video_id} was changed meanwhile: it has a worker. Look again."
+        ) from None
+    return (
+        f"{video_id} is at {work.stage}. Its worker of epoch {work.epoch} stops at its next step; "
+        f"the next sweep starts one of epoch {raised.epoch + 1}."
+    )
+
+
+# -- collect --
+
+
+def collect(services: Services, video_id: str, say: Say) -> None:
+    """Follow, copy and finish, as a worker would. Raises StackError where that is not possible."""
+    if services.work.get(checked(video_id)) is None:
+        _collect_again(services, video_id, say)
+        return
+    for _ in range(_MOST_STEPS):
+        work = services.work.get(video_id)
+        if work is None:
+            break
+        if work.job_id is None and work.verdict is None:
+            raise StackError(
+                f"{video_id} is at {work.stage} and no job of it is known: nothing to collect. "
+                f"`python -m local retry {video_id}` gives it a new worker."
+            )
+        step = follow_job(services, video_id, work.epoch)
+        outcome = step.result["outcome"]
+        if outcome in ("rendering", "watching"):
+            raise StackError(
+                f"The job {work.job_id} of {work.deployment} is not over, or cannot be read now. "
+                f"`python -m local show {video_id}` and the log say more."
+            )
+        if outcome == "again":
+            raise StackError(f"The render of {video_id} failed and is made again; see `show`.")
+        if outcome == "rendered":
+            _copy_all(services, work, step.result["outputs"], say)
+        if outcome in ("rendered", "decided"):
+            _finish(services, video_id)
+    say(standing(services, video_id))
+
+
+def _copy_all(services: Services, work: Work, outputs: int, say: Say) -> None:
+    for index in range(outputs):
+        name = output_blob(work.video_id, index)
+        for _ in range(_MOST_TRIES):
+            step = collect_output(services, work.video_id, work.epoch, index)
+            if step.result["outcome"] != "retry":
+                break
+            say(f"{name}: not copied, once more in {step.result['wait']:.0f} s")
+            time.sleep(step.result["wait"])
+        blob = services.outputs.find(name)
+        if blob is not None:
+            say(f"{name}: {blob.size:,} bytes, sha256 {blob.sha256}")
+        elif step.result["outcome"] == "retry":
+            raise StackError(f"{name} could not be copied. The log says why: output_not_copied.")
+
+
+def _finish(services: Services, video_id: str) -> Done | None:
+    work = services.work.get(video_id)
+    return None if work is None else finish_video(services, video_id, work.epoch)
+
+
+def _collect_again(services: Services, video_id: str, say: Say) -> None:
+    """A completed video whose files are not all there: fetch those of the same bytes again."""
+    video = find_video(services, video_id)
+    if video is None or video.status is not Status.COMPLETED:
+        raise StackError(standing(services, video_id))
+    missing = []
+    for output in video.outputs:
+        if services.outputs.find(output.blob) is None:
+            missing.append(output)
+        else:
+            say(f"{output.blob}: is there")
+    client = services.client(video.deployment or "")
+    if missing and (client is None or video.job_id is None):
+        raise StackError(f"Its deployment {video.deployment} is not configured any more.")
+    try:
+        for output in missing:
+            assert client is not None
+            assert video.job_id is not None
+            parts = client.status(video.job_id, trace=video_id).parts
+            with client.open(parts[output.index], trace=video_id) as content:
+                _copy_same(services, output, content)
+            say(f"{output.blob}: {output.size_bytes:,} bytes, sha256 {output.sha256}, as before")
+    except JobGone:
+        raise StackError(
+            f"{video.deployment} does not have the job {video.job_id} any more. Deleted blobs come "
+            "back from soft delete for 7 days: az storage blob undelete."
+        ) from None
+    except UpstreamError as error:
+        raise StackError(f"{video.deployment}: {error}") from None
+
+
+def _copy_same(services: Services, output: Output, content: Content) -> None:
+    """Write the file that the row describes, or nothing."""
+    writer, digest = services.outputs.writer(output.blob), hashlib.sha256()
+    inspector, buffer = Mp4Inspector(), bytearray()
+
+    def stage(least: int) -> None:
+        while len(buffer) >= least and buffer:
+            writer.write(bytes(buffer[:BLOCK]))
+            del buffer[:BLOCK]
+
+    for piece in content.pieces:
+        digest.update(piece)
+        inspector.feed(piece)
+        buffer += piece
+        stage(BLOCK)
+    stage(1)
+    try:
+        info = inspector.finish()
+    except Mp4Error as error:
+        raise StackError(f"{output.blob}: what the upstream sends is broken: {error}") from None
+    if digest.hexdigest() != output.sha256:
+        raise StackError(
+            f"{output.blob}: the upstream sends other bytes than before (sha256 "
+            f"{digest.hexdigest()}, recorded {output.sha256}). Nothing was written."
+        )
+    facts = {
+        "width": str(info.width),
+        "height": str(info.height),
+        "seconds": f"{info.seconds:.6f}",
+    }
+    writer.commit(sha256=output.sha256, content_type=output.content_type, facts=facts)

@@ -1,0 +1,86 @@
+"""CloudEvents 1.0 to an Event Grid topic, as the app's managed identity.
+
+The loopback topic of a local run is sent to by the same client with a fixed key instead: azure-core
+refuses to send tokens over plain http.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from shared.delivery.outcome import Undelivered
+from shared.domain.announcement import EVENT_PREFIX, Announcement
+from shared.identity import credential
+
+if TYPE_CHECKING:
+    from azure.core.credentials import AzureKeyCredential, TokenCredential
+    from azure.core.messaging import CloudEvent
+    from azure.eventgrid import EventGridPublisherClient
+
+LOOPBACK_KEY = "loopback"
+"""Not a secret: whoever reaches loopback may publish there."""
+
+
+class Topic:
+    """One topic. Safe to share between threads; nothing is built before the first event."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._endpoint = endpoint
+
+    def send(self, announcement: Announcement, *, source: str) -> int:
+        """Publish an announcement; the status of the topic's answer. Raises Undelivered."""
+        from azure.core.exceptions import AzureError, HttpResponseError
+
+        try:
+            self._client.send(cloud_event(announcement, source))
+        except HttpResponseError as error:
+            status = error.status_code  # none where the identity gave no token
+            raise Undelivered(
+                f"answered {status}" if status else "no token", status=status
+            ) from None
+        except AzureError as error:
+            raise Undelivered(f"not reached ({type(error).__name__})") from None
+        return 200
+
+    def close(self) -> None:
+        if "_client" in self.__dict__:
+            self._client.close()
+
+    @cached_property
+    def _client(self) -> EventGridPublisherClient:
+        from azure.eventgrid import EventGridPublisherClient
+
+        return EventGridPublisherClient(
+            self._endpoint,
+            self._credential(),
+            # a failed attempt is repeated from the outbox, not here
+            retry_total=0,
+            permit_redirects=False,
+            connection_timeout=5,
+            read_timeout=10,
+        )
+
+    def _credential(self) -> AzureKeyCredential | TokenCredential:
+        from azure.core.credentials import AzureKeyCredential
+
+        if urlsplit(self._endpoint).scheme == "http":  # the settings allow it for loopback only
+            return AzureKeyCredential(LOOPBACK_KEY)
+        return credential()
+
+
+def cloud_event(announcement: Announcement, source: str) -> CloudEvent[object]:
+    """The announcement as a CloudEvent; the same one for every attempt."""
+    from azure.core.messaging import CloudEvent
+
+    return CloudEvent(
+        source=source,
+        type=EVENT_PREFIX + announcement.name,
+        id=announcement.id,
+        time=datetime.fromtimestamp(announcement.at, UTC),
+        subject=announcement.subject,
+        datacontenttype="application/json",
+        data=dict(announcement.data),
+    )

@@ -1,0 +1,1 @@
+"""What `infra/` would deploy, worked out without Azure: see `evaluate.deploy`."""

@@ -1,0 +1,62 @@
+"""Containers, tables and retention: Bicep makes what the code uses, by the same names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shared.storage import layout
+from tests.infra.templates import EVERYTHING, deployed
+
+NOT_OF_THE_APP = {
+    "deployments": "the deployed code",
+    "deadletter": "written by Event Grid alone",
+}
+
+
+def names(kind: str) -> list[str]:
+    return [each.name for each in deployed(**EVERYTHING).of(f"Microsoft.Storage/{kind}")]
+
+
+def test_the_tables_are_those_of_the_code() -> None:
+    assert sorted(names("storageAccounts/tableServices/tables")) == sorted(layout.TABLES)
+
+
+def test_the_containers_are_those_of_the_code() -> None:
+    made = names("storageAccounts/blobServices/containers")
+    assert len(made) == len(set(made))
+    assert set(made) - set(NOT_OF_THE_APP) == set(layout.CONTAINERS) - set(NOT_OF_THE_APP)
+
+
+def kept(**changes: Any) -> dict[str, int]:
+    """Days until blobs are deleted, by the beginning of their path."""
+    policy = deployed(**changes).one("Microsoft.Storage/storageAccounts/managementPolicies")
+    return {
+        rule["definition"]["filters"]["prefixMatch"][0]: rule["definition"]["actions"]["baseBlob"][
+            "delete"
+        ]["daysAfterModificationGreaterThan"]
+        for rule in policy["properties.policy"]["rules"]
+    }
+
+
+@pytest.mark.parametrize("days", [1, 30, 3650])
+def test_videos_are_kept_as_long_as_the_app_says(days: int) -> None:
+    assert kept(videoRetentionDays=days)[f"{layout.OUTPUTS_CONTAINER}/"] == days
+
+
+def test_for_ever_means_that_no_rule_deletes_videos() -> None:
+    assert f"{layout.OUTPUTS_CONTAINER}/" not in kept(videoRetentionDays=0)
+
+
+def test_what_callers_sent_is_not_kept_long() -> None:
+    assert kept()[f"{layout.INPUTS_CONTAINER}/"] == 14
+    assert kept()["deadletter/"] == 30
+
+
+def test_code_is_deployed_into_a_container_of_the_host() -> None:
+    made = deployed()
+    storage = made.one("Microsoft.Web/sites")["properties.functionAppConfig"]["deployment"]
+    host = made.one("Microsoft.Storage/storageAccounts", "sthost").name
+    assert storage["storage"]["value"] == f"https://{host}.blob.core.windows.net/deployments"
+    assert storage["storage"]["authentication"]["type"] == "UserAssignedIdentity"

@@ -1,0 +1,211 @@
+"""The line as its videos live it: turns, deployments that go away, and what callers see."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from shared.domain.video import Stage, Status
+from shared.domain.work import WorkStage
+from shared.lifecycle import line
+from shared.lifecycle.acquire import take_turn
+from shared.lifecycle.services import Services
+from shared.lifecycle.submit import submit_job
+from tests.conftest import Simulator
+from tests.shared.lifecycle.conftest import CALLER, Job, Order
+
+POOL = ["sora-2", "spare"]
+
+
+@pytest.fixture
+def pool(
+    services_with: Callable[..., Services], upstreams: Callable[..., str], simulator: Simulator
+) -> Services:
+    """Two deployments of one model, one render at a time each, both served by the simulator's."""
+    shape = json.loads(upstreams(max_running=1, max_creates_per_minute=9))[0]
+    retires = {"retires_at": "2026-10-15T00:00:00Z"}
+    both = [{**shape, "name": name, **retires} for name in POOL]
+    return services_with(UPSTREAMS=json.dumps(both))
+
+
+def outcome(services: Services, job: Job, hint: str = "h") -> str:
+    return take_turn(services, job.id, 1, hint).result["outcome"]
+
+
+def lanes(services: Services) -> dict[str, Any]:
+    return {found.lane.deployment: found.lane for found in line.lanes(services)}
+
+
+def refuse(services: Services, name: str, status: int) -> None:
+    """A deployment answers everybody so."""
+    limits = line.limits(services, next(u for u in services.settings.upstreams if u.name == name))
+    services.deployments.change(limits, lambda lane: replace(lane, out=f"{status} no"))
+
+
+def test_a_grant_is_taken_up_by_its_worker_and_only_in_time(
+    pool: Services, simulator: Simulator
+) -> None:
+    order = Order(pool, simulator)
+    running = [order(), order()]
+    assert [outcome(pool, job) for job in running] == ["granted", "granted"]
+    waiting = order()
+    assert outcome(pool, waiting) == "waiting"
+    work = running[0].work
+    assert work is not None
+    line.free(pool, work)
+    _, hints = line.call_next(pool)
+    assert hints == ({"instance": f"{waiting.id}-1", "event": "h"},)
+    held = next(lane for lane in lanes(pool).values() if waiting.id in lane.running)
+    assert not held.sending
+    late = replace(pool, clock=lambda: time.time() + pool.settings.durations.grant_lease + 1)
+    another = order()
+    assert outcome(late, another) == "waiting"  # the first in line is granted it again
+    assert outcome(pool, waiting, "again") == "granted"
+    assert next(lane for lane in lanes(pool).values() if waiting.id in lane.running).sending
+
+
+def test_a_repeated_step_finds_the_turn_that_it_took(pool: Services, simulator: Simulator) -> None:
+    job = Order(pool, simulator)()
+    assert outcome(pool, job) == "granted"
+    before = lanes(pool)
+    assert outcome(pool, job, "again") == "granted"
+    assert [lane.creates for lane in lanes(pool).values()] == [
+        lane.creates for lane in before.values()
+    ]
+
+
+def test_when_one_deployment_is_out_its_videos_go_elsewhere(
+    pool: Services, simulator: Simulator
+) -> None:
+    simulator.script({"operation": "create", "action": {"type": "status", "status": 401}})
+    job = Order(pool, simulator)()
+    job.drive()
+    assert job.video.status is Status.COMPLETED
+    out = [name for name, lane in lanes(pool).items() if lane.out]
+    assert out != [job.video.deployment]
+    assert len(out) == 1
+    assert lanes(pool)[out[0]].out.startswith("401 ")
+
+
+def test_when_every_deployment_is_retired_it_says_so_with_the_date(
+    pool: Services, simulator: Simulator
+) -> None:
+    order = Order(pool, simulator)
+    running, waiting = [order(), order()], order()
+    for job in running:
+        outcome(pool, job)
+    assert outcome(pool, waiting) == "waiting"
+    for name in POOL:
+        refuse(pool, name, 410)
+    _, hints = line.call_next(pool)
+    assert [hint["instance"] for hint in hints] == [f"{waiting.id}-1"]
+    waiting.drive()
+    error = waiting.video.error
+    assert error is not None
+    assert (error.code, error.charged, error.retryable) == ("no_deployment", False, False)
+    assert "the model of sora-2 was retired on 2026-10-15: 410" in error.message
+    assert waiting.booked.committed == 0
+
+
+def test_a_paused_deployment_keeps_its_line(pool: Services, simulator: Simulator) -> None:
+    for upstream in pool.settings.upstreams:
+        pool.deployments.change(line.limits(pool, upstream), lambda lane: replace(lane, held=True))
+    order = Order(pool, simulator)
+    jobs = [order() for _ in range(3)]
+    assert [outcome(pool, job) for job in jobs] == ["waiting"] * 3
+    line.call_next(pool, jobs[2].work)
+    places = [place(pool, job) for job in jobs]
+    assert [each.position for each in places] == [1, 2, 3]
+    for upstream in pool.settings.upstreams:
+        pool.deployments.change(line.limits(pool, upstream), lambda lane: replace(lane, held=False))
+    _, hints = line.call_next(pool)
+    assert [hint["instance"] for hint in hints] == [f"{job.id}-1" for job in jobs[:2]]
+
+
+def place(services: Services, job: Job) -> line.Place:
+    services.snapshots._kept.clear()
+    found = line.place_of(services, job.video)
+    assert found is not None
+    return found
+
+
+def test_callers_see_their_place_and_no_waiting_video_is_written(
+    pool: Services, simulator: Simulator
+) -> None:
+    order = Order(pool, simulator)
+    for job in (order(), order()):
+        outcome(pool, job)
+        submit_job(pool, job.id, 1)
+    waiting = [order() for _ in range(3)]
+    for job in waiting:
+        assert outcome(pool, job) == "waiting"
+        assert job.video.stage is Stage.WAITING_FOR_QUOTA
+    line.call_next(pool, waiting[0].work)
+    rows = [pool.videos.get(CALLER, job.id) for job in waiting]
+    assert [place(pool, job).position for job in waiting] == [1, 2, 3]
+    ends = [place(pool, job).completes_at or 0 for job in waiting]
+    assert sorted(ends) == ends
+    assert ends[0] >= int(time.time())
+    first = next(w for w in pool.work.all() if w.stage is WorkStage.RENDERING)
+    line.free(pool, first)
+    line.call_next(pool)  # grants the first in line
+    assert [place(pool, job).position for job in waiting[1:]] == [1, 2]
+    after = [pool.videos.get(CALLER, job.id) for job in waiting]
+    assert [row and row.row.etag for row in after] == [row and row.row.etag for row in rows]
+
+
+def test_a_429_pauses_the_deployment_and_is_counted(
+    services: Services, simulator: Simulator
+) -> None:
+    simulator.script({"operation": "create", "action": {"type": "status", "status": 429}})
+    job = Order(services, simulator)()
+    assert outcome(services, job) == "granted"
+    assert submit_job(services, job.id, 1).result["outcome"] == "again"
+    lane = lanes(services)["sora-2"]
+    assert lane.throttled == 1
+    assert lane.paused_until > time.time()
+    assert job.video.stage is Stage.WAITING_FOR_QUOTA
+    job.drive()
+    assert job.video.status is Status.COMPLETED
+
+
+def test_a_slot_of_a_video_that_has_ended_is_given_back(
+    pool: Services, simulator: Simulator
+) -> None:
+    """Its worker took the turn and died, and the video was cancelled meanwhile."""
+    order = Order(pool, simulator)
+    ended, working = order(), order()
+    assert [outcome(pool, job) for job in (ended, working)] == ["granted", "granted"]
+    work = ended.work
+    assert work is not None
+    pool.work.delete(work)
+    line.free_orphans(pool)
+    held = [video_id for lane in lanes(pool).values() for video_id in lane.running]
+    assert held == [working.id]
+
+
+def test_a_turn_that_comes_after_the_end_is_given_back(
+    pool: Services, simulator: Simulator
+) -> None:
+    job = Order(pool, simulator)()
+
+    class Ends:
+        """Table `deployments`, where every swap comes just after the video's end."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(pool.deployments, name)
+
+        def replace(self, *args: Any) -> Any:
+            work = job.work
+            assert work is not None
+            pool.work.delete(work)
+            return pool.deployments.replace(*args)
+
+    late = replace(pool, deployments=Ends())  # type: ignore[arg-type]
+    assert outcome(late, job) == "superseded"
+    assert [dict(lane.running) for lane in lanes(pool).values()] == [{}, {}]

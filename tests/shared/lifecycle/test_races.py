@@ -1,0 +1,307 @@
+"""A cancellation or a deletion in the middle of a worker's step: whatever the worker was about to
+write, the video has one end, its money is right, its slot is free and nothing of it is left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+import pytest
+
+from shared.domain.errors import Conflict, LimitReached, Unavailable
+from shared.domain.ledger import Amounts
+from shared.domain.request import VideoRequest
+from shared.domain.video import CostState, Status
+from shared.lifecycle import acquire, follow, inputs, line, money, settle, submit
+from shared.lifecycle.admit import Admitted, Repeatable, admit
+from shared.lifecycle.cancel import cancel_video
+from shared.lifecycle.remove import delete_video
+from shared.lifecycle.services import Services
+from shared.lifecycle.sweep import sweep
+from shared.storage.ledger import CeilingReached
+from shared.upstream.protocol import AnswerLost, Dialect, Fault, JobState, NotSent, Throttled
+from tests.conftest import Simulator
+from tests.shared.lifecycle.conftest import CALLER, Job
+from tests.shared.lifecycle.test_cancel import blobs, running_lanes, stored, to_submitted
+
+REQUEST = VideoRequest(model="sora-2", prompt="a fox", width=720, height=1280, seconds=4)
+Patch = pytest.MonkeyPatch
+
+
+@pytest.fixture
+def keeping(
+    services_with: Callable[..., Services], upstreams: Callable[..., str], simulator: Simulator
+) -> Services:
+    """Upstreams that cannot delete a running job."""
+    return services_with(UPSTREAMS=upstreams(can_delete_running=False))
+
+
+def begin(services: Services, simulator: Simulator, **changes: Any) -> Job:
+    return Job(services, simulator, admit(services, CALLER, replace(REQUEST, **changes)))
+
+
+def upstream_of(services: Services) -> Dialect:
+    client = services.client("sora-2")
+    assert client is not None
+    return client
+
+
+def rows(services: Services) -> list[str]:
+    return [row.key for row in services.videos._table.range(CALLER)]
+
+
+def is_over(job: Job) -> None:
+    """Nothing is left to do, nothing is held, and the row agrees with the ledger."""
+    assert job.work is None
+    assert running_lanes(job.services) == []
+    assert job.booked.reserved == 0
+    assert (job.booked.unknown > 0) == (job.video.cost.state is CostState.UNKNOWN)
+
+
+@pytest.mark.parametrize("error", [Throttled("slow down", 0.0), NotSent("no connection")])
+def test_cancelled_during_a_post_that_created_nothing(
+    keeping: Services, simulator: Simulator, monkeypatch: Patch, error: Exception
+) -> None:
+    job = begin(keeping, simulator)
+
+    def refused(*_: Any, **__: Any) -> None:
+        cancel_video(keeping, job.video)
+        raise error
+
+    monkeypatch.setattr(upstream_of(keeping), "submit", refused)
+    acquire.take_turn(keeping, job.id, 1, "turn")
+    assert submit.submit_job(keeping, job.id, 1).result["outcome"] == "again"
+    assert running_lanes(keeping) == []
+    job.drive()
+    is_over(job)
+    assert job.video.status is Status.CANCELLED
+    assert job.booked == Amounts()  # it is known that nothing was created
+    assert job.video.cost.basis == "cancelled_before_creation"
+
+
+def test_cancelled_while_a_lost_answer_is_looked_for(
+    keeping: Services, simulator: Simulator, monkeypatch: Patch
+) -> None:
+    """No job was created; the deployment must not stand still, and the money is known."""
+    job, other = begin(keeping, simulator), begin(keeping, simulator, prompt="another fox")
+
+    def lost(*_: Any, **__: Any) -> None:
+        raise AnswerLost("503")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(upstream_of(keeping), "submit", lost)
+        acquire.take_turn(keeping, job.id, 1, "turn")
+        assert submit.submit_job(keeping, job.id, 1).result["outcome"] == "reconcile"
+        submit.submit_job(keeping, job.id, 1)
+    cancel_video(keeping, job.video)
+    job.drive()
+    is_over(job)
+    assert job.booked == Amounts()
+    other.drive()
+    assert other.video.status is Status.COMPLETED
+    assert len(simulator.journal()["jobs"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "settled"),
+    [
+        ({}, 400_000),
+        ({"state": JobState.FAILED, "fault": Fault.INTERNAL, "word": "failed"}, 0),
+    ],
+    ids=["rendered", "failed by the upstream's fault"],
+)
+def test_cancelled_while_the_upstream_says_that_the_job_is_over(
+    keeping: Services,
+    simulator: Simulator,
+    monkeypatch: Patch,
+    change: dict[str, Any],
+    settled: int,
+) -> None:
+    job = begin(keeping, simulator)
+    to_submitted(job)
+    assert job.work is not None
+    simulator.force(job.work.job_id or "", state="completed")
+    client = upstream_of(keeping)
+    ask = client.status
+
+    def cancelled_meanwhile(job_id: str, *, trace: str) -> Any:
+        answer = replace(ask(job_id, trace=trace), **change)
+        if job.video.status is not Status.CANCELLED:
+            cancel_video(keeping, job.video)
+        return answer
+
+    monkeypatch.setattr(client, "status", cancelled_meanwhile)
+    assert follow.follow_job(keeping, job.id, 1).result["outcome"] in ("again", "decided")
+    job.drive()
+    is_over(job)
+    assert job.booked == Amounts(settled=settled)
+    assert blobs(keeping, job.id) == []
+    assert len(job.upstream_jobs()) == 1
+
+
+def test_a_slow_try_of_a_request_does_not_revive_its_cancelled_video(
+    services: Services, simulator: Simulator, monkeypatch: Patch
+) -> None:
+    store, tries, made = inputs.store, count(), list[Admitted]()
+
+    def slowly(*args: Any) -> None:
+        store(*args)
+        if next(tries) == 0:
+            made.append(admit(services, CALLER, REQUEST, Repeatable(key="k")))
+            cancel_video(services, made[0].video)
+
+    monkeypatch.setattr(inputs, "store", slowly)
+    with pytest.raises(Unavailable):
+        admit(services, CALLER, REQUEST, Repeatable(key="k"))
+    job = Job(services, simulator, made[0])
+    assert job.work is not None
+    later = replace(services, clock=lambda: time.time() + 60)
+    assert sweep(later) == []
+    is_over(job)
+    assert job.upstream_jobs() == []
+
+
+def test_a_refused_try_leaves_the_admitted_one_alone(
+    services_with: Callable[..., Services], simulator: Simulator, monkeypatch: Patch
+) -> None:
+    services = services_with(BUDGET_USD_PER_DAY="0.5")
+    first = begin(services, simulator)
+    write, made = services.ledger.write, list[Admitted]()
+    wanted = replace(REQUEST, prompt="another fox")
+
+    def refused_just_before_there_is_room(*args: Any) -> bool:
+        try:
+            return write(*args)
+        except CeilingReached:
+            if not made:
+                cancel_video(services, first.video)
+                made.append(admit(services, CALLER, wanted, Repeatable(key="k")))
+            raise
+
+    monkeypatch.setattr(services.ledger, "write", refused_just_before_there_is_room)
+    with pytest.raises(LimitReached):
+        admit(services, CALLER, wanted, Repeatable(key="k"))
+    job = Job(services, simulator, made[0])
+    job.drive()
+    assert job.video.status is Status.COMPLETED
+    is_over(job)
+
+
+def test_a_turn_that_comes_while_its_video_is_cancelled_is_given_back(
+    keeping: Services, simulator: Simulator, monkeypatch: Patch
+) -> None:
+    job, other = begin(keeping, simulator), begin(keeping, simulator, prompt="another fox")
+    acquire.take_turn(keeping, job.id, 1, "turn")
+    replace_row, cancelled = keeping.deployments.replace, list[Any]()
+
+    def grant(found: Any, lane: Any) -> Any:
+        if not cancelled and other.id in lane.running:
+            cancelled.append(cancel_video(keeping, other.video))
+        return replace_row(found, lane)
+
+    monkeypatch.setattr(keeping.deployments, "replace", grant)
+    submit.submit_job(keeping, job.id, 1)
+    with suppress(Conflict):
+        acquire.take_turn(keeping, other.id, 1, "turn")
+    line.free_orphans(keeping)
+    assert running_lanes(keeping) == [job.id]
+
+
+def test_a_slot_of_a_video_that_is_gone_is_given_back_by_the_sweep(
+    keeping: Services, simulator: Simulator
+) -> None:
+    job = begin(keeping, simulator)
+    acquire.take_turn(keeping, job.id, 1, "turn")
+    assert job.work is not None
+    keeping.work.delete(job.work)
+    assert running_lanes(keeping) == [job.id]
+    line.free_orphans(keeping)
+    assert running_lanes(keeping) == []
+
+
+def timed_out(job: Job) -> None:
+    to_submitted(job)
+    assert job.work is not None
+    job.services.work.replace(replace(job.work, job_deadline=1.0))
+    assert follow.follow_job(job.services, job.id, 1).result["outcome"] == "decided"
+    settle.finish_video(job.services, job.id, 1)
+    assert job.video.status is Status.FAILED
+
+
+@pytest.mark.parametrize("collecting", [False, True])
+def test_a_deleted_video_is_not_rescued(
+    keeping: Services, simulator: Simulator, collecting: bool
+) -> None:
+    job = begin(keeping, simulator)
+    timed_out(job)
+    if collecting:
+        while follow.follow_job(keeping, job.id, 1).result["outcome"] != "rendered":
+            time.sleep(0.05)
+    delete_video(keeping, stored(job))
+    job.drive()
+    assert (job.work, rows(keeping), blobs(keeping, job.id)) == (None, [], [])
+    assert job.booked == Amounts(settled=400_000)
+    assert running_lanes(keeping) == []
+
+
+@pytest.mark.parametrize("moment", ["jobs.close", "work.delete"])
+def test_deleted_in_the_last_moment_of_its_work(
+    keeping: Services, simulator: Simulator, monkeypatch: Patch, moment: str
+) -> None:
+    job = begin(keeping, simulator)
+    of, name = moment.split(".")
+    target, deleted = getattr(keeping, of), list[Any]()
+    act = getattr(target, name)
+
+    def after_a_delete(*args: Any) -> Any:
+        if not deleted:
+            deleted.append(delete_video(keeping, stored(job)))
+        return act(*args)
+
+    monkeypatch.setattr(target, name, after_a_delete)
+    job.drive()
+    assert deleted
+    assert (job.work, rows(keeping), blobs(keeping, job.id)) == (None, [], [])
+    assert job.booked == Amounts(settled=400_000)
+
+
+def test_the_key_of_a_deleted_video_that_still_renders_is_not_answered_with_it(
+    keeping: Services, simulator: Simulator
+) -> None:
+    made = admit(keeping, CALLER, REQUEST, Repeatable(key="k"))
+    job = Job(keeping, simulator, made)
+    to_submitted(job)
+    delete_video(keeping, stored(job))
+    with pytest.raises(Conflict, match="was deleted"):
+        admit(keeping, CALLER, REQUEST, Repeatable(key="k"))
+
+
+def test_what_was_reserved_for_a_second_render_that_never_came_is_released(
+    services_with: Callable[..., Services], upstreams: Callable[..., str], simulator: Simulator
+) -> None:
+    strict = {"version": "strict", "usd_per_second": "0.10", "failed_render": "settled"}
+    services = services_with(UPSTREAMS=upstreams(prices=strict, can_delete_running=False))
+    job = begin(services, simulator)
+    to_submitted(job)
+    assert job.work is not None
+    money.book_failed_render(services, job.work)  # and its worker died
+    cancel_video(services, job.video)
+    job.drive()
+    assert job.booked == Amounts(settled=400_000)
+
+
+def test_requests_without_a_key_are_each_their_own(services: Services, monkeypatch: Patch) -> None:
+    """Also when they are remembered in the same moment."""
+    keep, tries, made = services.idempotency.replace, count(), list[str]()
+
+    def meanwhile(caller: str, claim: Any) -> Any:
+        if next(tries) == 0:
+            made.append(admit(services, CALLER, REQUEST).video.id)
+        return keep(caller, claim)
+
+    monkeypatch.setattr(services.idempotency, "replace", meanwhile)
+    assert admit(services, CALLER, REQUEST).video.id != made[0]

@@ -1,0 +1,98 @@
+"""The quota authority in Azurite: however many decide at once, the limits hold."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from shared.domain.quota import Lane, Waiting, decide, freed, granted, submitted, taken
+from shared.storage.accounts import Account
+from shared.storage.deployments import Deployments
+from shared.storage.rows import RowChanged
+
+LIMITS = Lane(deployment="a", max_running=3, max_creates=10**6, window=60.0)
+THREADS = 32
+
+
+@pytest.fixture
+def deployments(connection: str) -> Deployments:
+    return Deployments(Account(connection=connection).table("deployments"))
+
+
+def video(number: int) -> Waiting:
+    return Waiting(
+        video_id=f"video_{number:032x}",
+        caller=f"key:{number % 4}",
+        deployments=("a",),
+        expected=30.0,
+    )
+
+
+def test_everything_of_a_lane_is_kept(deployments: Deployments) -> None:
+    now = 1_796_000_000.25
+    held = granted(LIMITS, video(1), now, lease=60)
+    sending = taken(held, video(1).video_id, now, lease=600)
+    assert sending is not None
+    deployments.change(LIMITS, lambda _: sending)
+    assert deployments.get(LIMITS).lane == sending
+    assert [found.lane for found in deployments.all([LIMITS])] == [sending]
+
+
+def test_thirty_two_threads_cannot_pass_a_limit(deployments: Deployments) -> None:
+    """Each thread is a whole app: it decides for everybody, swaps the row, submits and frees. What
+    really runs is counted beside the row."""
+    waiting = {number: video(number) for number in range(THREADS)}
+    lock = threading.Lock()
+    running: set[str] = set()
+    submitting: set[str] = set()
+    most = [0, 0]
+    done: list[str] = []
+
+    def work(number: int) -> None:
+        mine = video(number)
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            now = time.time()
+            stored = deployments.get(LIMITS)
+            with lock:
+                line = list(waiting.values())
+            for grant in decide(line, [stored.lane], now):
+                who = next(each for each in line if each.video_id == grant.video_id)
+                try:
+                    deployments.replace(stored, granted(stored.lane, who, now, lease=30))
+                except RowChanged:
+                    break
+            after = deployments.change(
+                LIMITS, lambda lane: taken(lane, mine.video_id, time.time(), lease=60) or lane
+            )
+            if after.lane.submitting == mine.video_id and after.lane.sending:
+                break
+            time.sleep(0.02)
+        else:
+            raise AssertionError(f"{mine.video_id} was never served")
+        with lock:
+            waiting.pop(number)
+            running.add(mine.video_id)
+            submitting.add(mine.video_id)
+            most[:] = max(most[0], len(running)), max(most[1], len(submitting))
+        time.sleep(0.01)
+        with lock:
+            submitting.discard(mine.video_id)
+        deployments.change(LIMITS, lambda lane: submitted(lane, mine.video_id, time.time()))
+        time.sleep(0.03)
+        with lock:
+            running.discard(mine.video_id)
+            done.append(mine.video_id)
+        deployments.change(LIMITS, lambda lane: freed(lane, mine.video_id, time.time()))
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        for each in [pool.submit(work, number) for number in range(THREADS)]:
+            each.result()
+    assert len(done) == THREADS
+    assert most[0] <= 3
+    assert most[1] == 1
+    left = deployments.get(LIMITS).lane
+    assert (dict(left.running), left.submitting, left.served) == ({}, None, THREADS)
