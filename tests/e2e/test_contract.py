@@ -82,7 +82,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     deployments = json.loads(local_settings()["UPSTREAMS"])
     for deployment in deployments:
         deployment["endpoint"] = f"http://127.0.0.1:{ports.simulator}"
-        deployment.update(max_running=1000, max_creates_per_minute=10_000)
+        deployment.update(max_running=150, max_creates_per_minute=1000)
     parked = {
         "prices": {"version": "p", "usd_per_second": "0.1"},
         "capabilities": {"sizes": ["1280x720"], "seconds": [4]},
