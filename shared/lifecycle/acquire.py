@@ -18,6 +18,9 @@ from shared.telemetry import Event, emit
 _AFTER_DEADLINE = 0.25
 _LOOK_AGAIN = 30.0
 """How soon a video looks again whose turn is expected: the hint should have come by then."""
+_NEAR = 2
+"""So many places for each deployment are near the front: those look when a deployment opens. The
+snapshot, which may be older than the last turn that was taken, only holds back those behind."""
 _FRESH = 10.0
 """Whoever joins a line that was written down longer ago than this writes it down anew."""
 
@@ -77,7 +80,10 @@ def _line_up(services: Services, work: Work, hint: str) -> Done:
         turn = snapshot.turn(work.video_id)
         estimate = None if isinf(turn) else max(turn, now) + work.expected
         show(services, work, Stage.WAITING_FOR_QUOTA, estimate=estimate)
-    return _wait(services, work, snapshot, _next_look(services, work, lanes, now), now, hints)
+    look = _next_look(services, work, lanes, now)
+    if snapshot.position(work.video_id) > _NEAR * len(lanes):
+        look = max(look, snapshot.turn(work.video_id))
+    return _wait(services, work, snapshot, look, now, hints)
 
 
 def _is_far(work: Work, snapshot: Snapshot, now: float, longest_wait: float) -> bool:
@@ -112,7 +118,7 @@ def _wait(
     now: float,
     hints: tuple[Hint, ...],
 ) -> Done:
-    """Sleep until the turn is expected, for a bounded time."""
+    """Sleep until it is time to look again, for a bounded time."""
     longest = services.settings.durations.longest_wait * (1 - _share(work) / 4)
     turn = snapshot.turn(work.video_id)
     emit(
@@ -125,7 +131,7 @@ def _wait(
     )
     until_deadline = work.queue_deadline - now + _AFTER_DEADLINE
     # a moment more, because a wait is cut to milliseconds
-    wait = min(max(look, turn) - now + 0.001, longest, until_deadline)
+    wait = min(look - now + 0.001, longest, until_deadline)
     return done(
         "waiting",
         wait=wait,

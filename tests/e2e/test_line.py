@@ -217,8 +217,10 @@ def test_no_limit_was_passed_and_no_caller_saw_a_429(run: Run) -> None:
 
 
 def test_a_pool_shares_its_work(run: Run) -> None:
-    per_deployment = {name: seen["jobs"] for name, seen in run.journal["deployments"].items()}
-    assert per_deployment == {"one": VIDEOS, "two-a": VIDEOS / 2, "two-b": VIDEOS / 2}
+    """Evenly but for one window's creates: who gets the last of them is a matter of moments."""
+    jobs = {name: seen["jobs"] for name, seen in run.journal["deployments"].items()}
+    assert jobs["one"] == jobs["two-a"] + jobs["two-b"] == VIDEOS
+    assert abs(jobs["two-a"] - jobs["two-b"]) <= LIMITS["two-a"]
 
 
 def test_first_come_first_served(run: Run) -> None:

@@ -207,5 +207,5 @@ def test_a_turn_that_comes_after_the_end_is_given_back(
             return pool.deployments.replace(*args)
 
     late = replace(pool, deployments=Ends())  # type: ignore[arg-type]
-    assert outcome(late, job) == "superseded"
+    assert outcome(late, job) == "done"
     assert [dict(lane.running) for lane in lanes(pool).values()] == [{}, {}]
