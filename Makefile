@@ -22,7 +22,7 @@ up: setup  ## serve the whole stack on loopback until Ctrl-C
 	@$(PY) -m local up
 
 test: setup  ## run all tests
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadscope $(ARGS)
 
 faults: setup  ## the fault matrix: every fault of an upstream, a kill at every effect
 	@$(PY) -m tests.faults $(ARGS)
