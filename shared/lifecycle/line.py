@@ -18,7 +18,7 @@ from shared.domain.quota import (
     taken,
 )
 from shared.domain.video import Stage, Video
-from shared.domain.work import Work
+from shared.domain.work import Work, instance_id
 from shared.lifecycle.services import Services
 from shared.names import Hint
 from shared.settings import Upstream
@@ -83,7 +83,8 @@ def call_next(services: Services, me: Work | None = None) -> tuple[Line, tuple[H
             return Line(), tuple(hints)
         line, served, conflicts = _grant(services, Line(waiting, lanes(services)), me)
         changed |= {each.model for each in served}
-        hints += [_hint(each) for each in served if not _is(each, me)]
+        told = (_hint_now(services, each) for each in served if not _is(each, me))
+        hints += [hint for hint in told if hint is not None]
         if not conflicts:
             break
     return _look_ahead(services, line, changed, hints, me)
@@ -286,6 +287,16 @@ def place_of(services: Services, video: Video) -> Place | None:
     told = snapshot.completion(video.id) or video.estimated_completion_at
     ends = None if told is None else round(max(told, services.clock()))
     return Place(snapshot.position(video.id), ends)
+
+
+def _hint_now(services: Services, each: Standing) -> Hint | None:
+    """The hint for one whose turn has come, under the name that it waits for by now: it may have
+    looked, and found nothing yet, between the reading of the line and the swap. Whoever takes
+    another name after this looks at a lane that holds its turn."""
+    work = services.work.get(each.place.video_id)
+    if work is None or work.hint is None:
+        return None
+    return {"instance": instance_id(work.video_id, work.epoch), "event": work.hint}
 
 
 def _hint(each: Standing) -> Hint:

@@ -69,6 +69,30 @@ def test_a_grant_is_taken_up_by_its_worker_and_only_in_time(
     assert next(lane for lane in lanes(pool).values() if waiting.id in lane.running).sending
 
 
+def test_one_that_looked_between_the_reading_and_the_grant_is_told_under_its_new_name(
+    pool: Services, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It found nothing, and now waits for another event than the one that was read."""
+    order = Order(pool, simulator)
+    running = [order(), order()]
+    assert [outcome(pool, job) for job in running] == ["granted", "granted"]
+    waiting = order()
+    assert outcome(pool, waiting, "old") == "waiting"
+    swap = pool.deployments.replace
+
+    def meanwhile(found: Any, lane: Any) -> Any:
+        work = waiting.work
+        if work is not None and waiting.id in lane.running and work.hint == "old":
+            pool.work.replace(replace(work, hint="new"))
+        return swap(found, lane)
+
+    monkeypatch.setattr(pool.deployments, "replace", meanwhile)
+    assert running[0].work is not None
+    line.free(pool, running[0].work)
+    _, hints = line.call_next(pool)
+    assert hints == ({"instance": f"{waiting.id}-1", "event": "new"},)
+
+
 def test_a_repeated_step_finds_the_turn_that_it_took(pool: Services, simulator: Simulator) -> None:
     job = Order(pool, simulator)()
     assert outcome(pool, job) == "granted"
