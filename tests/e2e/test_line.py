@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import pytest
@@ -247,15 +248,18 @@ def test_those_who_waited_were_told_where_they_stood_and_when_it_ends(run: Run) 
         ]
         assert len(waiting) > VIDEOS / 2
         places = [video["queue_position"] for video in waiting]
+        at_once = sum(LIMITS[name] for name in POOLS[model])
         gone = 0  # their turn has come, and they have not said so yet
-        while gone < len(POOLS[model]) and places[gone] > places[gone + 1]:
+        while gone < at_once and places[gone] > places[gone + 1]:
             gone += 1
         places, waiting = places[gone:], waiting[gone:]
-        assert min(places) <= 1 + len(POOLS[model])  # those in front may have gone this moment
+        assert min(places) <= 1 + at_once  # those in front may have gone this moment
         assert places == sorted(places)
         assert max(places) > VIDEOS / 4
         ends = [video["estimated_completion_at"] for video in waiting]
-        assert ends == sorted(ends)
+        # the line may have moved on while the page was read, and ends are whole seconds
+        assert all(late <= end + 1 for late, end in zip(accumulate(ends, max), ends, strict=True))
+        assert ends[-1] - ends[0] >= (len(waiting) // at_once - 1) * 60 / SCALE
     assert all(video["queue_position"] is None for video in run.ended)
     assert len(ended) == 2 * VIDEOS
 
