@@ -2,20 +2,16 @@
 
 from collections.abc import Callable
 
+from shared import workers
 from shared.durable import Client
 from shared.lifecycle.services import Services, services
 from shared.lifecycle.steps import Done
 from shared.names import Result
 from shared.offload import in_thread
-from shared.telemetry import Event, emit
 
 
 async def run(client: Client, use_case: Callable[[Services], Done]) -> Result:
     """The result of a use case. Its hints are events to others: losing one only costs time."""
     done = await in_thread(lambda: use_case(services()))
-    for hint in done.hints:
-        try:
-            await client.raise_event(hint["instance"], hint["event"], None)
-        except Exception:  # noqa: BLE001  # the SDK raises plain Exceptions
-            emit(Event.HINT_LOST, instance=hint["instance"])
+    await workers.wake(client, done.hints)
     return done.result

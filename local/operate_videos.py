@@ -8,7 +8,6 @@ Waiting videos cannot be woken from here; they wake by themselves.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -22,17 +21,15 @@ import typer
 from local.processes import StackError, listens
 from local.stack import ROOT, Ports, Stack
 from local.video_facts import checked, find_video, show, standing
-from shared.domain.mp4 import Mp4Error, Mp4Inspector
 from shared.domain.video import Output, Status
 from shared.domain.work import Work, WorkStage
-from shared.lifecycle.collect import collect_output
+from shared.lifecycle.collect import Spoiled, collect_output, stage
 from shared.lifecycle.follow import follow_job
 from shared.lifecycle.services import Services, build
 from shared.lifecycle.settle import finish_video
 from shared.lifecycle.steps import Done
 from shared.settings import SettingsError, settings
 from shared.storage.layout import output_blob
-from shared.storage.outputs import BLOCK
 from shared.storage.rows import RowChanged
 from shared.upstream.protocol import Content, JobGone, UpstreamError
 
@@ -215,32 +212,14 @@ def _collect_again(services: Services, video_id: str, say: Say) -> None:
 
 def _copy_same(services: Services, output: Output, content: Content) -> None:
     """Write the file that the row describes, or nothing."""
-    writer, digest = services.outputs.writer(output.blob), hashlib.sha256()
-    inspector, buffer = Mp4Inspector(), bytearray()
-
-    def stage(least: int) -> None:
-        while len(buffer) >= least and buffer:
-            writer.write(bytes(buffer[:BLOCK]))
-            del buffer[:BLOCK]
-
-    for piece in content.pieces:
-        digest.update(piece)
-        inspector.feed(piece)
-        buffer += piece
-        stage(BLOCK)
-    stage(1)
+    writer = services.outputs.writer(output.blob)
     try:
-        info = inspector.finish()
-    except Mp4Error as error:
+        staged = stage(writer, content, lambda: None)
+    except Spoiled as error:
         raise StackError(f"{output.blob}: what the upstream sends is broken: {error}") from None
-    if digest.hexdigest() != output.sha256:
+    if staged.sha256 != output.sha256:
         raise StackError(
             f"{output.blob}: the upstream sends other bytes than before (sha256 "
-            f"{digest.hexdigest()}, recorded {output.sha256}). Nothing was written."
+            f"{staged.sha256}, recorded {output.sha256}). Nothing was written."
         )
-    facts = {
-        "width": str(info.width),
-        "height": str(info.height),
-        "seconds": f"{info.seconds:.6f}",
-    }
-    writer.commit(sha256=output.sha256, content_type=output.content_type, facts=facts)
+    writer.commit(sha256=staged.sha256, content_type=output.content_type, facts=staged.facts)

@@ -29,7 +29,7 @@ _AZURE_HOSTS = (
 )
 _EVENT_GRID_HOSTS = (".eventgrid.azure.net", ".eventgrid.azure.us", ".eventgrid.azure.cn")
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class SettingsError(Exception):
@@ -137,11 +137,7 @@ class Upstream(_Strict):
         parts = urlsplit(value)
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError("must be a plain URL without credentials, query or fragment")
-        if parts.scheme == "http" and parts.hostname in _LOOPBACK:
-            return value.rstrip("/")
-        if parts.scheme != "https" or not parts.hostname:
-            raise ValueError("must be an https URL (http only for loopback)")
-        return value.rstrip("/")
+        return _https(value)
 
     @field_validator("path_prefix")
     @classmethod
@@ -250,7 +246,7 @@ class Settings(BaseSettings):
         if not value:
             return value
         host = urlsplit(_receiver(value)).hostname or ""
-        if host not in _LOOPBACK and not host.endswith(_EVENT_GRID_HOSTS):
+        if host not in LOOPBACK and not host.endswith(_EVENT_GRID_HOSTS):
             raise ValueError("must be the endpoint of an Event Grid topic: it gets the app's token")
         return value
 
@@ -272,11 +268,7 @@ class Settings(BaseSettings):
     @field_validator("entra_authority")
     @classmethod
     def _authority(cls, value: str) -> str:
-        parts = urlsplit(value)
-        loopback = parts.scheme == "http" and parts.hostname in _LOOPBACK
-        if not loopback and (parts.scheme != "https" or not parts.hostname):
-            raise ValueError("must be an https URL (http only for loopback)")
-        return value.rstrip("/")
+        return _https(value)
 
     @field_validator("upstreams")
     @classmethod
@@ -407,6 +399,15 @@ def _on_azure() -> bool:
     return bool(os.environ.get("WEBSITE_INSTANCE_ID") or os.environ.get("WEBSITE_POD_NAME"))
 
 
+def _https(value: str) -> str:
+    """A URL without its last slash that is https, or http on loopback."""
+    parts = urlsplit(value)
+    loopback = parts.scheme == "http" and parts.hostname in LOOPBACK
+    if not loopback and (parts.scheme != "https" or not parts.hostname):
+        raise ValueError("must be an https URL (http only for loopback)")
+    return value.rstrip("/")
+
+
 def _receiver(value: str) -> str:
     """The URL of something that is sent events, if it may be.
 
@@ -417,7 +418,7 @@ def _receiver(value: str) -> str:
     host = parts.hostname or ""
     if parts.username or parts.password or parts.fragment:
         raise ValueError("must be a URL without credentials and fragment")
-    if host in _LOOPBACK and parts.scheme in ("http", "https") and not _on_azure():
+    if host in LOOPBACK and parts.scheme in ("http", "https") and not _on_azure():
         return value
     if parts.scheme != "https" or not host:
         raise ValueError("must be an https URL (http only for loopback, and only locally)")

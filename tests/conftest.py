@@ -22,7 +22,7 @@ from shared import settings as settings_module
 from shared.lifecycle.services import Services, build
 from shared.settings import Settings
 from shared.storage.accounts import Account
-from tests.support.stacks import Client, client
+from tests.support.stacks import Client, local_caller
 
 # No test looks at a clock, and so hypothesis does not either: a busy machine is no failure.
 hypothesis_settings.register_profile(
@@ -191,11 +191,8 @@ def served(stack: Stack) -> Iterator[Stack]:
 @pytest.fixture
 def api(served: Stack, simulator: Simulator) -> Iterator[Client]:
     """The local caller of the running app; the simulator is freshly reset."""
-    caller = client(served)
-    yield caller
-    caller.http.close()
-    if served.ended():
-        pytest.fail(f"{served.ended()[0].name} ended:\n{served.ended()[0].last_lines(40)}")
+    with local_caller(served) as caller:
+        yield caller
 
 
 @pytest.fixture(autouse=True)

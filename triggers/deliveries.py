@@ -5,14 +5,12 @@ from typing import Any
 import azure.functions as func
 
 from shared.domain.announcement import EVENT_PREFIX, Delivery, webhook_name
-from shared.domain.errors import NotFound
-from shared.domain.ids import is_video_id
 from shared.durable import blueprint
 from shared.lifecycle.deliver import deliver_soon, deliveries_of, redeliver
-from shared.lifecycle.services import Services, services
+from shared.lifecycle.services import services
 from triggers.web import bodies
 from triggers.web.answers import BASE_PATH, answer, json_answer
-from triggers.web.authenticate import authenticate
+from triggers.web.authorise import own_video
 from triggers.web.routes import http
 
 bp = blueprint()
@@ -29,20 +27,20 @@ def redeliver_video(req: func.HttpRequest) -> func.HttpResponse:
 
 
 def _list(req: func.HttpRequest) -> func.HttpResponse:
-    app, video_id = _authorised(req)
-    return _listed(app, video_id)
+    _, stored = own_video(req)
+    return _listed(stored.video.id)
 
 
 def _redeliver(req: func.HttpRequest) -> func.HttpResponse:
     bodies.check_size(req)
-    app, video_id = _authorised(req)
-    for delivery in redeliver(app, video_id, bodies.redeliver(req).id):
-        deliver_soon(app, delivery)
-    return _listed(app, video_id)
+    _, stored = own_video(req)
+    for delivery in redeliver(services(), stored.video.id, bodies.redeliver(req).id):
+        deliver_soon(services(), delivery)
+    return _listed(stored.video.id)
 
 
-def _listed(app: Services, video_id: str) -> func.HttpResponse:
-    found = [_shown(each) for each in deliveries_of(app, video_id)]
+def _listed(video_id: str) -> func.HttpResponse:
+    found = [_shown(each) for each in deliveries_of(services(), video_id)]
     return json_answer({"object": "list", "data": found, "has_more": False})
 
 
@@ -69,13 +67,3 @@ def _shown(delivery: Delivery) -> dict[str, Any]:
 
 def _seconds(milliseconds: int | None) -> int | None:
     return None if milliseconds is None else milliseconds // 1000
-
-
-def _authorised(req: func.HttpRequest) -> tuple[Services, str]:
-    """The services and a video of the caller's; a stranger's video is simply not there."""
-    identity = authenticate(req)
-    video_id = req.route_params.get("video_id", "")
-    app = services()
-    if not is_video_id(video_id) or app.videos.get(identity.caller, video_id) is None:
-        raise NotFound(f"Video {video_id[:100]!r} was not found.", param="video_id")
-    return app, video_id

@@ -9,13 +9,12 @@ from typing import Any
 
 import azure.functions as func
 
-from shared import names
+from shared import workers
+from shared.domain.text import plain
 from shared.durable import Client, blueprint, event_grid_with_client, timer_with_client
-from shared.lifecycle.admit import Admitted
-from shared.lifecycle.inbox import Incoming, Wanted, look_after_images, plain, receive
+from shared.lifecycle.inbox import Incoming, Wanted, look_after_images, receive
 from shared.lifecycle.services import services
 from shared.offload import in_thread
-from shared.telemetry import Event, emit
 from triggers.web import bodies
 
 bp = blueprint()
@@ -27,14 +26,14 @@ async def on_event(event: func.EventGridEvent, client: Client) -> None:
     incoming = read(event)
     admitted = await in_thread(lambda: receive(services(), incoming, parse))
     if admitted is not None:
-        await _start(client, admitted)
+        await workers.start_admitted(client, admitted)
 
 
 @timer_with_client(bp, "%SWEEP_SCHEDULE%")
 async def sweep_inbox(timer: func.TimerRequest, client: Client) -> None:  # noqa: ARG001
     """Reject the images whose prompt never came."""
     for admitted in await in_thread(lambda: look_after_images(services(), parse)):
-        await _start(client, admitted)
+        await workers.start_admitted(client, admitted)
 
 
 def read(event: Any) -> Incoming:
@@ -63,14 +62,3 @@ def _text(value: Any) -> str:
 def parse(fields: Mapping[str, Any]) -> Wanted:
     new = bodies.parse(fields)
     return new.request, new.sources
-
-
-async def _start(client: Client, admitted: Admitted) -> None:
-    if admitted.video.terminal:
-        return
-    try:
-        await client.start_new(names.GENERATE_VIDEO, admitted.instance, admitted.payload)
-    except Exception as error:  # noqa: BLE001  # the SDK raises plain Exceptions
-        if not admitted.replayed:  # a repeat finds it started
-            # The video is on record; the sweep starts what nobody works on.
-            emit(Event.START_LOST, instance=admitted.instance, message=type(error).__name__)

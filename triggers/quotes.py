@@ -57,7 +57,7 @@ def _refusal(refusal: Problem) -> dict[str, Any]:
         "type": refusal.type,
         "code": refusal.code,
         "message": refusal.message,
-        "retry_after": None if refusal.retry_after is None else max(1, round(refusal.retry_after)),
+        "retry_after": refusal.retry_after_seconds,
     }
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import azure.functions as func
 
-from shared import names
+from shared import workers
 from shared.durable import Client, blueprint, purge_finished, timer, timer_with_client
 from shared.lifecycle import line
 from shared.lifecycle.deliver import deliver_due
@@ -24,18 +24,10 @@ _PURGE_WINDOW = timedelta(days=30)
 async def sweep(timer: func.TimerRequest, client: Client) -> None:  # noqa: ARG001
     """Start again what nobody works on."""
     for restart in await in_thread(lambda: sweep_silent_videos(services())):
-        try:
-            await client.start_new(names.GENERATE_VIDEO, restart.instance, restart.payload)
-        except Exception as error:  # noqa: BLE001  # the SDK raises plain Exceptions
-            # another sweep was first, or the next one will be: the heartbeat grows old again
-            emit(Event.START_LOST, instance=restart.instance, message=str(error))
+        # where that fails, another sweep was first or the next one will be: the heartbeat ages
+        await workers.start(client, restart.instance, restart.payload)
     # the line, in case nobody else moves it: a deployment was resumed, or a hint was lost
-    hints = await in_thread(_move_the_line)
-    for hint in hints:
-        try:
-            await client.raise_event(hint["instance"], hint["event"], None)
-        except Exception:  # noqa: BLE001  # the SDK raises plain Exceptions
-            emit(Event.HINT_LOST, instance=hint["instance"])
+    await workers.wake(client, await in_thread(_move_the_line))
 
 
 @timer(bp, "%SWEEP_SCHEDULE%")

@@ -1,12 +1,13 @@
 """`/openai/v1/videos`: create, list, get, content, remix, cancel, delete."""
 
 import re
+from typing import Any
 
 import azure.functions as func
 
-from shared import names
+from shared import workers
 from shared.domain import polling
-from shared.domain.errors import InvalidRequest, NotFound
+from shared.domain.errors import InvalidRequest
 from shared.domain.ids import is_video_id
 from shared.domain.video import Status, Video
 from shared.domain.work import instance_id
@@ -15,15 +16,14 @@ from shared.lifecycle.admit import Admitted, admit
 from shared.lifecycle.cancel import cancel_video
 from shared.lifecycle.remix import remix_video
 from shared.lifecycle.remove import delete_video
-from shared.lifecycle.services import Services, services
+from shared.lifecycle.services import services
 from shared.lifecycle.views import deleted_object, list_object, video_object
-from shared.names import Hint
 from shared.offload import in_thread
-from shared.storage.videos import StoredVideo
 from shared.telemetry import Event, emit
 from triggers.web import bodies, waiting
 from triggers.web.answers import BASE_PATH, answer, answer_async, json_answer
-from triggers.web.authenticate import Identity, authenticate, on_behalf_of
+from triggers.web.authenticate import authenticate, on_behalf_of
+from triggers.web.authorise import own_video
 from triggers.web.content import deliver
 from triggers.web.routes import http, http_with_client
 
@@ -82,10 +82,10 @@ async def _create(req: func.HttpRequest, client: Client) -> func.HttpResponse:
 async def _remix(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     def work() -> Admitted:
         bodies.check_size(req)
-        _, stored, app = _authorised(req)
+        _, stored = own_video(req)
         repeatable = bodies.repeatable(req, f"remix/{stored.video.id}")
         return remix_video(
-            app, stored.video, lambda source: bodies.remix_video(req, source), repeatable
+            services(), stored.video, lambda source: bodies.remix_video(req, source), repeatable
         )
 
     return await _started(client, await in_thread(work))
@@ -93,17 +93,16 @@ async def _remix(req: func.HttpRequest, client: Client) -> func.HttpResponse:
 
 async def _started(client: Client, admitted: Admitted) -> func.HttpResponse:
     """Start the worker of an admitted video and answer with it."""
-    if not admitted.video.terminal:
-        try:
-            await client.start_new(names.GENERATE_VIDEO, admitted.instance, admitted.payload)
-        except Exception as error:  # noqa: BLE001  # the SDK raises plain Exceptions
-            if not admitted.replayed:  # a repeat finds it started
-                # The video is on record; the sweep starts what nobody works on.
-                emit(Event.START_LOST, instance=admitted.instance, message=type(error).__name__)
+    await workers.start_admitted(client, admitted)
     headers = _poll_headers(admitted.video)
     if admitted.replayed:
         headers["idempotent-replayed"] = "true"
-    return json_answer(video_object(admitted.video), headers=headers)
+    return json_answer(await _shown(admitted.video), headers=headers)
+
+
+async def _shown(video: Video) -> dict[str, Any]:
+    """The video object; where it stands in the line may have to be read from storage."""
+    return await in_thread(lambda: video_object(video))
 
 
 def _list(req: func.HttpRequest) -> func.HttpResponse:
@@ -129,45 +128,36 @@ def _list(req: func.HttpRequest) -> func.HttpResponse:
 
 
 async def _get(req: func.HttpRequest) -> func.HttpResponse:
-    identity, stored, app = await in_thread(lambda: _authorised(req, admins=True))
-    caller = stored.video.caller if identity.admin else identity.caller
+    _, stored = await in_thread(lambda: own_video(req, admins=True))
 
     def again() -> Video | None:
-        found = app.videos.get(caller, stored.video.id)
+        found = services().videos.get(stored.video.caller, stored.video.id)
         return None if found is None else found.video
 
     video, headers = await waiting.until_ended(req, stored.video, again)
-    return json_answer(video_object(video), headers={**_poll_headers(video), **headers})
+    return json_answer(await _shown(video), headers={**_poll_headers(video), **headers})
 
 
 def _content(req: func.HttpRequest) -> func.HttpResponse:
-    identity, stored, app = _authorised(req)
-    return deliver(app, req, identity, stored.video)
+    identity, stored = own_video(req)
+    return deliver(services(), req, identity, stored.video)
 
 
 async def _cancel(req: func.HttpRequest, client: Client) -> func.HttpResponse:
-    _, stored, app = await in_thread(lambda: _authorised(req))
-    cancelled = await in_thread(lambda: cancel_video(app, stored.video))
-    await _raise_hints(client, cancelled.hints)
-    return json_answer(video_object(cancelled.video))
+    _, stored = await in_thread(lambda: own_video(req))
+    cancelled = await in_thread(lambda: cancel_video(services(), stored.video))
+    await workers.wake(client, cancelled.hints)
+    return json_answer(await _shown(cancelled.video))
 
 
 async def _delete(req: func.HttpRequest, client: Client) -> func.HttpResponse:
-    _, stored, app = await in_thread(lambda: _authorised(req))
-    removed = await in_thread(lambda: delete_video(app, stored))
-    await _raise_hints(client, removed.hints)
-    left = await in_thread(lambda: app.work.get(stored.video.id))
+    _, stored = await in_thread(lambda: own_video(req))
+    removed = await in_thread(lambda: delete_video(services(), stored))
+    await workers.wake(client, removed.hints)
+    left = await in_thread(lambda: services().work.get(stored.video.id))
     if left is None:  # else its worker still watches the job
         await _purge(client, stored.video.id)
     return json_answer(deleted_object(stored.video.id))
-
-
-async def _raise_hints(client: Client, hints: tuple[Hint, ...]) -> None:
-    for hint in hints:
-        try:
-            await client.raise_event(hint["instance"], hint["event"], None)
-        except Exception:  # noqa: BLE001  # the SDK raises plain Exceptions
-            emit(Event.HINT_LOST, instance=hint["instance"])
 
 
 async def _purge(client: Client, video_id: str) -> None:
@@ -178,20 +168,6 @@ async def _purge(client: Client, video_id: str) -> None:
         except Exception as error:  # noqa: BLE001  # the SDK raises plain Exceptions
             emit(Event.PURGE_FAILED, video_id=video_id, message=type(error).__name__)
             return
-
-
-def _authorised(
-    req: func.HttpRequest, *, admins: bool = False
-) -> tuple[Identity, StoredVideo, Services]:
-    """The caller and its video; a stranger's video is simply not there."""
-    identity = authenticate(req)
-    caller = on_behalf_of(req, identity) if admins else identity.caller
-    video_id = req.route_params.get("video_id", "")
-    app = services()
-    stored = app.videos.get(caller, video_id) if is_video_id(video_id) else None
-    if stored is None:
-        raise NotFound(f"Video {video_id[:80]!r} was not found.", param="video_id")
-    return identity, stored, app
 
 
 def _limit(text: str) -> int:

@@ -7,7 +7,6 @@ minutes; the id stays, so that they can tell a repeat.
 from __future__ import annotations
 
 import json
-import logging
 from datetime import UTC, datetime
 from functools import cached_property
 from time import monotonic
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from shared.delivery.outcome import Undelivered
 from shared.domain.announcement import WEBHOOK_TYPES, Announcement
 from shared.settings import SettingsError, Webhook, secret
+from shared.telemetry import silence_urls
 
 if TYPE_CHECKING:
     import httpx
@@ -58,8 +58,7 @@ class Webhooks:
     def _client(self) -> httpx.Client:
         import httpx
 
-        # httpx writes a line with every URL at INFO, and a receiver's may have a secret in it
-        logging.getLogger("httpx").setLevel(logging.WARNING)
+        silence_urls()  # a receiver's may have a secret in it
         timeout = httpx.Timeout(10.0, connect=5.0)
         return httpx.Client(timeout=timeout, follow_redirects=False, trust_env=False)
 

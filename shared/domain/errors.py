@@ -48,6 +48,11 @@ class Problem(Exception):
         self.retry_after = retry_after
         self.charged = charged
 
+    @property
+    def retry_after_seconds(self) -> int | None:
+        """`retry_after` as callers are told: whole seconds, at least one."""
+        return None if self.retry_after is None else max(1, round(self.retry_after))
+
 
 class InvalidRequest(Problem):
     status = 400

@@ -161,9 +161,7 @@ def _not_gone(services: Services, work: Work, lane: Lane, hints: tuple[Hint, ...
     now = services.work.get(work.video_id)
     ended = now is not None and (now.verdict is not None or now.ended)
     if now is None or (now.epoch == work.epoch and ended and now.submit is Submit.NOTHING):
-        line.free(services, replace(work, deployment=lane.deployment))
-        _, more = line.call_next(services)
-        hints = (*hints, *more)
+        hints += line.hand_over(services, replace(work, deployment=lane.deployment))
     return overtaken(services, work, hints)
 
 

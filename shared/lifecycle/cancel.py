@@ -12,12 +12,11 @@ from shared.domain.errors import Conflict
 from shared.domain.ledger import Kind
 from shared.domain.video import Status, Video
 from shared.domain.work import Submit, Verdict, Work, WorkStage, instance_id
-from shared.lifecycle import line, settle
+from shared.lifecycle import line, settle, verdicts
 from shared.lifecycle.follow import withdraw
 from shared.lifecycle.services import Services
 from shared.names import Hint
 from shared.storage.rows import RowChanged
-from shared.telemetry import Event, emit
 
 
 @dataclass(frozen=True)
@@ -41,15 +40,7 @@ def cancel_video(services: Services, video: Video) -> Cancelled:
     decided = services.work.change(work, lambda current: _verdict(services, current))
     if decided is None or decided.verdict is None or decided.verdict.status is not Status.CANCELLED:
         raise _too_late(video)
-    emit(
-        Event.VIDEO_DECIDED,
-        video_id=video.id,
-        status=decided.verdict.status,
-        code=None,
-        money=decided.verdict.money,
-        amount_micro_usd=decided.verdict.amount,
-        basis=decided.verdict.basis,
-    )
+    verdicts.say(video.id, decided.verdict)
     hints: tuple[Hint, ...] = ()
     if decided.submit is Submit.NOTHING:
         held = line.slot_of(line.lanes(services), video.id, services.clock())

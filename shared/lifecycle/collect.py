@@ -6,7 +6,7 @@ stays at about three blocks whatever the size. A repeat finds the finished blob 
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from shared.domain import polling
 from shared.domain.mp4 import Mp4Error, Mp4Inspector
@@ -15,9 +15,9 @@ from shared.domain.video import Stage
 from shared.domain.work import Work
 from shared.lifecycle import money, verdicts
 from shared.lifecycle.services import Services
-from shared.lifecycle.steps import Done, begin, change, done, update
+from shared.lifecycle.steps import Done, before_deadline, begin, change, done, update
 from shared.storage.layout import extra_blob, output_blob
-from shared.storage.outputs import BLOCK
+from shared.storage.outputs import BLOCK, BlobWriter
 from shared.telemetry import Event, emit
 from shared.upstream.protocol import Content, Dialect, JobGone, Throttled, UpstreamError
 
@@ -32,7 +32,7 @@ _GONE_TWICE = 30.0
 """An output is only taken for gone when it is still missing this much later."""
 
 
-class _Spoiled(Exception):
+class Spoiled(Exception):
     """The bytes that arrived are not a whole MP4 of the promised length."""
 
 
@@ -68,7 +68,7 @@ def collect_output(services: Services, video_id: str, epoch: int, index: int) ->
     except UpstreamError as error:
         told = error.retry_after if isinstance(error, Throttled) else None
         return _retry(services, work, index, str(error), told=told)
-    except _Spoiled as error:
+    except Spoiled as error:
         if work.spoiled + 1 >= _MOST_SPOILED and not work.ended:
             return verdicts.decide(services, work, money.bad_output(work, str(error)))
         return _retry(services, work, index, str(error), spoiled=True)
@@ -87,11 +87,35 @@ def collect_output(services: Services, video_id: str, epoch: int, index: int) ->
 def _copy(
     services: Services, work: Work, index: int, content: Content, client: Dialect
 ) -> tuple[int, str]:
-    """Stream the content into a blob. Its size and sha256. Raises _Spoiled before anything
+    """Stream the content into a blob. Its size and sha256. Raises Spoiled before anything
     becomes visible."""
-    inspector, digest, size = Mp4Inspector(), hashlib.sha256(), 0
     writer = services.outputs.writer(output_blob(work.video_id, index))
     next_beat = services.clock() + services.settings.durations.of(_HEARTBEAT)
+
+    def stay_alive() -> None:
+        nonlocal next_beat
+        if services.clock() > next_beat:
+            next_beat = _beat(services, work)
+
+    staged = stage(writer, content, stay_alive)
+    facts = {**staged.facts, **_extras(services, work, index, client)}
+    writer.commit(sha256=staged.sha256, content_type="video/mp4", facts=facts)
+    return staged.size, staged.sha256
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A whole MP4 that lies in blocks nobody sees yet; `facts` describe it on its blob."""
+
+    size: int
+    sha256: str
+    facts: dict[str, str]
+
+
+def stage(writer: BlobWriter, content: Content, between: Callable[[], None]) -> Staged:
+    """Stage a download as the blocks of a blob, `between` them and once more at the end calling
+    back. Raises Spoiled for anything but a whole MP4 of the promised length."""
+    inspector, digest, size = Mp4Inspector(), hashlib.sha256(), 0
     try:
         with writer.behind() as write:
             for block in _blocks(content):
@@ -99,24 +123,19 @@ def _copy(
                 size += len(block)
                 inspector.feed(block)
                 digest.update(block)
-                if services.clock() > next_beat:
-                    next_beat = _beat(services, work)
-        if services.clock() > next_beat:
-            _beat(services, work)
+                between()
+        between()
         if content.length is not None and size != content.length:
-            raise _Spoiled(f"{size:,} bytes arrived where {content.length:,} were announced")
+            raise Spoiled(f"{size:,} bytes arrived where {content.length:,} were announced")
         info = inspector.finish()
     except Mp4Error as error:
-        raise _Spoiled(str(error)) from None
-    sha256 = digest.hexdigest()
+        raise Spoiled(str(error)) from None
     facts = {
         "width": str(info.width),
         "height": str(info.height),
         "seconds": f"{info.seconds:.6f}",
-        **_extras(services, work, index, client),
     }
-    writer.commit(sha256=sha256, content_type="video/mp4", facts=facts)
-    return size, sha256
+    return Staged(size, digest.hexdigest(), facts)
 
 
 def _extras(services: Services, work: Work, index: int, client: Dialect) -> dict[str, str]:
@@ -128,7 +147,7 @@ def _extras(services: Services, work: Work, index: int, client: Dialect) -> dict
         try:
             with client.open(work.parts[index], trace=work.video_id, variant=variant) as content:
                 data, kind = _picture(content, until, services.clock)
-        except (UpstreamError, _Spoiled) as error:
+        except (UpstreamError, Spoiled) as error:
             emit(
                 Event.EXTRA_NOT_COPIED,
                 video_id=work.video_id,
@@ -144,15 +163,15 @@ def _extras(services: Services, work: Work, index: int, client: Dialect) -> dict
 
 
 def _picture(content: Content, until: float, clock: Callable[[], float]) -> tuple[bytes, str]:
-    """A whole small picture and what it is by its first bytes. Raises _Spoiled."""
+    """A whole small picture and what it is by its first bytes. Raises Spoiled."""
     data = bytearray()
     for piece in content.pieces:
         data += piece
         if len(data) > _LARGEST_EXTRA or clock() > until:
-            raise _Spoiled(f"more than {_LARGEST_EXTRA:,} bytes or {_EXTRAS_PATIENCE:.0f} s")
+            raise Spoiled(f"more than {_LARGEST_EXTRA:,} bytes or {_EXTRAS_PATIENCE:.0f} s")
     kind = content_type(data[:16])
     if content.length not in (None, len(data)) or kind is None or not kind.startswith("image/"):
-        raise _Spoiled(f"{len(data):,} bytes that are not a whole picture")
+        raise Spoiled(f"{len(data):,} bytes that are not a whole picture")
     return bytes(data), kind
 
 
@@ -167,13 +186,13 @@ def _beat(services: Services, work: Work) -> float:
 def _blocks(content: Content) -> Iterator[bytes]:
     """The content in blocks of about one size, however it arrives."""
     if content.length is not None and content.length > _LARGEST_OUTPUT:
-        raise _Spoiled(f"{content.length:,} bytes are announced")
+        raise Spoiled(f"{content.length:,} bytes are announced")
     kept: list[bytes] = []
     length = total = 0
     for piece in content.pieces:
         total += len(piece)
         if total > _LARGEST_OUTPUT:
-            raise _Spoiled(f"more than {_LARGEST_OUTPUT:,} bytes arrived")
+            raise Spoiled(f"more than {_LARGEST_OUTPUT:,} bytes arrived")
         kept.append(piece)
         length += len(piece)
         if length >= BLOCK:
@@ -232,7 +251,5 @@ def _retry(
     wait = services.settings.durations.of(
         polling.backoff(work.troubles + 1, longest=_LONGEST_BACKOFF)
     )
-    now = services.clock()
-    if work.job_deadline is not None and not work.ended:
-        wait = max(0.1, min(wait, work.job_deadline - now + 0.1))
+    wait = before_deadline(work, services.clock(), wait)
     return done("retry", wait=wait if told is None else told, stage=Stage.COLLECTING, progress=99)

@@ -11,7 +11,7 @@ from shared.domain.video import Stage, Status
 from shared.domain.work import Submit, Work, WorkStage
 from shared.lifecycle import expect, line, money, verdicts
 from shared.lifecycle.services import Services
-from shared.lifecycle.steps import Done, begin, done, overtaken, show, update
+from shared.lifecycle.steps import Done, before_deadline, begin, done, overtaken, show, update
 from shared.lifecycle.submit import (
     ABSENCE,
     MOST_POSTS,
@@ -103,7 +103,7 @@ def _rendering(services: Services, work: Work, job: JobStatus) -> Done:
     if work.ended:
         withdraw(services, work)
         return done("watching", wait=durations.of(_WATCH_PAUSE))
-    wait = _within(work, now, ahead.poll)
+    wait = before_deadline(work, now, ahead.poll)
     show(services, work, Stage.RENDERING, progress=progress, estimate=now + ahead.end)
     return done("rendering", wait=wait, stage=Stage.RENDERING, progress=min(progress, 99))
 
@@ -130,8 +130,7 @@ def withdraw(services: Services, work: Work) -> None:
 
 def _over(services: Services, work: Work, job: JobStatus) -> Done:
     """The job has ended: its slot is free, whatever that means for the video."""
-    line.free(services, work)
-    _, hints = line.call_next(services)
+    hints = line.hand_over(services, work)
     now = services.clock()
     took = expect.took(work, job, now)
     emit(
@@ -222,10 +221,9 @@ def _missing(services: Services, work: Work) -> Done:
     if age < durations.not_found_grace or now - since < durations.of(_GONE_TWICE):
         if update(services, work, missing_since=since) is None:
             return overtaken(services, work)
-        wait = _within(work, now, durations.of(_GONE_TWICE / 2))
+        wait = before_deadline(work, now, durations.of(_GONE_TWICE / 2))
         return done("watching" if work.ended else "rendering", wait=wait)
-    line.free(services, work)
-    _, hints = line.call_next(services)
+    hints = line.hand_over(services, work)
     emit(
         Event.JOB_LOST,
         video_id=work.video_id,
@@ -284,8 +282,7 @@ def _not_found(services: Services, work: Work) -> Done:
         if seen is None:
             return overtaken(services, work)
         return done("watching", wait=max(0.25, settled_at - now))
-    line.free(services, work)
-    _, hints = line.call_next(services)
+    hints = line.hand_over(services, work)
     return verdicts.decide(services, work, money.never_created(), hints=hints)
 
 
@@ -311,15 +308,8 @@ def _trouble(services: Services, work: Work, why: str, *, told: float | None = N
     backoff = polling.backoff(work.troubles + 1, longest=_LONGEST_BACKOFF)
     wait = services.settings.durations.of(backoff) if told is None else told
     outcome = done("watching" if work.ended else "rendering")
-    outcome.result["wait"] = round(_within(work, services.clock(), wait), 3)
+    outcome.result["wait"] = round(before_deadline(work, services.clock(), wait), 3)
     return outcome
-
-
-def _within(work: Work, now: float, wait: float) -> float:
-    """`wait`, but not past the deadline, where something has to be decided."""
-    if work.ended or work.job_deadline is None:
-        return wait
-    return max(0.1, min(wait, work.job_deadline - now + 0.1))
 
 
 def _watch_until(services: Services, work: Work) -> float:

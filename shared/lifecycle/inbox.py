@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from shared.domain.announcement import EVENT_PREFIX
 from shared.domain.errors import InvalidRequest, LimitReached, Problem, TooLarge
 from shared.domain.request import VideoRequest
+from shared.domain.text import plain
 from shared.lifecycle import announce
 from shared.lifecycle.admit import Admitted, Repeatable, admit
 from shared.lifecycle.inputs import LARGEST_FILE, Source
@@ -368,11 +369,6 @@ def _without_secrets(url: str) -> str:
     except ValueError:
         return ""
     return plain(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:500])
-
-
-def plain(text: str) -> str:
-    """A text that can be written down: JSON may hold halves of surrogate pairs."""
-    return text.encode(errors="replace").decode()
 
 
 def _object(data: Any) -> Mapping[str, Any]:

@@ -228,6 +228,14 @@ def free(
     services.deployments.change(limits(services, upstream), change)
 
 
+def hand_over(
+    services: Services, work: Work, *, pause: float = 0.0, out: str | None = None
+) -> tuple[Hint, ...]:
+    """`free`, and then `call_next`: the hints for those whose turn it is."""
+    free(services, work, pause=pause, out=out)
+    return call_next(services)[1]
+
+
 def close_submit(
     services: Services, work: Work, *, until: float | None = None, pause: float = 0.0
 ) -> None:

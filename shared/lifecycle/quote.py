@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from shared.domain.errors import Problem
 from shared.domain.request import VideoRequest
-from shared.domain.work import WorkStage
-from shared.lifecycle import admit, expect, money
+from shared.lifecycle import admit, backlog, expect, money
 from shared.lifecycle.admit import Prepared
 from shared.lifecycle.inputs import Source
 from shared.lifecycle.services import Services
@@ -54,6 +53,6 @@ def quote(
             for ceiling in admit.ceilings(services, caller, day)
         ),
         refusal=admit.refusal(services, caller, prepared),
-        waiting=sum(1 for stage, _ in services.work.stages() if stage is WorkStage.WAITING),
+        waiting=backlog.unfinished(services).waiting,
         completion_at=round(now + expected),
     )

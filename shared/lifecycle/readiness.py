@@ -9,8 +9,7 @@ from concurrent.futures import TimeoutError as TooSlow
 from dataclasses import dataclass
 from functools import lru_cache
 
-from shared.domain.work import WorkStage
-from shared.lifecycle import catalogue
+from shared.lifecycle import backlog, catalogue
 from shared.lifecycle.catalogue import Deployment, Lifecycle
 from shared.lifecycle.services import Services
 
@@ -83,20 +82,15 @@ def state(deployment: Deployment) -> str:
 
 def _read(services: Services) -> Stored:
     now = services.clock()
-    stages = services.work.stages()
-    waiting = [created_at for stage, created_at in stages if stage is WorkStage.WAITING]
-    jobs = [
-        job
-        for upstream in services.settings.upstreams
-        for job in services.jobs.uncollected(upstream.name)
-    ]
+    unfinished, jobs = backlog.unfinished(services), backlog.uncollected(services)
+    since = unfinished.waiting_since
     services.outputs.check()
     return Stored(
         catalogue.deployments(services),
         Queue(
-            waiting=len(waiting),
-            working=len(stages) - len(waiting),
-            oldest_wait=now - min(waiting) if waiting else None,
+            waiting=unfinished.waiting,
+            working=unfinished.working,
+            oldest_wait=now - min(since) if since else None,
         ),
         Uncollected(
             jobs=len(jobs),

@@ -166,8 +166,7 @@ def _carry_out(
         services.jobs.close(work.deployment, work.job_id)
     hints: tuple[Hint, ...] = ()
     if not work.slot_freed:
-        line.free(services, work)
-        _, hints = line.call_next(services)
+        hints = line.hand_over(services, work)
     if video is not None and video.status is not Status.COMPLETED and work.parts:
         services.outputs.delete_all(video_folder(work.video_id))  # of a cancelled video, perhaps
     _announce(services, work, video)

@@ -89,6 +89,13 @@ def overtaken(services: Services, work: Work, hints: tuple[Hint, ...] = ()) -> D
     return done("again", wait=0.0, hints=hints)
 
 
+def before_deadline(work: Work, now: float, wait: float) -> float:
+    """`wait`, but not past the deadline of a running job, where something has to be decided."""
+    if work.ended or work.job_deadline is None:
+        return wait
+    return max(0.1, min(wait, work.job_deadline - now + 0.1))
+
+
 def show(
     services: Services,
     work: Work,

@@ -68,15 +68,13 @@ def _post(services: Services, work: Work, client: Dialect) -> Done:
     if video is None:
         return done("done")
     if video.terminal:  # it has ended, and a try of its request that came late revived its work
-        line.free(services, work)
-        _, hints = line.call_next(services)
+        hints = line.hand_over(services, work)
         with suppress(RowChanged):
             services.work.delete(work)
         return done("done", hints=hints)
     media = inputs.load(services, video)
     if media is None:
-        line.free(services, work)
-        _, hints = line.call_next(services)
+        hints = line.hand_over(services, work)
         return verdicts.decide(services, work, _INPUT_MISSING, hints=hints)
     execution = uuid.uuid4().hex
     intent = change(services, work, lambda current: _intent(current, execution, services.clock()))
@@ -135,8 +133,7 @@ def _not_submitted(services: Services, work: Work, error: UpstreamError) -> Done
             money=Kind.RELEASE,
             basis="refused_not_created",
         )
-        line.free(services, work)
-        _, hints = line.call_next(services)
+        hints = line.hand_over(services, work)
         return verdicts.decide(services, work, verdict, hints=hints)
     assert isinstance(error, AnswerLost)
     now = services.clock()
@@ -184,8 +181,7 @@ def _back_in_line(
 
 def _never_created(services: Services, work: Work, *, pause: float, out: str | None) -> Done:
     """Nothing was created, and meanwhile the video was cancelled (or another worker has it)."""
-    line.free(services, work, pause=pause, out=out)
-    _, hints = line.call_next(services)
+    hints = line.hand_over(services, work, pause=pause, out=out)
 
     def nothing(current: Work) -> Work | None:
         mine = current.submit is Submit.INTENT and current.intent_by == work.intent_by
@@ -339,8 +335,7 @@ def _absent(services: Services, work: Work, *, now: float, ended: float) -> Done
             money=Kind.RELEASE,
             basis="absent_from_the_list_twice",
         )
-        line.free(services, work)
-        _, hints = line.call_next(services)
+        hints = line.hand_over(services, work)
         return verdicts.decide(services, work, verdict, hints=hints)
     if update(services, work, submit=Submit.NOTHING, troubles=0) is None:
         return overtaken(services, work)

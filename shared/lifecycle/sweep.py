@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from shared.domain import polling
 from shared.domain.ledger import Kind, LedgerError
 from shared.domain.work import Work, WorkStage, instance_id
-from shared.lifecycle import announce, inputs, money
+from shared.lifecycle import announce, backlog, inputs, money
 from shared.lifecycle.admit import ADMISSION_UNDONE, payload
 from shared.lifecycle.services import Services
 from shared.names import GenerateVideo
@@ -112,11 +112,7 @@ def _watch_expiry(services: Services, now: float) -> None:
     """Say loudly when a job that is not collected yet is about to expire at its upstream, and how
     long the line is."""
     near = now + services.settings.durations.of(_EXPIRY_NEAR)
-    uncollected = [
-        job
-        for upstream in services.settings.upstreams
-        for job in services.jobs.uncollected(upstream.name)
-    ]
+    uncollected = backlog.uncollected(services)
     for job in uncollected:
         if job.expires_at <= near:
             emit(
@@ -126,13 +122,12 @@ def _watch_expiry(services: Services, now: float) -> None:
                 job_id=job.job_id,
                 seconds_left=job.expires_at - now,
             )
-    stages = services.work.stages()
-    waiting = [created_at for stage, created_at in stages if stage is WorkStage.WAITING]
+    unfinished = backlog.unfinished(services)
     emit(
         Event.LINE_STATE,
-        waiting=len(waiting),
-        working=len(stages) - len(waiting),
-        oldest_wait_seconds=now - min(waiting, default=now),
+        waiting=unfinished.waiting,
+        working=unfinished.working,
+        oldest_wait_seconds=now - min(unfinished.waiting_since, default=now),
         uncollected=len(uncollected),
         soonest_expiry_seconds=min((job.expires_at for job in uncollected), default=now) - now,
     )

@@ -51,13 +51,18 @@ def decide(
         return done("superseded", hints=hints)
     if written.verdict != verdict:  # another end came first; whoever finishes sees which
         return done("decided", hints=hints)
+    say(work.video_id, verdict)
+    return done("decided", hints=hints)
+
+
+def say(video_id: str, verdict: Verdict) -> None:
+    """Log that a verdict was written down."""
     emit(
         Event.VIDEO_DECIDED,
-        video_id=work.video_id,
+        video_id=video_id,
         status=verdict.status,
         code=verdict.failure.code if verdict.failure else None,
         money=verdict.money,
         amount_micro_usd=verdict.amount,
         basis=verdict.basis,
     )
-    return done("decided", hints=hints)

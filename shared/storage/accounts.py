@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from shared.identity import credential
+from shared.settings import LOOPBACK
 from shared.storage import layout
 from shared.storage.rows import Table
 
@@ -68,7 +69,7 @@ class Account:
         """The account key, where the account is an emulator on this machine; None elsewhere."""
         parts = dict(part.split("=", 1) for part in self._connection.split(";") if "=" in part)
         host = urlsplit(parts.get("BlobEndpoint", "")).hostname
-        return parts.get("AccountKey") if host in ("127.0.0.1", "localhost", "::1") else None
+        return parts.get("AccountKey") if host in LOOPBACK else None
 
     def table(self, name: str) -> Table:
         return Table(self.tables.get_table_client(name))

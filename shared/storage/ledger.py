@@ -81,9 +81,9 @@ class Ledger:
         """Up to `limit` entries of videos that were admitted in a part of a month (milliseconds
         since 1970, `end_ms` excluded), of one caller or of all: one range of keys, because a
         video's id begins with its time."""
-        where = None if caller is None else f"caller eq '{caller.replace(chr(39), 2 * chr(39))}'"
+        equal = None if caller is None else {"caller": caller}
         start, before = (f"e_video_{max(0, ms):012x}" for ms in (start_ms, end_ms))
-        rows = self._table.range(month, start=start, before=before, where=where, limit=limit)
+        rows = self._table.range(month, start=start, before=before, equal=equal, limit=limit)
         return [_entry(row) for row in rows]
 
     def total(self, month: str, key: str) -> Amounts:

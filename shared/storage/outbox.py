@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from shared.domain.announcement import Announcement, Delivery, DeliveryState, Name
+from shared.domain.text import plain
 from shared.storage.rows import Row, RowChanged, RowExists, Table, Value, Write, as_key
 from shared.storage.videos import join_text, split_text
 
@@ -172,8 +173,7 @@ def _columns(delivery: Delivery) -> dict[str, Value]:
         "forget": delivery.forget,
     }
     data = json.dumps(announcement.data, ensure_ascii=False)
-    whole = data.encode(errors="replace").decode()  # half a surrogate pair cannot be stored
-    return columns | split_text("data", whole)
+    return columns | split_text("data", plain(data))
 
 
 def _delivery(row: Row) -> Delivery:
@@ -192,13 +192,9 @@ def _delivery(row: Row) -> Delivery:
         due_ms=row.number("due_ms"),
         give_up_ms=row.number("give_up_ms"),
         attempts=row.number("attempts"),
-        last_attempt_ms=_optional(row, "last_attempt_ms"),
-        delivered_ms=_optional(row, "delivered_ms"),
-        last_status=_optional(row, "last_status"),
+        last_attempt_ms=row.optional("last_attempt_ms"),
+        delivered_ms=row.optional("delivered_ms"),
+        last_status=row.optional("last_status"),
         last_error=row.text("last_error") or None,
         forget=row.flag("forget"),
     )
-
-
-def _optional(row: Row, name: str) -> int | None:
-    return row.number(name) if row.values.get(name) is not None else None

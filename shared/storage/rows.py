@@ -54,6 +54,10 @@ class Row:
         value = self.values.get(name)
         return default if value is None else int(value)
 
+    def optional(self, name: str) -> int | None:
+        """A number that may be missing."""
+        return None if self.values.get(name) is None else self.number(name)
+
     def decimal(self, name: str, default: float = 0.0) -> float:
         value = self.values.get(name)
         return default if value is None else float(value)

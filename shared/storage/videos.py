@@ -223,16 +223,16 @@ def _video(row: Row) -> Video:
         stage=Stage(row.text("stage")) if row.text("stage") else None,
         progress=row.number("progress"),
         created_at=row.number("created_at"),
-        completed_at=_optional(row, "completed_at"),
-        expires_at=_optional(row, "expires_at"),
+        completed_at=row.optional("completed_at"),
+        expires_at=row.optional("expires_at"),
         deployment=row.text("deployment") or None,
         job_id=row.text("job_id") or None,
-        estimated_completion_at=_optional(row, "estimated_completion_at"),
+        estimated_completion_at=row.optional("estimated_completion_at"),
         outputs=tuple(_output(item) for item in json.loads(row.text("outputs", "[]"))),
         error=Failure(**json.loads(error)) if error else None,
         cost=Cost(
             estimated=row.number("cost_estimated_micro_usd"),
-            actual=_optional(row, "cost_actual_micro_usd"),
+            actual=row.optional("cost_actual_micro_usd"),
             state=CostState(row.text("cost_state")),
             price_version=row.text("cost_price_version"),
             basis=row.text("cost_basis") or None,
@@ -251,10 +251,6 @@ def _output(item: Mapping[str, Any]) -> Output:
     values = {name: value for name, value in item.items() if name in known}
     values["extras"] = tuple(Extra(**extra) for extra in values.get("extras", ()))
     return Output(**values)
-
-
-def _optional(row: Row, name: str) -> int | None:
-    return row.number(name) if row.values.get(name) is not None else None
 
 
 def split_text(name: str, text: str) -> dict[str, Value]:

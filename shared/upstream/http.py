@@ -6,7 +6,6 @@ Nothing is repeated here: a create must not be, and reads are repeated by whoeve
 from __future__ import annotations
 
 import json
-import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,7 +19,8 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from shared.identity import credential
-from shared.settings import EntraAuth, Upstream, secret
+from shared.settings import LOOPBACK, EntraAuth, Upstream, secret
+from shared.telemetry import silence_urls
 from shared.upstream.protocol import (
     AnswerLost,
     Content,
@@ -42,7 +42,6 @@ _SHORTEST_KEY = 8
 _CODE = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 2
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 _MODERATION_CODES = frozenset(
     {
@@ -87,8 +86,7 @@ class UpstreamHttp:
         self._client = httpx.Client(
             timeout=_TIMEOUT, follow_redirects=False, trust_env=False, transport=transport
         )
-        # httpx writes a line with the whole URL of every request at INFO
-        logging.getLogger("httpx").setLevel(logging.WARNING)
+        silence_urls()
 
     def close(self) -> None:
         self._client.close()
@@ -311,7 +309,7 @@ def _json_or(answer: Answer, error: type[AnswerLost] | type[Unreadable]) -> Any:
 def _redirect_target(url: str, location: str) -> str:
     target = urljoin(url, location)
     parts = urlsplit(target)
-    loopback = parts.hostname in _LOOPBACK and urlsplit(url).hostname in _LOOPBACK
+    loopback = parts.hostname in LOOPBACK and urlsplit(url).hostname in LOOPBACK
     if not location or not (parts.scheme == "https" or (parts.scheme == "http" and loopback)):
         raise Unreadable("a redirect to something that is not HTTPS")
     return target

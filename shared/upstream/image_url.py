@@ -8,11 +8,11 @@ from collections.abc import Collection
 from time import monotonic
 from urllib.parse import urlsplit
 
+from shared.settings import LOOPBACK
 from shared.telemetry import silence_urls
 
 _CONNECT, _READ = 5.0, 10.0
 _LONGEST = 20.0
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class NotFetched(Exception):
@@ -51,7 +51,7 @@ def _check(url: str, hosts: Collection[str]) -> None:
         host, port = (parts.hostname or "").lower(), parts.port
     except ValueError:
         raise NotFetched("image_url is not a valid address.") from None
-    loopback = parts.scheme == "http" and host in _LOOPBACK
+    loopback = parts.scheme == "http" and host in LOOPBACK
     if parts.scheme != "https" and not loopback:
         raise NotFetched("image_url must be an https address or a data URL.")
     if parts.username or parts.password:

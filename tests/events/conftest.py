@@ -21,7 +21,7 @@ from shared.storage.layout import INBOX_CONTAINER
 from tests.conftest import LAST_ACCOUNT, Simulator, storage_account
 from tests.shared.lifecycle.conftest import Job, Order
 from tests.support.receivers import Receiver
-from tests.support.stacks import Client, client
+from tests.support.stacks import Client, local_caller
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two characters").decode()
 
@@ -150,11 +150,8 @@ def whole(
 
 @pytest.fixture
 def api(whole: Stack, simulator: Simulator) -> Iterator[Client]:
-    caller = client(whole)
-    yield caller
-    caller.http.close()
-    if whole.ended():
-        pytest.fail(f"{whole.ended()[0].name} ended:\n{whole.ended()[0].last_lines(40)}")
+    with local_caller(whole) as caller:
+        yield caller
 
 
 class Feed:

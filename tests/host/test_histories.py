@@ -7,17 +7,17 @@ the files anew: read the difference before you keep it.
 import json
 import os
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import azure.durable_functions as df
 import pytest
-from azure.functions.decorators.function_app import FunctionBuilder
 
 from local.host.durable.engine import RuntimeStatus
 from local.host.testing import TimeTravel
+from tests.host.functions import Functions
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -29,25 +29,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:azure.functions df_loads was called:DeprecationWarning"),
 ]
 
-bp = df.Blueprint()
-BUILDERS: list[FunctionBuilder] = []
-
-
-def orchestrator(code: Callable[..., Any]) -> FunctionBuilder:
-    return register(bp.orchestration_trigger(context_name="context")(code))
-
-
-def activity(code: Callable[..., Any]) -> FunctionBuilder:
-    return register(bp.activity_trigger(input_name="value")(code))
-
-
-def entity(code: Callable[..., Any]) -> FunctionBuilder:
-    return register(bp.entity_trigger(context_name="context")(code))
-
-
-def register(builder: FunctionBuilder) -> FunctionBuilder:
-    BUILDERS.append(builder)
-    return builder
+FUNCTIONS = Functions()
+orchestrator, activity = FUNCTIONS.orchestrator, FUNCTIONS.activity
+entity, register = FUNCTIONS.entity, FUNCTIONS.register
 
 
 @activity
@@ -335,7 +319,7 @@ def test_terminate_while_suspended(travel: TimeTravel) -> None:
 
 @pytest.fixture
 def travel() -> Any:
-    with TimeTravel(BUILDERS) as travel:
+    with TimeTravel(FUNCTIONS.builders) as travel:
         yield travel
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import azure.durable_functions as df
 import pytest
-from azure.functions.decorators.function_app import FunctionBuilder
 
 from local.host.durable.engine import (
     InstanceExistsError,
@@ -27,6 +26,7 @@ from local.host.durable.engine import (
     WrongStateError,
 )
 from local.host.testing import TimeTravel
+from tests.host.functions import Functions
 
 Orchestration = Generator[Any, Any, Any]
 
@@ -36,25 +36,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:azure.functions df_loads was called:DeprecationWarning"),
 ]
 
-bp = df.Blueprint()
-BUILDERS: list[FunctionBuilder] = []
-
-
-def orchestrator(code: Callable[..., Any]) -> FunctionBuilder:
-    return register(bp.orchestration_trigger(context_name="context")(code))
-
-
-def activity(code: Callable[..., Any]) -> FunctionBuilder:
-    return register(bp.activity_trigger(input_name="value")(code))
-
-
-def entity(code: Callable[..., Any]) -> FunctionBuilder:
-    return register(bp.entity_trigger(context_name="context")(code))
-
-
-def register(builder: FunctionBuilder) -> FunctionBuilder:
-    BUILDERS.append(builder)
-    return builder
+FUNCTIONS = Functions()
+orchestrator, activity = FUNCTIONS.orchestrator, FUNCTIONS.activity
+entity, register = FUNCTIONS.entity, FUNCTIONS.register
 
 
 GATE = threading.Event()
@@ -87,7 +71,7 @@ def slow_entity(context: df.DurableEntityContext) -> None:
 @pytest.fixture
 def travel() -> Iterator[TimeTravel]:
     GATE.clear()
-    with TimeTravel(BUILDERS) as travel:
+    with TimeTravel(FUNCTIONS.builders) as travel:
         yield travel
         GATE.set()
 
@@ -239,7 +223,7 @@ def sleeps_for_a_week(context: df.DurableOrchestrationContext) -> Orchestration:
 
 
 def test_other_storage_has_timers_of_any_length() -> None:
-    with TimeTravel(BUILDERS, split_long_timers=False) as travel:
+    with TimeTravel(FUNCTIONS.builders, split_long_timers=False) as travel:
         instance_id = travel.start("sleeps_for_a_week")
         travel.finish(instance_id)
         assert [e["EventType"] for e in travel.history(instance_id)].count(10) == 1

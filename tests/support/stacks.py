@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import pytest
 
 from local.stack import API_KEY, Stack
 
@@ -50,3 +52,13 @@ class Client:
 def client(stack: Stack, key: str | None = API_KEY) -> Client:
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
     return Client(stack, httpx.Client(headers=headers, timeout=30, trust_env=False))
+
+
+@contextmanager
+def local_caller(stack: Stack) -> Iterator[Client]:
+    """The local caller of a running app; if a part of the stack has ended, the test fails."""
+    caller = client(stack)
+    yield caller
+    caller.http.close()
+    if stack.ended():
+        pytest.fail(f"{stack.ended()[0].name} ended:\n{stack.ended()[0].last_lines(40)}")

@@ -82,8 +82,8 @@ def problem_answer(problem: Problem) -> func.HttpResponse:
     if problem.stage is not None:
         error["stage"] = problem.stage
     headers: dict[str, str] = {}
-    if problem.retry_after is not None:
-        headers["retry-after"] = str(max(1, round(problem.retry_after)))
+    if problem.retry_after_seconds is not None:
+        headers["retry-after"] = str(problem.retry_after_seconds)
     if problem.status in (409, 429) and not problem.retryable:
         # OpenAI's clients repeat 409 and 429 by themselves; here a repeat cannot help
         headers["x-should-retry"] = "false"

@@ -1,0 +1,37 @@
+"""What is not done yet: videos that somebody has to work on, jobs that are to be fetched."""
+
+from dataclasses import dataclass
+
+from shared.domain.work import WorkStage
+from shared.lifecycle.services import Services
+from shared.storage.jobs import Job
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """Every video with work left. Times are unix seconds."""
+
+    waiting_since: tuple[float, ...]
+    """When those in line were admitted."""
+    working: int
+    """How many are anywhere else."""
+
+    @property
+    def waiting(self) -> int:
+        return len(self.waiting_since)
+
+
+def unfinished(services: Services) -> Unfinished:
+    """One read of two columns."""
+    stages = services.work.stages()
+    waiting = tuple(created_at for stage, created_at in stages if stage is WorkStage.WAITING)
+    return Unfinished(waiting, len(stages) - len(waiting))
+
+
+def uncollected(services: Services) -> list[Job]:
+    """The jobs whose files are not in storage yet, on every configured deployment."""
+    return [
+        job
+        for upstream in services.settings.upstreams
+        for job in services.jobs.uncollected(upstream.name)
+    ]
