@@ -1,7 +1,7 @@
 """Copy an output from the upstream into Blob Storage: streamed, checked, visible only when whole.
 
 While one block is being written the next one is read, so the slower side sets the pace, and memory
-stays at about three blocks whatever the size. A repeat finds the finished blob and does nothing.
+stays at about four blocks whatever the size. A repeat finds the finished blob and does nothing.
 """
 
 import hashlib

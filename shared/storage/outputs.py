@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
 BLOCK = 1024 * 1024
-"""About how much one block holds. Eight copies at once keep three of them each."""
+"""About how much one block holds. Eight copies at once keep four of them each."""
+_UNDER_WAY = 2
+"""Blocks that are staged at the same time: the store need not wait for the next one."""
 _CHUNK = 1024 * 1024
 
 
@@ -41,29 +44,27 @@ class BlobWriter:
         self._attempt = uuid.uuid4().hex[:12]
         self._blocks: list[str] = []
 
-    def write(self, block: bytes) -> None:
-        """Stage one block."""
-        name = f"{self._attempt}-{len(self._blocks):08d}"
-        block_id = base64.b64encode(name.encode()).decode()
-        self._client.stage_block(block_id, block, length=len(block))
-        self._blocks.append(block_id)
-
     @contextmanager
     def behind(self) -> Iterator[Callable[[bytes], None]]:
-        """`write` in a thread of its own, one block behind: each call returns when the block before
-        it is staged, and raises what that raised. All are staged when the context ends well."""
-        with ThreadPoolExecutor(1, thread_name_prefix="block") as thread:
-            under_way: Future[None] | None = None
+        """A function that stages one block after the other, in threads of its own: a call returns
+        when only one of the blocks before is still under way, and raises what one of them raised.
+        All are staged when the context ends well."""
+        with ThreadPoolExecutor(_UNDER_WAY, thread_name_prefix="block") as threads:
+            under_way: deque[Future[None]] = deque()
 
             def write(block: bytes) -> None:
-                nonlocal under_way
-                if under_way is not None:
-                    under_way.result()
-                under_way = thread.submit(self.write, block)
+                while len(under_way) >= _UNDER_WAY:
+                    under_way.popleft().result()
+                name = f"{self._attempt}-{len(self._blocks):08d}"
+                self._blocks.append(base64.b64encode(name.encode()).decode())
+                under_way.append(threads.submit(self._stage, self._blocks[-1], block))
 
             yield write
-            if under_way is not None:
-                under_way.result()
+            for each in under_way:
+                each.result()
+
+    def _stage(self, block_id: str, block: bytes) -> None:
+        self._client.stage_block(block_id, block, length=len(block))
 
     def commit(self, *, sha256: str, content_type: str, facts: Mapping[str, str]) -> bool:
         """Make the blob visible; False when another attempt was first."""

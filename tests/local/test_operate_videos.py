@@ -87,7 +87,8 @@ def test_a_blob_that_is_gone_or_other_than_recorded_is_said(
     services.outputs.delete_all(name)
     assert f"{name}: not there" in told(services, job.id)
     writer = services.outputs.writer(name)
-    writer.write(b"other")
+    with writer.behind() as write:
+        write(b"other")
     writer.commit(sha256="0" * 64, content_type="video/mp4", facts={})
     assert "NOT what the row says" in told(services, job.id)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -213,16 +213,22 @@ class _TakenOver:
 
     def writer(self, name: str) -> Any:
         writer = self._services.outputs.writer(name)
-        write = writer.write
+        behind = writer.behind
 
-        def taking_over(block: bytes) -> None:
-            write(block)
-            stored = self._services.work.get(self._job.id)
-            assert stored is not None
-            # the copy itself leaves signs of life meanwhile
-            self._services.work.change(stored, lambda work: replace(work, epoch=2))
+        @contextmanager
+        def taking_over() -> Iterator[Callable[[bytes], None]]:
+            with behind() as write:
 
-        writer.write = taking_over  # type: ignore[method-assign]
+                def after_it(block: bytes) -> None:
+                    write(block)
+                    stored = self._services.work.get(self._job.id)
+                    assert stored is not None
+                    # the copy itself leaves signs of life meanwhile
+                    self._services.work.change(stored, lambda work: replace(work, epoch=2))
+
+                yield after_it
+
+        writer.behind = taking_over  # type: ignore[method-assign]
         return writer
 
 

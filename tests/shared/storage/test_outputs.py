@@ -2,14 +2,16 @@
 
 import hashlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from threading import Barrier, Event
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 from azure.core.credentials import AccessToken
-from azure.storage.blob import BlobServiceClient
+from azure.storage.blob import BlobClient, BlobServiceClient
 
 from shared.storage.accounts import Account
 from shared.storage.links import LinkSigner
@@ -28,15 +30,15 @@ def blobs(account: Account) -> Blobs:
 
 def write(blobs: Blobs, name: str, *pieces: bytes) -> bool:
     writer = blobs.writer(name)
-    for piece in pieces:
-        writer.write(piece)
+    with writer.behind() as later:
+        _each(later, *pieces)
     digest = hashlib.sha256(b"".join(pieces)).hexdigest()
     return writer.commit(sha256=digest, content_type="video/mp4", facts={"width": "720"})
 
 
 def test_a_blob_appears_whole_or_not_at_all(blobs: Blobs) -> None:
-    writer = blobs.writer("v/output-0.mp4")
-    writer.write(b"one")
+    with blobs.writer("v/output-0.mp4").behind() as later:
+        later(b"one")
     assert blobs.find("v/output-0.mp4") is None
     assert write(blobs, "v/output-0.mp4", b"whole ", b"file")
     found = blobs.find("v/output-0.mp4")
@@ -46,22 +48,54 @@ def test_a_blob_appears_whole_or_not_at_all(blobs: Blobs) -> None:
     assert b"".join(blobs.read("v/output-0.mp4", offset=2, length=5)) == b"ole f"
 
 
-def test_blocks_written_behind_keep_their_order_and_their_errors(blobs: Blobs) -> None:
-    writer = blobs.writer("v/1")
-    with writer.behind() as later:
-        for number in range(5):
-            later(f"{number} ".encode())
+def test_blocks_keep_their_order_whichever_is_staged_first(blobs: Blobs) -> None:
+    writer, stage, slow = blobs.writer("v/1"), BlobClient.stage_block, Event()
+
+    def the_first_one_last(client: BlobClient, block_id: str, block: bytes, **more: Any) -> Any:
+        if block == b"0 ":
+            assert slow.wait(10)  # until one behind it is staged
+        try:
+            return stage(client, block_id, block, **more)
+        finally:
+            slow.set()
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(BlobClient, "stage_block", the_first_one_last)
+        with writer.behind() as later:
+            _each(later, *(f"{number} ".encode() for number in range(5)))
     assert writer.commit(sha256="", content_type="video/mp4", facts={})
     assert b"".join(blobs.read("v/1")) == b"0 1 2 3 4 "
 
-    def broken(block: bytes) -> None:
-        raise OSError(block.decode())
 
-    writer.write = broken  # type: ignore[method-assign]
-    with pytest.raises(OSError, match="first"), writer.behind() as later:
-        _each(later, b"first", b"second")
-    with pytest.raises(OSError, match="last"), writer.behind() as later:
-        later(b"last")
+def test_a_block_that_cannot_be_staged_is_told(
+    blobs: Blobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(client: BlobClient, block_id: str, block: bytes, **_: Any) -> None:
+        if block != b"good":
+            raise OSError(block.decode())
+
+    monkeypatch.setattr(BlobClient, "stage_block", broken)
+    with pytest.raises(OSError, match="first"), blobs.writer("v/1").behind() as later:
+        _each(later, b"good", b"first", b"good", b"good")
+    with pytest.raises(OSError, match="last"), blobs.writer("v/1").behind() as later:
+        _each(later, b"good", b"last")
+
+
+def test_every_thread_keeps_its_connection(
+    account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As many as a process has; one that found no room would connect anew for every request, and
+    urllib3 say so."""
+    table, together = account.table("videos"), Barrier(40)
+
+    def ask(number: int) -> None:
+        for _ in range(3):
+            together.wait(10)
+            table.get("caller", str(number))
+
+    with ThreadPoolExecutor(40) as threads:
+        list(threads.map(ask, range(40)))
+    assert "pool is full" not in caplog.text
 
 
 def _each(write: Callable[[bytes], None], *blocks: bytes) -> None:
