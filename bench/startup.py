@@ -148,7 +148,7 @@ def tables(results: dict[str, Any]) -> list[Table]:
     times = Table("Start-up", ("what", "ms", "CPU, ms"))
     for part, what in PARTS.items():
         times.add(what, *results["milliseconds"][part])
-    packages = Table("Import by package", ("package", "ms", "share"))
+    packages = Table("Import by package, first use included", ("package", "ms", "share"))
     for row in results["packages"]:
         packages.add(row["package"], f"{row['ms']:.1f}", f"{100 * row['share']:.0f} %")
     targets = Table("Targets of the start-up", ("target", "limit", "reached", "met"))

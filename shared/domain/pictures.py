@@ -90,7 +90,7 @@ def _decoded(data: bytes, at_least: tuple[int, int] | None = None) -> Image:
         with warnings.catch_warnings():
             # Pillow warns of what looks like a bomb or is damaged; what is done about it, is ours
             warnings.simplefilter("ignore")
-            image: Image.Image = Image.open(io.BytesIO(data), formats=[*_FORMATS, "MPO"])
+            image: Image.Image = Image.open(io.BytesIO(data), formats=[*_FORMATS])
             _check_header(image)
             if at_least is not None:
                 longest = 2 * max(at_least)
@@ -108,7 +108,7 @@ def _decoded(data: bytes, at_least: tuple[int, int] | None = None) -> Image:
         raise BadPicture("it is not a JPEG, PNG or WebP image") from None
     except Exception as error:  # noqa: BLE001  # decoders raise anything for damaged data
         raise BadPicture(f"it cannot be decoded ({type(error).__name__})") from None
-    flat.info = {"plain": plain}
+    flat.info = {"plain": plain}  # and nothing of its taker: places, names
     return flat
 
 
@@ -162,9 +162,8 @@ def _flattened(image: Image) -> Image:
 
 
 def _encoded(image: Image, *, jpeg: bool) -> Picture:
-    """As a JPEG where it came as one, else without loss. Metadata (places, names) is left out."""
+    """As a JPEG where it came as one, else without loss."""
     out = io.BytesIO()
-    image.info.clear()
     if jpeg:
         image.save(out, "JPEG", quality=_QUALITY)
         return Picture("image/jpeg", out.getvalue())

@@ -173,6 +173,19 @@ def test_a_new_key_is_found_and_forged_ids_do_not_make_us_ask_all_day(tenant: Te
     assert len(tenant.asked) == 2
 
 
+def test_a_key_that_is_withdrawn_counts_for_an_hour_at_most(tenant: Tenant) -> None:
+    now = [0.0]
+    keys = SigningKeys(f"{tenant.url}/keys", clock=lambda: now[0])
+    tenant.new_key("withdrawn")
+    keys.key("withdrawn")
+    del tenant.keys["withdrawn"]
+    now[0] = 3599.0
+    keys.key("withdrawn")
+    now[0] = 3601.0
+    with pytest.raises(BadToken):
+        keys.key("withdrawn")
+
+
 def test_known_keys_outlive_an_outage_and_without_any_nothing_is_known(tenant: Tenant) -> None:
     now = [0.0]
     keys = SigningKeys(f"{tenant.url}/keys", clock=lambda: now[0])

@@ -284,6 +284,10 @@ def test_a_remix_changes_the_prompt_and_takes_no_files() -> None:
         ),
         (post(b"", "multipart/form-data"), None),
         (
+            parts(("prompt", None, b"p"), ("inpaint_items", None, b"[" * 100_000)),
+            "inpaint_items",
+        ),
+        (
             parts(
                 ("prompt", None, b"p"),
                 ("inpaint_items", None, b'[{"file_name": "a"}, {"file_name": "a"}]'),

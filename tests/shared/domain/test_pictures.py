@@ -80,6 +80,41 @@ def test_a_photo_is_turned_as_its_exif_says() -> None:
     assert opened(upright(data)).size == (100, 200)
 
 
+ORIENTATIONS = {
+    1: "top left",
+    2: "top right",
+    3: "bottom right",
+    4: "bottom left",
+    5: "left top",
+    6: "right top",
+    7: "right bottom",
+    8: "left bottom",
+}
+"""Where the file's first row is when the photo is seen, and where its first column (Exif 2.32,
+4.6.4)."""
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_every_orientation_is_turned_upright(orientation: int) -> None:
+    side, (row_at, column_at) = 64, ORIENTATIONS[orientation].split()
+    lying = Image.new("RGB", (side, side))
+    for row in range(side):
+        for column in range(side):
+            places = {
+                row_at: row if row_at in ("top", "left") else side - 1 - row,
+                column_at: column if column_at in ("top", "left") else side - 1 - column,
+            }
+            across = next(places[name] for name in ("left", "right") if name in places)
+            down = next(places[name] for name in ("top", "bottom") if name in places)
+            seen = (RED, GREEN, BLUE, (255, 255, 255))[2 * (down >= 32) + (across >= 32)]
+            lying.putpixel((column, row), seen)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture = opened(upright(encoded(lying, exif=exif)))
+    corners = [picture.getpixel(at) for at in ((10, 10), (50, 10), (10, 50), (50, 50))]
+    assert corners == [RED, GREEN, BLUE, (255, 255, 255)]
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_transparency_becomes_white(mode: str) -> None:
     image = Image.new("RGBA", (100, 100), (255, 0, 0, 0)).convert(mode)
@@ -132,6 +167,8 @@ def test_a_decompression_bomb_is_refused_from_its_header(side: int) -> None:
         (encoded(halves(), "JPEG")[:200], "decoded|not a JPEG"),
         (b"\x89PNG\r\n\x1a\n" + b"x" * 100, "cannot be decoded"),
         (encoded(Image.new("RGB", (8, 8))), "only 8 x 8"),
+        (encoded(halves(), "TIFF"), "not a JPEG"),
+        (encoded(halves(), "BMP"), "not a JPEG"),
         (
             encoded(
                 halves(),

@@ -18,6 +18,7 @@ from shared.lifecycle.cancel import cancel_video
 from shared.lifecycle.remove import delete_video
 from shared.lifecycle.services import Services
 from shared.storage.layout import video_folder
+from shared.storage.rows import RowChanged
 from tests.conftest import Simulator
 from tests.shared.lifecycle.conftest import CALLER, Job, Order
 
@@ -85,6 +86,50 @@ def test_a_turn_that_had_come_goes_to_the_next(
     assert {"instance": f"{second.id}-1", "event": "turn-b"} in hints
     assert acquire.take_turn(services, second.id, 1, "turn-c").result["outcome"] == "granted"
     assert running_lanes(services) == [second.id]
+
+
+def test_a_turn_that_nobody_has_taken_up_yet_goes_to_the_next(
+    services_with: Callable[..., Services], upstreams: Callable[..., str], simulator: Simulator
+) -> None:
+    services = services_with(UPSTREAMS=upstreams(max_running=1))
+    order = Order(services, simulator)
+    first, second, third = order(), order(prompt="two"), order(prompt="three")
+    for job, hint in ((first, "a"), (second, "b"), (third, "c")):
+        acquire.take_turn(services, job.id, 1, hint)
+    cancel_video(services, first.video)
+    assert running_lanes(services) == [second.id]  # which is only about to be told
+    hints = cancel_video(services, second.video).hints
+    assert {"instance": f"{third.id}-1", "event": "c"} in hints
+    assert running_lanes(services) == [third.id]
+
+
+def test_what_cannot_be_written_now_is_carried_out_by_the_worker(
+    order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The verdict counts; that the video's own row changes all the time only delays it."""
+    job = order()
+
+    def changed(*_: Any) -> None:
+        raise RowChanged("somebody else was first")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(job.services.videos, "replace", changed)
+        assert cancel_video(job.services, job.video).video.status is Status.QUEUED
+    job.drive()
+    assert job.video.status is Status.CANCELLED
+    assert (job.work, job.booked) == (None, Amounts())
+
+
+def test_what_is_about_to_end_otherwise_cannot_be_cancelled(order: Order) -> None:
+    job = order()
+    assert job.work is not None
+    job.services.work.replace(replace(job.work, queue_deadline=1.0))
+    assert acquire.take_turn(job.services, job.id, 1, "turn").result["outcome"] == "decided"
+    with pytest.raises(Conflict, match="about to end"):
+        cancel_video(job.services, job.video)
+    job.drive()
+    assert job.video.error is not None
+    assert job.video.error.code == "queue_timeout"
 
 
 def test_one_that_waits_is_woken_and_the_line_goes_on(
@@ -215,6 +260,17 @@ def test_deleting_a_finished_video_leaves_its_ledger_only(
     assert blobs(job.services, job.id) == []
     assert job.entries == before
     assert simulator.journal()["jobs"][0]["status"] == "deleted"
+
+
+def test_deleting_what_ends_at_the_same_moment_deletes_it(order: Order) -> None:
+    job = order()
+    seen = stored(job)
+    assert not seen.video.terminal
+    job.drive()
+    delete_video(job.services, seen)
+    assert job.services.videos.find(CALLER, job.id) is None
+    assert blobs(job.services, job.id) == []
+    assert job.booked == Amounts(settled=400_000)
 
 
 def test_deleting_an_unfinished_video_hides_it_and_settles_it_later(

@@ -19,6 +19,7 @@ from shared.domain.errors import InvalidRequest
 from shared.domain.ledger import Amounts
 from shared.domain.request import Crop, VideoRequest
 from shared.domain.video import Status
+from shared.lifecycle import inputs
 from shared.lifecycle.admit import Admitted, Repeatable, admit
 from shared.lifecycle.inputs import Source
 from shared.lifecycle.services import Services
@@ -101,6 +102,11 @@ def test_two_images_at_their_frames_start_a_sora_1_video(start: Start, crop: Cro
         Source("inpaint_items", data=png(), crop=crop),
         Source("inpaint_items", data=png(300, 300), frame_index=60),
     )
+    kept = inputs.load(job.services, job.video)
+    assert kept is not None
+    # who says which part is used means a part of the image as it is
+    sizes = [Image.open(io.BytesIO(each.data)).size for each in kept]
+    assert sizes == [(480, 480) if crop is None else (640, 480), (480, 480)]
     job.drive()
     assert job.video.status is Status.COMPLETED, job.video.error
     first, second = upstream_view(job)["inpaint_items"]
@@ -135,6 +141,15 @@ def test_the_one_resubmission_still_has_the_image(start: Start, simulator: Simul
     assert input_blobs(job) == []
 
 
+def test_an_image_that_is_lost_is_said_and_nothing_is_submitted(start: Start) -> None:
+    job = start("sora-2", Source("input_reference", data=png()))
+    job.services.inputs.delete_all(video_folder(job.id))
+    job.drive()
+    assert job.video.error is not None
+    assert (job.video.error.code, job.video.error.charged) == ("input_missing", False)
+    assert (job.upstream_jobs(), job.booked) == ([], Amounts())
+
+
 @pytest.mark.parametrize(
     ("model", "sources", "says"),
     [
@@ -143,6 +158,7 @@ def test_the_one_resubmission_still_has_the_image(start: Start, simulator: Simul
         ("sora-2", [Source("input_reference", data=b"\xff\xd8\xff" + bytes(21 * 1024**2))], "20 M"),
         ("sora-2", [Source("inpaint_items", data=png(), frame_index=3)], "first frame only"),
         ("sora", [Source("inpaint_items", data=png())] * 3, "at most 2"),
+        ("sora", [Source("inpaint_items", data=png(), declared="video")], "not of type video"),
         ("sora", [Source("inpaint_items", data=png(), frame_index=9999)], "0 to 150"),
         ("sora", [Source("inpaint_items", data=movie(480, 480, 72))], "at most 5 s"),
         ("sora-2", [Source("input_reference", data=movie(480, 480, 12))], "no video"),

@@ -83,6 +83,30 @@ def test_cancelled_during_a_post_that_created_nothing(
     assert job.video.cost.basis == "cancelled_before_creation"
 
 
+def test_a_cancellation_that_died_after_its_verdict_knows_later_that_nothing_was_created(
+    keeping: Services, simulator: Simulator, monkeypatch: Patch
+) -> None:
+    job = begin(keeping, simulator)
+
+    def refused(*_: Any, **__: Any) -> None:
+        with pytest.raises(SystemExit):
+            cancel_video(keeping, job.video)
+        raise Throttled("slow down", 0.0)
+
+    def dies(*_: Any) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patched:
+        patched.setattr(upstream_of(keeping), "submit", refused)
+        patched.setattr(settle, "finish_video", dies)
+        acquire.take_turn(keeping, job.id, 1, "turn")
+        assert submit.submit_job(keeping, job.id, 1).result["outcome"] == "again"
+    job.drive()
+    is_over(job)
+    assert job.video.cost.basis == "cancelled_before_creation"
+    assert job.booked == Amounts()
+
+
 def test_cancelled_while_a_lost_answer_is_looked_for(
     keeping: Services, simulator: Simulator, monkeypatch: Patch
 ) -> None:
@@ -267,6 +291,26 @@ def test_deleted_in_the_last_moment_of_its_work(
     assert deleted
     assert (job.work, rows(keeping), blobs(keeping, job.id)) == (None, [], [])
     assert job.booked == Amounts(settled=400_000)
+
+
+def test_the_last_worker_looks_just_before_the_row_is_hidden(
+    keeping: Services, simulator: Simulator, monkeypatch: Patch
+) -> None:
+    """It removes what it sees, and is gone when the row gets its hidden name."""
+    job = begin(keeping, simulator)
+    to_submitted(job)
+    bury = keeping.videos.bury
+
+    def after_the_look(found: Any) -> None:
+        bury(found)
+        work = keeping.work.get(job.id)
+        assert work is not None
+        assert work.deleted
+        keeping.work.delete(work)
+
+    monkeypatch.setattr(keeping.videos, "bury", after_the_look)
+    delete_video(keeping, stored(job))
+    assert (job.work, rows(keeping), blobs(keeping, job.id)) == (None, [], [])
 
 
 def test_the_key_of_a_deleted_video_that_still_renders_is_not_answered_with_it(

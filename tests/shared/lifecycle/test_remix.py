@@ -11,9 +11,11 @@ from shared.domain.errors import Conflict, InvalidRequest
 from shared.domain.request import VideoRequest
 from shared.domain.video import Status
 from shared.lifecycle.admit import Admitted, Repeatable
+from shared.lifecycle.cancel import cancel_video
 from shared.lifecycle.remix import remix_video
 from tests.conftest import Simulator
 from tests.shared.lifecycle.conftest import Job, Order
+from tests.shared.lifecycle.test_cancel import to_submitted
 
 
 def remix(job: Job, prompt: str = "now at night", key: str | None = None) -> Admitted:
@@ -37,9 +39,13 @@ def test_a_remix_is_a_new_video_from_the_upstreams_job(order: Order, simulator: 
 
 
 def test_only_a_completed_video_can_be_remixed(order: Order) -> None:
-    job = order()
-    with pytest.raises(InvalidRequest, match="only a completed one"):
-        remix(job)
+    waiting, rendering, cancelled = order(), order(), order()
+    to_submitted(rendering)
+    to_submitted(cancelled)
+    cancel_video(cancelled.services, cancelled.video)
+    for job in (waiting, rendering, cancelled):
+        with pytest.raises(InvalidRequest, match=f"is {job.video.status}; only a completed one"):
+            remix(job)
 
 
 def test_a_dialect_without_remix_says_so(order: Order) -> None:
