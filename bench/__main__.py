@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast
 
 from rich.console import Console
 
-from bench import api, copying, history, polls, queue, startup
+from bench import api, copying, forty, history, polls, queue, startup
 from bench.report import Table, fill
 
 ROOT = Path(__file__).parents[1]
@@ -35,6 +35,7 @@ MEASUREMENTS: dict[str, Measurement] = {
         ("polls", polls),
         ("copy", copying),
         ("queue", queue),
+        ("forty", forty),
         ("history", history),
         ("api", api),
         ("startup", startup),

@@ -11,6 +11,7 @@ from bench.authority import _kind, of_authority
 from local.stack import ROOT
 from shared.domain.mp4 import Mp4Inspector
 from tests.faults.gate import Effect
+from tests.support.forty import Run
 
 
 def log_of(creates: list[float], renders: float) -> queue.Log:
@@ -85,3 +86,20 @@ def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
     assert "azure.durable_functions" in loaded
     later = {*startup.HEAVY, "httpx", "azure.data.tables", "azure.storage.blob", "azure.identity"}
     assert loaded & later == set()
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({}, []),
+        ({"most_running": 6}, ["running"]),
+        ({"most_creates_in_a_minute": 6}, ["creates_in_a_minute"]),
+        ({"refused": {"running": 0, "creates_per_minute": 2}}, ["429 creates_per_minute"]),
+    ],
+)
+def test_a_limit_that_was_passed_is_seen_in_the_journal(
+    change: dict[str, object], found: list[str]
+) -> None:
+    refused = {"running": 0, "creates_per_minute": 0}
+    seen = {"most_running": 5, "most_creates_in_a_minute": 5, "refused": refused, **change}
+    assert Run([], [], {"deployments": {"one": seen}}).breaches("one") == found
