@@ -35,6 +35,8 @@ _NAMES = {OURS: "ours", PIPE: "curl | upload", READ_ALL: "read all, then upload"
 STORES = ("Azurite", "nothing stored")
 _LEAST_SHARE = 0.9
 _MOST_MEMORY = 32 * 1024 * 1024
+_CURL_STARTS = 0.2
+"""Seconds in which a curl has started for certain and waits for its URL."""
 
 Row = dict[str, Any]
 
@@ -138,7 +140,8 @@ def _copier(
 def _pipes(
     environment: Mapping[str, str], connection: str, mode: str, megabytes: int, outputs: int
 ) -> tuple[float, float]:
-    """Seconds of so many pipes side by side; the clock runs from curl's start."""
+    """Seconds of so many pipes side by side; the clock runs from the moment that curl, which has
+    started, is told the URL."""
     command = [sys.executable, "-m", "bench.copier", mode, connection, "0", "1"]
     uploads = [
         subprocess.Popen(
@@ -154,10 +157,17 @@ def _pipes(
     for upload in uploads:
         assert upload.stdout is not None
         assert upload.stdout.readline() == "ready\n"
-    began = time.monotonic()
+    curls = [
+        subprocess.Popen(["curl", "-sN", "-K", "-"], stdin=subprocess.PIPE, stdout=upload.stdin)
+        for upload in uploads
+    ]
+    time.sleep(_CURL_STARTS)
     url = CONTENT.format(endpoint=environment["SOURCE"], megabytes=megabytes)
-    curls = [subprocess.Popen(["curl", "-sN", url], stdout=upload.stdin) for upload in uploads]
-    ended = 0.0
+    began, ended = time.monotonic(), 0.0
+    for curl in curls:
+        assert curl.stdin is not None
+        curl.stdin.write(f'url = "{url}"\n'.encode())
+        curl.stdin.close()
     for upload, curl in zip(uploads, curls, strict=True):
         assert upload.stdin is not None
         upload.stdin.close()  # curl holds the other copy

@@ -23,7 +23,7 @@ from local.stack import ROOT, Ports, Stack
 from local.video_facts import checked, find_video, show, standing
 from shared.domain.video import Output, Status
 from shared.domain.work import Work, WorkStage
-from shared.lifecycle.collect import Spoiled, collect_output, stage
+from shared.lifecycle.collect import Spoiled, collect_output, receive
 from shared.lifecycle.follow import follow_job
 from shared.lifecycle.services import Services, build
 from shared.lifecycle.settle import finish_video
@@ -214,12 +214,12 @@ def _copy_same(services: Services, output: Output, content: Content) -> None:
     """Write the file that the row describes, or nothing."""
     writer = services.outputs.writer(output.blob)
     try:
-        staged = stage(writer, content, lambda: None)
+        received = receive(writer, content, lambda: None)
     except Spoiled as error:
         raise StackError(f"{output.blob}: what the upstream sends is broken: {error}") from None
-    if staged.sha256 != output.sha256:
+    if received.sha256 != output.sha256:
         raise StackError(
             f"{output.blob}: the upstream sends other bytes than before (sha256 "
-            f"{staged.sha256}, recorded {output.sha256}). Nothing was written."
+            f"{received.sha256}, recorded {output.sha256}). Nothing was written."
         )
-    writer.commit(sha256=staged.sha256, content_type=output.content_type, facts=staged.facts)
+    writer.commit(sha256=received.sha256, content_type=output.content_type, facts=received.facts)

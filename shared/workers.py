@@ -27,7 +27,9 @@ async def start(
         await client.start_new(names.GENERATE_VIDEO, instance, payload)
     except Exception as error:  # noqa: BLE001  # the SDK raises plain Exceptions
         if not again:
-            emit(Event.START_LOST, instance=instance, message=type(error).__name__)
+            # the words of a transport may name the URL, and the host's key is in it
+            said = str(error)[:200] if type(error) is Exception else type(error).__name__
+            emit(Event.START_LOST, instance=instance, message=said)
 
 
 async def wake(client: Client, hints: Iterable[Hint]) -> None:

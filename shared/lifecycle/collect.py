@@ -1,7 +1,8 @@
 """Copy an output from the upstream into Blob Storage: streamed, checked, visible only when whole.
 
-While one block is being written the next one is read, so the slower side sets the pace, and memory
-stays at about four blocks whatever the size. A repeat finds the finished blob and does nothing.
+While two blocks are being written the next one is read, so the slower side sets the pace, and
+memory stays at about four blocks whatever the size. A repeat finds the finished blob and does
+nothing.
 """
 
 import hashlib
@@ -97,14 +98,14 @@ def _copy(
         if services.clock() > next_beat:
             next_beat = _beat(services, work)
 
-    staged = stage(writer, content, stay_alive)
-    facts = {**staged.facts, **_extras(services, work, index, client)}
-    writer.commit(sha256=staged.sha256, content_type="video/mp4", facts=facts)
-    return staged.size, staged.sha256
+    received = receive(writer, content, stay_alive)
+    facts = {**received.facts, **_extras(services, work, index, client)}
+    writer.commit(sha256=received.sha256, content_type="video/mp4", facts=facts)
+    return received.size, received.sha256
 
 
 @dataclass(frozen=True)
-class Staged:
+class Received:
     """A whole MP4 that lies in blocks nobody sees yet; `facts` describe it on its blob."""
 
     size: int
@@ -112,8 +113,8 @@ class Staged:
     facts: dict[str, str]
 
 
-def stage(writer: BlobWriter, content: Content, between: Callable[[], None]) -> Staged:
-    """Stage a download as the blocks of a blob, `between` them and once more at the end calling
+def receive(writer: BlobWriter, content: Content, between: Callable[[], None]) -> Received:
+    """Write a download as the blocks of a blob, `between` them and once more at the end calling
     back. Raises Spoiled for anything but a whole MP4 of the promised length."""
     inspector, digest, size = Mp4Inspector(), hashlib.sha256(), 0
     try:
@@ -135,7 +136,7 @@ def stage(writer: BlobWriter, content: Content, between: Callable[[], None]) -> 
         "height": str(info.height),
         "seconds": f"{info.seconds:.6f}",
     }
-    return Staged(size, digest.hexdigest(), facts)
+    return Received(size, digest.hexdigest(), facts)
 
 
 def _extras(services: Services, work: Work, index: int, client: Dialect) -> dict[str, str]:

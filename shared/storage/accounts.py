@@ -28,6 +28,8 @@ _RETRIES: dict[str, Any] = {
     "retry_read": 3,
 }
 _TIMEOUTS: dict[str, Any] = {"connection_timeout": 5, "read_timeout": 30}
+_READ = 256 * 1024
+"""Bytes that a download is read in at a time: what the blob client gives a transport of its own."""
 _CONNECTIONS = 64
 """Kept open by a client. More threads than that never ask at once: a process has 16 for plain
 functions and 16 for what asynchronous ones do, and each of 8 copies stages two blocks. The
@@ -104,8 +106,14 @@ def _options() -> dict[str, Any]:
     from azure.core.pipeline.transport import RequestsTransport
     from requests import Session
     from requests.adapters import HTTPAdapter
+    from urllib3 import Retry
 
+    # as azure-core's own: repeating is its pipeline's, and only this keeps the URL (with a link's
+    # signature, or what is looked for) out of the text of a connection error
+    nothing_repeated = Retry(total=False, redirect=False, raise_on_status=False)
     session = Session()
     for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS))
-    return {**_RETRIES, "transport": RequestsTransport(session=session, **_TIMEOUTS)}
+        adapter = HTTPAdapter(pool_maxsize=_CONNECTIONS, max_retries=nothing_repeated)
+        session.mount(scheme, adapter)
+    transport = RequestsTransport(session=session, connection_data_block_size=_READ, **_TIMEOUTS)
+    return {**_RETRIES, "transport": transport}

@@ -47,8 +47,8 @@ class BlobWriter:
     @contextmanager
     def behind(self) -> Iterator[Callable[[bytes], None]]:
         """A function that stages one block after the other, in threads of its own: a call returns
-        when only one of the blocks before is still under way, and raises what one of them raised.
-        All are staged when the context ends well."""
+        when at most one of the blocks before is still under way, and raises what one of them
+        raised. All are staged when the context ends well."""
         with ThreadPoolExecutor(_UNDER_WAY, thread_name_prefix="block") as threads:
             under_way: deque[Future[None]] = deque()
 
@@ -67,7 +67,8 @@ class BlobWriter:
         self._client.stage_block(block_id, block, length=len(block))
 
     def commit(self, *, sha256: str, content_type: str, facts: Mapping[str, str]) -> bool:
-        """Make the blob visible; False when another attempt was first."""
+        """Make the blob visible; False when another attempt was first. Only after `behind` has
+        ended well: the store refuses a list with a block that never came."""
         from azure.core import MatchConditions
         from azure.core.exceptions import ResourceExistsError, ResourceModifiedError
         from azure.storage.blob import BlobBlock, ContentSettings

@@ -21,9 +21,9 @@ REQUEST = VideoRequest(model="sora-2", prompt="a fox", width=720, height=1280, s
 class Durable:
     """A durable client that notes what it is asked, or fails at all of it."""
 
-    def __init__(self, *, broken: bool = False) -> None:
+    def __init__(self, error: Exception | None = None) -> None:
         self.asked: list[tuple[Any, ...]] = []
-        self._broken = broken
+        self._error = error
 
     async def start_new(self, name: str, instance: str, payload: Any) -> None:
         self._note(name, instance, payload)
@@ -33,8 +33,8 @@ class Durable:
 
     def _note(self, *asked: Any) -> None:
         self.asked.append(asked)
-        if self._broken:
-            raise RuntimeError("the endpoint does not answer")
+        if self._error is not None:
+            raise self._error
 
 
 @pytest.fixture
@@ -60,14 +60,19 @@ def test_an_admitted_video_gets_a_worker_and_one_that_has_ended_does_not(
 def test_a_lost_start_is_said_but_for_a_repeat(
     admitted: Admitted, caplog: pytest.LogCaptureFixture
 ) -> None:
-    start(Durable(broken=True), replace(admitted, replayed=True))
+    said = Exception("Instance is already running.")  # as the SDK raises them
+    start(Durable(said), replace(admitted, replayed=True))
     assert "start_lost" not in caplog.text
-    start(Durable(broken=True), admitted)
+    start(Durable(said), admitted)
     assert f"start_lost instance={admitted.instance}" in caplog.text
+    assert "Instance is already running." in caplog.text
+    start(Durable(ConnectionError("http://127.0.0.1:17071/runtime?code=KEY")), admitted)
+    assert "ConnectionError" in caplog.text
+    assert "KEY" not in caplog.text
 
 
 def test_every_hint_is_tried(caplog: pytest.LogCaptureFixture) -> None:
-    durable = Durable(broken=True)
+    durable = Durable(Exception("No instance with this id."))
     caplog.set_level("INFO")
     hints = [{"instance": f"video_{number}-1", "event": "turn"} for number in range(2)]
     asyncio.run(workers.wake(cast("Client", durable), cast("Any", hints)))

@@ -128,7 +128,7 @@ def run(line: Stack) -> Run:
         ]
         until = time.monotonic() + 30
         while any(video["stage"] != "waiting_for_quota" for video in _everything(caller)):
-            assert time.monotonic() < until
+            assert time.monotonic() < until, "not all are in line after 30 s"
             time.sleep(0.2)
         _operate(line, "resume")
         sweep = f"http://127.0.0.1:{line.ports.functions}/admin/functions/sweep"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +58,7 @@ def client(stack: Stack, key: str | None = API_KEY) -> Client:
 def local_caller(stack: Stack) -> Iterator[Client]:
     """The local caller of a running app; if a part of the stack has ended, the test fails."""
     caller = client(stack)
-    yield caller
-    caller.http.close()
+    with closing(caller.http):
+        yield caller
     if stack.ended():
         pytest.fail(f"{stack.ended()[0].name} ended:\n{stack.ended()[0].last_lines(40)}")

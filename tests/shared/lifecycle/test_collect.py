@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared import names
-from shared.lifecycle.collect import Spoiled, stage
+from shared.lifecycle.collect import Spoiled, receive
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import before_deadline
 from shared.storage.layout import output_blob
@@ -61,7 +61,7 @@ def test_the_announced_length_is_compared(services: Services, difference: int) -
     data = movie(480, 480, 12)
     content = Content(len(data) + difference, "video/mp4", iter([data]))
     with pytest.raises(Spoiled, match=f"{len(data):,} bytes arrived"):
-        stage(services.outputs.writer("v/0"), content, lambda: None)
+        receive(services.outputs.writer("v/0"), content, lambda: None)
 
 
 def test_a_pause_ends_with_the_deadline_of_its_job(order: Order) -> None:

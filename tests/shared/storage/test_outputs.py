@@ -2,9 +2,8 @@
 
 import hashlib
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from threading import Barrier, Event
+from threading import Event
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -79,23 +78,6 @@ def test_a_block_that_cannot_be_staged_is_told(
         _each(later, b"good", b"first", b"good", b"good")
     with pytest.raises(OSError, match="last"), blobs.writer("v/1").behind() as later:
         _each(later, b"good", b"last")
-
-
-def test_every_thread_keeps_its_connection(
-    account: Account, caplog: pytest.LogCaptureFixture
-) -> None:
-    """As many as a process has; one that found no room would connect anew for every request, and
-    urllib3 say so."""
-    table, together = account.table("videos"), Barrier(40)
-
-    def ask(number: int) -> None:
-        for _ in range(3):
-            together.wait(10)
-            table.get("caller", str(number))
-
-    with ThreadPoolExecutor(40) as threads:
-        list(threads.map(ask, range(40)))
-    assert "pool is full" not in caplog.text
 
 
 def _each(write: Callable[[bytes], None], *blocks: bytes) -> None:
