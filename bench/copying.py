@@ -18,18 +18,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from azure.storage.blob import BlobBlock, BlobClient, ContainerClient
+
 from bench.copier import CONTENT
 from bench.figure import Line, chart
 from bench.report import Table, yes
 from bench.source import size_of
 from local.processes import Child, free_ports, listens
 from local.stack import ROOT, Ports, Stack
+from shared.storage.layout import OUTPUTS_CONTAINER
 
 SIZES = (5, 50, 500)
 """Megabytes."""
-TURNS = {5: 5, 50: 3, 500: 2}
+TURNS = {5: 9, 50: 5, 500: 2}
 """How often each way is measured: the smaller, the more noise."""
 AT_ONCE = 4
+BLOCK_SIZES = (0.5, 1, 2, 4, 8)
+"""Mebibytes."""
 OURS, PIPE, READ_ALL = "ours", "pipe", "read_all"
 _NAMES = {OURS: "ours", PIPE: "curl | upload", READ_ALL: "read all, then upload"}
 STORES = ("Azurite", "nothing stored")
@@ -49,7 +54,8 @@ def run() -> dict[str, Any]:
             for megabytes in SIZES:
                 rows += _compared(environment, stores, store, megabytes, 1)
             rows += _compared(environment, stores, store, 50, AT_ONCE)
-    return {"rows": rows, "targets": _targets(rows)}
+        sizes = _block_sizes(stores[STORES[0]])
+    return {"rows": rows, "block_sizes": sizes, "targets": _targets(rows)}
 
 
 @contextmanager
@@ -97,7 +103,7 @@ def _compared(
     outputs: int,
 ) -> list[Row]:
     """The three ways, turn by turn, and the median of each."""
-    turns = TURNS[megabytes]
+    turns = TURNS[megabytes] if store == STORES[0] else 2
     total = outputs * size_of(megabytes) / 1e6
     found: dict[str, list[tuple[float, float]]] = {mode: [] for mode in _NAMES}
     for _ in range(turns):
@@ -180,6 +186,33 @@ def _pipes(
     return ended - began, 0.0
 
 
+def _block_sizes(connection: str) -> list[Row]:
+    """What Azurite takes in blocks of several sizes, one after the other, and in one piece."""
+    container = ContainerClient.from_connection_string(connection, OUTPUTS_CONTAINER)
+    total, rates = 48 * 2**20, dict[float, list[float]]()
+    for turn in range(TURNS[50]):
+        for mebibytes in (*BLOCK_SIZES, 0):
+            client = container.get_blob_client(f"blocks-{mebibytes}-{turn}")
+            began = time.monotonic()
+            if mebibytes:
+                _in_blocks(client, bytes(int(mebibytes * 2**20)), total)
+            else:
+                client.upload_blob(bytes(total))
+            rates.setdefault(mebibytes, []).append(total / 1e6 / (time.monotonic() - began))
+    container.close()
+    return [
+        {"mebibytes": mebibytes or None, "rate": round(statistics.median(found))}
+        for mebibytes, found in rates.items()
+    ]
+
+
+def _in_blocks(client: BlobClient, block: bytes, total: int) -> None:
+    names = [f"{number:08d}" for number in range(total // len(block))]
+    for name in names:
+        client.stage_block(name, block, length=len(block))
+    client.commit_block_list([BlobBlock(name) for name in names])
+
+
 def _targets(rows: list[Row]) -> list[Row]:
     ours = [row for row in rows if row["way"] == OURS]
     asked = []
@@ -211,6 +244,11 @@ def tables(results: dict[str, Any]) -> list[Table]:
                 figures = (row["rate"], f"{row['share']:.2f}", row["grew"])
                 table.add(_what(row), _NAMES[row["way"]], *figures)
         shown.append(table)
+    blocks = Table("Azurite by the size of a block", ("in", "MB/s"))
+    for row in results["block_sizes"]:
+        size = row["mebibytes"]
+        blocks.add("one piece" if size is None else f"blocks of {size:g} MiB", row["rate"])
+    shown.append(blocks)
     targets = Table("Targets of the copy", ("target", "limit", "reached", "met"))
     for found in results["targets"]:
         targets.add(found["target"], found["limit"], found["reached"], yes(found["met"]))

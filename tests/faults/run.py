@@ -107,22 +107,29 @@ def run(planned: list[Scenario], workers: int, *, verbose: bool) -> list[Outcome
         process.start()
     outcomes: list[Outcome] = []
     running = workers
-    while running and any(process.is_alive() for process in processes):
-        try:
-            outcome = done.get(timeout=5)
-        except Empty:
-            continue
-        if outcome is None:
-            running -= 1
-            continue
-        outcomes.append(outcome)
-        mark = "FAILED" if outcome.breaches else "ok"
-        if verbose or outcome.breaches:
-            print(f"{mark:<7}{outcome.seconds:5.1f} s  {outcome.name}", flush=True)
-        elif len(outcomes) % 50 == 0:
-            print(f"{len(outcomes)} of {len(planned)}", flush=True)
-    for process in processes:
-        process.join()
+    try:
+        while running and any(process.is_alive() for process in processes):
+            try:
+                outcome = done.get(timeout=5)
+            except Empty:
+                continue
+            if outcome is None:
+                running -= 1
+                continue
+            outcomes.append(outcome)
+            mark = "FAILED" if outcome.breaches else "ok"
+            if verbose or outcome.breaches:
+                print(f"{mark:<7}{outcome.seconds:5.1f} s  {outcome.name}", flush=True)
+            elif len(outcomes) % 50 == 0:
+                print(f"{len(outcomes)} of {len(planned)}", flush=True)
+        for process in processes:
+            process.join()
+    except KeyboardInterrupt:
+        print(f"interrupted after {len(outcomes)} of {len(planned)}", flush=True)
+        for process in processes:
+            process.join()  # each ends its stack
+        todo.cancel_join_thread()  # nobody reads what is left
+        sys.exit(130)
     return outcomes
 
 
@@ -132,5 +139,7 @@ def _work(todo: Queue[Scenario | None], done: Queue[Outcome | None]) -> None:
         with tempfile.TemporaryDirectory() as folder, Rig(Path(folder)) as rig:
             while (scenario := todo.get()) is not None:
                 done.put(scenario.run(rig))
+    except KeyboardInterrupt:
+        return  # a Ctrl-C reaches every process; the first one says so
     finally:
         done.put(None)

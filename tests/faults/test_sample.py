@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
+from local.stack import ROOT
 from tests.faults.gate import When
 from tests.faults.matrix import BOTH, scenarios
 from tests.faults.rig import Rig, Survives
@@ -215,3 +220,25 @@ def test_what_a_scenario_allows_is_no_breach() -> None:
     again = facts(more_jobs=[{**SECOND_JOB, "status": "failed"}])
     assert judge(again, Allowed(jobs_per_video=2)) == []
     assert judge(again) != []
+
+
+def test_an_interrupted_matrix_ends_at_once_and_says_how_far_it_came() -> None:
+    """Also while most of what it was to run still lies in a queue that nobody reads any more."""
+    command = [sys.executable, "-m", "tests.faults", "--kind", "faults", "--verbose"]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        # a shell that starts something in the background has it ignore SIGINT
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as running:
+        assert running.stdout is not None
+        assert "faults x dialects" in next(running.stdout)
+        assert next(running.stdout).startswith("ok")
+        os.killpg(running.pid, signal.SIGINT)
+        rest = running.stdout.read()
+        assert running.wait(30) == 130, rest
+    assert "interrupted after" in rest
