@@ -114,7 +114,9 @@ def retry(services: Services, video_id: str) -> str:
         # The epoch stops the present worker at its next step; a heartbeat of long ago makes the
         # next sweep take the video over, which raises the epoch once more.
         long_ago = services.clock() - _LONG_AGO
-        raised = services.work.replace(replace(work, epoch=work.epoch + 1, heartbeat_at=long_ago))
+        raised = services.work.replace(
+            replace(work, epoch=work.epoch + 1, restarts=0, heartbeat_at=long_ago)
+        )
     except RowChanged:
         raise StackError(
             f"{video_id} was changed meanwhile: it has a worker. Look again."

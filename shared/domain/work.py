@@ -92,6 +92,7 @@ class Work:
     stage: WorkStage
     created_at: float
     heartbeat_at: float
+    """The last sign of life; after fruitless restarts ahead of now, as patience with the next."""
     queue_deadline: float
     deployments: tuple[str, ...]
     """Where it may go."""
@@ -131,6 +132,8 @@ class Work:
     """The upstream's, as the last poll saw it; None where it reports none."""
     progress_at: float | None = None
     """When a poll saw that progress first."""
+    restarts: int = 0
+    """Workers that the sweep has started since the last sign of life."""
     troubles: int = 0
     """Failures in a row of the current step, for its backoff."""
     parts: tuple[Part, ...] = ()

@@ -58,7 +58,7 @@ def change(services: Services, work: Work, how: Callable[[Work], Work | None]) -
 
     def alive(current: Work) -> Work | None:
         changed = how(current)
-        return None if changed is None else replace(changed, heartbeat_at=now)
+        return None if changed is None else replace(changed, heartbeat_at=now, restarts=0)
 
     return services.work.change(work, alive)
 

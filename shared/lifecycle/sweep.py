@@ -2,6 +2,8 @@
 
 A worker leaves a heartbeat with every step. Where one is older than its stage allows, the sweep
 raises the video's epoch and a new worker begins; the old one, if it lives, stops at its next step.
+Each worker that is started without showing a sign of life doubles the patience with the next: where
+all are silent because there is more to do than can be done, starting more of them helps nobody.
 Overlapping sweeps are harmless: the epoch is raised against the version that was read.
 """
 
@@ -20,6 +22,8 @@ from shared.telemetry import Event, emit
 
 _MOST_ROWS = 200
 _EXPIRY_NEAR = 2 * 3600.0
+_MOST_PATIENCE = 3600.0
+"""Beyond what a stage allows: a job that nobody collects has 24 hours."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +36,12 @@ class Restart:
 
 def sweep(services: Services) -> list[Restart]:
     """Take over at most 200 silent videos; the orchestrations to start for them."""
-    now = services.clock()
+    now, allowed = services.clock(), _allowed(services)
+    before = {stage: now - seconds for stage, seconds in allowed.items()}
     restarts = []
-    for silent in services.work.silent(_silent_before(services, now), limit=_MOST_ROWS):
+    for silent in services.work.silent(before, limit=_MOST_ROWS):
         try:
-            work = _take_over(services, silent, now)
+            work = _take_over(services, silent, now, allowed[silent.stage])
         except RowChanged:
             continue  # somebody works on it after all, or another sweep was first
         if work is not None:
@@ -50,11 +55,11 @@ def _restart(services: Services, work: Work) -> Restart:
     return Restart(instance_id(work.video_id, work.epoch), started)
 
 
-def _silent_before(services: Services, now: float) -> dict[WorkStage, float]:
+def _allowed(services: Services) -> dict[WorkStage, float]:
     """For each stage: a heartbeat older than this means that nobody is working."""
     durations = services.settings.durations
     minute = durations.of(60)
-    allowed = {
+    return {
         WorkStage.ADMITTING: 2 * minute,
         WorkStage.WAITING: durations.longest_wait + 2 * minute,
         WorkStage.SUBMITTING: 4 * minute,
@@ -63,12 +68,15 @@ def _silent_before(services: Services, now: float) -> dict[WorkStage, float]:
         WorkStage.FINISHING: 2 * minute,
         WorkStage.WATCHING: 8 * minute,
     }
-    return {stage: now - seconds for stage, seconds in allowed.items()}
 
 
-def _take_over(services: Services, work: Work, now: float) -> Work | None:
+def _take_over(services: Services, work: Work, now: float, allowed: float) -> Work | None:
     """The work with its epoch raised, or None where there is nothing to start. RowChanged."""
-    raised = replace(work, epoch=work.epoch + 1, heartbeat_at=now)
+    longest = services.settings.durations.of(_MOST_PATIENCE)
+    patience = min(longest, allowed * (2.0 ** min(work.restarts, 16) - 1))
+    raised = replace(
+        work, epoch=work.epoch + 1, restarts=work.restarts + 1, heartbeat_at=now + patience
+    )
     if work.stage is not WorkStage.ADMITTING:
         emit(
             Event.VIDEO_RESUMED,

@@ -66,7 +66,7 @@ def play(rig: Rig, seed: int, videos: int, kills: int) -> list[str]:
         for each in ordered:
             each.result()
     rig.simulator("DELETE", "/_sim/faults")
-    rig.settle(seconds=180)
+    rig.settle(seconds=600)  # a job that nobody knows the end of is watched until it has expired
     return rig.breaches()
 
 

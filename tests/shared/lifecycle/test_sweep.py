@@ -16,6 +16,7 @@ from shared.domain.video import Status
 from shared.domain.work import WorkStage, instance_id
 from shared.lifecycle import acquire, collect, follow, settle, submit
 from shared.lifecycle.services import Services
+from shared.lifecycle.steps import update
 from shared.lifecycle.sweep import sweep
 from shared.storage.layout import output_blob
 from shared.storage.ledger import Ledger
@@ -69,6 +70,33 @@ def test_a_working_video_is_left_alone(services: Services, order: Order) -> None
     assert sweep(services) == []
     assert job.work is not None
     assert job.work.epoch == 1
+
+
+def test_each_worker_without_a_sign_of_life_doubles_the_patience_with_the_next(
+    services: Services, order: Order
+) -> None:
+    """Where all are silent because the host is behind, more and more workers would bury it."""
+    job = order()
+    die_after(job, 5)
+    assert job.work is not None
+    assert job.work.stage is WorkStage.COLLECTING
+    allowed = services.settings.durations.of(180)
+    now = [job.work.heartbeat_at]
+    late = replace(services, clock=lambda: now[0])
+
+    def taken_over_after(seconds: float) -> bool:
+        now[0] += seconds - 0.01
+        assert sweep(late) == [], "too early"
+        now[0] += 0.02
+        return len(sweep(late)) == 1
+
+    for factor in (1, 1, 2, 4, 8, 16):
+        assert taken_over_after(factor * allowed)
+    for _ in range(3):  # and no longer than an hour more
+        assert taken_over_after(allowed + services.settings.durations.of(3600))
+    assert update(late, job.work)  # a worker lives
+    assert taken_over_after(allowed)
+    assert taken_over_after(allowed)
 
 
 def test_two_sweeps_at_once_start_one_worker(services: Services, order: Order) -> None:
