@@ -284,6 +284,14 @@ def test_a_remix_changes_the_prompt_and_takes_no_files() -> None:
         ),
         (post(b"", "multipart/form-data"), None),
         (
+            parts(
+                ("prompt", None, b"p"),
+                ("metadata[a]", None, b"1"),
+                ("metadata[a]", None, b"2"),
+            ),
+            "metadata",
+        ),
+        (
             parts(("prompt", None, b"p"), ("inpaint_items", None, b"[" * 100_000)),
             "inpaint_items",
         ),
