@@ -20,7 +20,7 @@ import httpx
 from azure.data.tables import TableClient
 
 from bench.gated import NEVER, gated, shapes
-from bench.report import Table, yes
+from bench.report import Table, targets
 from bench.schedules import SEED
 from local.stack import API_KEY, Ports, Stack
 from shared.domain.ids import inverted, new_video_id
@@ -264,10 +264,7 @@ def tables(results: dict[str, Any]) -> list[Table]:
     scale = Table("The same request bare", ("call", "videos", "the call, ms", "Azurite alone, ms"))
     for row in results["videos"]:
         scale.add(row["call"], f"{row['videos']:,}", f"{row['ours']:.1f}", f"{row['bare']:.1f}")
-    targets = Table("Targets of the API", ("target", "limit", "reached", "met"))
-    for found in results["targets"]:
-        targets.add(found["target"], found["limit"], found["reached"], yes(found["met"]))
-    return [calls, requests, scale, targets]
+    return [calls, requests, scale, targets("the API", results["targets"])]
 
 
 def figures(results: dict[str, Any]) -> dict[str, str]:  # noqa: ARG001  # tables say it

@@ -22,7 +22,7 @@ from azure.storage.blob import BlobBlock, BlobClient, ContainerClient
 
 from bench.copier import CONTENT
 from bench.figure import Line, chart
-from bench.report import Table, yes
+from bench.report import Table, targets
 from bench.source import size_of
 from local.processes import Child, free_ports, listens
 from local.stack import ROOT, Ports, Stack
@@ -249,10 +249,7 @@ def tables(results: dict[str, Any]) -> list[Table]:
         size = row["mebibytes"]
         blocks.add("one piece" if size is None else f"blocks of {size:g} MiB", row["rate"])
     shown.append(blocks)
-    targets = Table("Targets of the copy", ("target", "limit", "reached", "met"))
-    for found in results["targets"]:
-        targets.add(found["target"], found["limit"], found["reached"], yes(found["met"]))
-    return [*shown, targets]
+    return [*shown, targets("the copy", results["targets"])]
 
 
 def figures(results: dict[str, Any]) -> dict[str, str]:

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench.report import Table, yes
+from bench.report import Table, targets
 from tests.support import forty
 from tests.support.forty import LIMITS, POOLS, VIDEOS
 
@@ -59,10 +59,7 @@ def tables(results: dict[str, Any]) -> list[Table]:
     for row in results["rows"]:
         figures = (row["took"], row["decider"], f"{row['over']:.3f}", row["breaches"])
         shown.add(row["deployments"], row["creates"], *figures)
-    targets = Table("Targets of the stack's line", ("target", "limit", "reached", "met"))
-    for found in results["targets"]:
-        targets.add(found["target"], found["limit"], found["reached"], yes(found["met"]))
-    return [shown, targets]
+    return [shown, targets("the stack's line", results["targets"])]
 
 
 def figures(results: dict[str, Any]) -> dict[str, str]:  # noqa: ARG001  # a table says it

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from bench.gated import gated
-from bench.report import Table, yes
+from bench.report import Table, targets
 from local.stack import API_KEY, Stack
 from tests.faults.gate import Gate
 
@@ -149,10 +149,7 @@ def tables(results: dict[str, Any]) -> list[Table]:
     history = Table("History, replays and requests", columns)
     for name, shown in _COLUMNS.items():
         history.add(shown, *(f"{row[name]:,}" for row in rows))
-    targets = Table("Targets of the history", ("target", "limit", "reached", "met"))
-    for found in results["targets"]:
-        targets.add(found["target"], found["limit"], found["reached"], yes(found["met"]))
-    return [history, targets]
+    return [history, targets("the history", results["targets"])]
 
 
 def figures(results: dict[str, Any]) -> dict[str, str]:  # noqa: ARG001  # a table says it

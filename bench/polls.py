@@ -14,7 +14,7 @@ import numpy as np
 from bench.figure import Line, chart
 from bench.floor import best_schedule, walk
 from bench.renders import OTHER_KINDS, OTHER_PROGRESS, Kind, Progress, heights, uneven, usual
-from bench.report import Table, yes
+from bench.report import Table, targets
 from bench.schedules import (
     FIRST,
     FIXED,
@@ -271,11 +271,7 @@ def tables(results: dict[str, Any]) -> list[Table]:
     rule = Table("The rule where all is known", ("varying by", "cost", "over floor"))
     for found in results["rule"]:
         rule.add(found["case"], f"{found['cost']:.2f}", f"{found['over_floor']:.3f}")
-    targets = Table("Targets of the polls", ("target", "limit", "reached", "met"))
-    for found in results["targets"]:
-        figures = (f"{found['limit']:.2f}", f"{found['reached']:.2f}")
-        targets.add(found["target"], *figures, yes(found["met"]))
-    return [*shown, rule, targets]
+    return [*shown, rule, targets("the polls", results["targets"], form="{:.2f}")]
 
 
 def _table(title: str, rows: list[Row]) -> Table:

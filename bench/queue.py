@@ -16,7 +16,7 @@ from typing import Any
 
 from bench import authority
 from bench.renders import heights, usual
-from bench.report import Table, yes
+from bench.report import Table, targets
 from bench.schedules import SEED, follow, long_known
 from shared.domain.quota import Lane, Waiting, decide, freed, granted, opens_at, submitted, taken
 
@@ -72,7 +72,11 @@ def run() -> dict[str, Any]:
 
 
 def simulate(
-    line: Sequence[Waiting], lanes: Sequence[Lane], durations: Sequence[float], lag: Lag
+    line: Sequence[Waiting],
+    lanes: Sequence[Lane],
+    durations: Sequence[float],
+    lag: Lag,
+    submit: float = SUBMIT,
 ) -> Log:
     """Everyone is in line at time 0; what is granted is submitted, rendered and seen to end."""
     log = Log()
@@ -90,7 +94,7 @@ def simulate(
             video = waiting.pop(grant.video_id)
             lane = granted(state[grant.deployment], video, now, lease=_LEASE)
             state[grant.deployment] = taken(lane, video.video_id, now, lease=_LEASE) or lane
-            created = now + SUBMIT
+            created = now + submit
             log.creates.append((grant.deployment, video.video_id, created))
             end = created + durations[number[video.video_id]]
             log.ends[video.video_id] = end
@@ -236,10 +240,7 @@ def tables(results: dict[str, Any]) -> list[Table]:
         asked = row["requests"]
         pages = asked.get("work: range page", 0)
         deep.add(f"{row['depth']:,}", authority.of_authority(asked), pages, sum(asked.values()))
-    targets = Table("Targets of the line", ("target", "limit", "reached", "met"))
-    for found in results["targets"]:
-        targets.add(found["target"], found["limit"], found["reached"], yes(found["met"]))
-    return [makespan, fair, deep, targets]
+    return [makespan, fair, deep, targets("the line", results["targets"])]
 
 
 def figures(results: dict[str, Any]) -> dict[str, str]:  # noqa: ARG001  # a table says it

@@ -5,8 +5,9 @@ anew from the results, and a test compares, so that the document cannot drift fr
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from rich.table import Table as Shown
 
@@ -66,5 +67,10 @@ def _row(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def yes(met: bool) -> str:
-    return "yes" if met else "**no**"
+def targets(of: str, found: Iterable[Mapping[str, Any]], form: str = "{}") -> Table:
+    """The table of the targets of a measurement: what was asked for and what it came to."""
+    table = Table(f"Targets of {of}", ("target", "limit", "reached", "met"))
+    for row in found:
+        figures = (form.format(row[name]) for name in ("limit", "reached"))
+        table.add(row["target"], *figures, "yes" if row["met"] else "**no**")
+    return table

@@ -12,7 +12,7 @@ from collections import Counter
 from importlib.metadata import packages_distributions
 from typing import Any
 
-from bench.report import Table, yes
+from bench.report import Table, targets
 from local.stack import ROOT, local_settings
 
 RUNS = 9
@@ -151,10 +151,7 @@ def tables(results: dict[str, Any]) -> list[Table]:
     packages = Table("Import by package, first use included", ("package", "ms", "share"))
     for row in results["packages"]:
         packages.add(row["package"], f"{row['ms']:.1f}", f"{100 * row['share']:.0f} %")
-    targets = Table("Targets of the start-up", ("target", "limit", "reached", "met"))
-    for found in results["targets"]:
-        targets.add(found["target"], found["limit"], found["reached"], yes(found["met"]))
-    return [times, packages, targets]
+    return [times, packages, targets("the start-up", results["targets"])]
 
 
 def figures(results: dict[str, Any]) -> dict[str, str]:  # noqa: ARG001  # a table says it

@@ -14,18 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.queue import simulate
 from local.stack import Ports, Stack
-from shared.domain.quota import (
-    Lane,
-    Waiting,
-    decide,
-    freed,
-    granted,
-    opens_at,
-    opens_by_itself,
-    submitted,
-    taken,
-)
+from shared.domain.quota import Lane, Waiting
 from tests.support.stacks import UNFINISHED, Client, client
 
 SCALE = 5
@@ -168,34 +159,18 @@ def _everything(caller: Client) -> list[dict[str, Any]]:
 def in_virtual_time(names: list[str]) -> float:
     """From the first create to the end of the last render, in seconds of this scale, where nothing
     but the limits and the renders takes time."""
-    minute, render, now = 60.0 / SCALE, RENDER / SCALE, 0.0
-    lanes = {
-        name: Lane(
-            deployment=name, max_running=LIMITS[name], max_creates=LIMITS[name], window=minute
+    lanes = [
+        Lane(
+            deployment=name,
+            max_running=LIMITS[name],
+            max_creates=LIMITS[name],
+            window=60.0 / SCALE,
         )
         for name in names
-    }
+    ]
     line = [
         Waiting(video_id=f"video_{number:032x}", caller="key:local", deployments=tuple(names))
         for number in range(VIDEOS)
     ]
-    running: list[tuple[float, str, str]] = []
-    last = 0.0
-    while line:
-        for end in [end for end in running if end[0] <= now]:
-            lanes[end[1]] = freed(lanes[end[1]], end[2], now)
-            running.remove(end)
-        grants = decide(line, lanes.values(), now)
-        for grant in grants:
-            video = next(each for each in line if each.video_id == grant.video_id)
-            line.remove(video)
-            lane = granted(lanes[grant.deployment], video, now, lease=1e6)
-            sending = taken(lane, video.video_id, now, lease=1e6)
-            assert sending is not None
-            lanes[grant.deployment] = submitted(sending, video.video_id, now)
-            last = now + render
-            running.append((last, grant.deployment, video.video_id))
-        if not grants:
-            opening = [opens_at(each, now) for each in lanes.values() if opens_by_itself(each, now)]
-            now = min([*opening, *(end for end, _, _ in running)])
-    return last
+    log = simulate(line, lanes, [RENDER / SCALE] * VIDEOS, lambda _: 0.0, submit=0.0)
+    return max(log.ends.values())

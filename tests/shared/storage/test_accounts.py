@@ -17,17 +17,16 @@ from local.processes import free_ports
 from local.stack import ROOT
 from shared.storage import accounts, outputs
 from shared.storage.accounts import Account
+from tests.infra.templates import deployed, settings_of
 
 
 def threads_of_a_process() -> int:
     """As deployed: the worker's pool, as many for asynchronous functions, and the blocks that
     activities stage beside."""
-    bicep = (ROOT / "infra/modules/function-app.bicep").read_text(encoding="utf-8")
-    found = re.search(r"^var threads = (\d+)$", bicep, re.MULTILINE)
-    assert found is not None
+    pool = int(settings_of(deployed())["PYTHON_THREADPOOL_THREAD_COUNT"])
     durable = json.loads((ROOT / "host.json").read_text())["extensions"]["durableTask"]
     copies = int(durable["maxConcurrentActivityFunctions"])
-    return 2 * int(found[1]) + copies * outputs._UNDER_WAY
+    return 2 * pool + copies * outputs._UNDER_WAY
 
 
 def test_every_thread_keeps_its_connection(
@@ -49,7 +48,7 @@ def test_every_thread_keeps_its_connection(
     assert "pool is full" not in caplog.text
 
 
-def settings_of(client: Any) -> tuple[Any, ...]:
+def set_up(client: Any) -> tuple[Any, ...]:
     """What a client of Azure's connects with, but for the number of its connections."""
     inner: Any = client._client._client if isinstance(client, TableServiceClient) else client
     transport: Any = inner._pipeline._transport
@@ -68,11 +67,11 @@ def test_but_for_their_number_connections_are_as_the_sdk_makes_them(connection: 
     account = Account(connection=connection)
     own: dict[str, Any] = {"connection_timeout": 5, "read_timeout": 30}
     blobs = BlobServiceClient.from_connection_string(connection, **own)
-    assert settings_of(account.blobs) == settings_of(blobs)
+    assert set_up(account.blobs) == set_up(blobs)
     # the client of tables reads in smaller pieces by itself; its answers are small
     larger = own | {"connection_data_block_size": accounts._READ}
     tables = TableServiceClient.from_connection_string(connection, **larger)
-    assert settings_of(account.tables) == settings_of(tables)
+    assert set_up(account.tables) == set_up(tables)
     for client in (account, blobs, tables):
         client.close()
 
