@@ -1,4 +1,9 @@
-"""Everything that no other function claims: an error envelope instead of the host's empty 404."""
+"""Everything that no other function claims: an error envelope instead of the host's empty 404.
+
+Azure's host takes the first function by name that a request matches (see docs/decisions/0012), and
+this one matches every request. So its name sorts after all others: names are compared in upper
+case, where `_` comes after every letter, and so `z_` after `zzz`.
+"""
 
 import re
 
@@ -13,12 +18,14 @@ bp = blueprint()
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
-_UNSUPPORTED = re.compile(rf"{BASE_PATH}/videos/(edits|extensions|characters)(/[^/]+)?")
+_UNSUPPORTED = re.compile(
+    rf"{BASE_PATH}/videos/(edits|extensions|characters)(/[^/]+)?", re.IGNORECASE
+)
 """Newer operations of OpenAI's that Azure never documented."""
 
 
 @http(bp, "{*path}", _METHODS)
-def fallback(req: func.HttpRequest) -> func.HttpResponse:
+def z_fallback(req: func.HttpRequest) -> func.HttpResponse:
     return answer(lambda: _unknown(req))
 
 

@@ -15,6 +15,7 @@ from shared.lifecycle.services import services
 from shared.lifecycle.usage import GroupBy, MonthToDate, Sums, Usage, usage
 from triggers.web.answers import BASE_PATH, answer, json_answer, text_answer
 from triggers.web.authenticate import Identity, authenticate, on_behalf_of
+from triggers.web.query import parameter
 from triggers.web.routes import http
 
 bp = blueprint()
@@ -28,7 +29,7 @@ def get_usage(req: func.HttpRequest) -> func.HttpResponse:
 def _get(req: func.HttpRequest) -> func.HttpResponse:
     caller = _whose(req, authenticate(req))
     as_csv = _as_csv(req)
-    by = req.params.get("group_by", GroupBy.DAY)
+    by = parameter(req, "group_by") or GroupBy.DAY
     if by not in list(GroupBy):
         raise InvalidRequest(
             f"group_by {by[:80]!r} is not one of: {', '.join(GroupBy)}.", param="group_by"
@@ -41,20 +42,20 @@ def _get(req: func.HttpRequest) -> func.HttpResponse:
 
 def _whose(req: func.HttpRequest, identity: Identity) -> str | None:
     """Whose usage is asked for; None: everybody's, which is an admin's default."""
-    if identity.admin and not req.params.get("caller"):
+    if identity.admin and not parameter(req, "caller"):
         return None
     return on_behalf_of(req, identity)
 
 
 def _as_csv(req: func.HttpRequest) -> bool:
-    wanted = req.params.get("format")
+    wanted = parameter(req, "format")
     if wanted not in (None, "json", "csv"):
         raise InvalidRequest(f"format {wanted[:80]!r} is not json or csv.", param="format")
     return wanted == "csv" or (wanted is None and "text/csv" in req.headers.get("accept", ""))
 
 
 def _day(req: func.HttpRequest, name: str) -> date | None:
-    text = req.params.get(name)
+    text = parameter(req, name)
     if text is None:
         return None
     try:

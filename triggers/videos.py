@@ -25,6 +25,7 @@ from triggers.web.answers import BASE_PATH, answer, answer_async, json_answer
 from triggers.web.authenticate import authenticate, on_behalf_of
 from triggers.web.authorise import own_video
 from triggers.web.content import deliver
+from triggers.web.query import parameter
 from triggers.web.routes import http, http_with_client
 
 bp = blueprint()
@@ -108,11 +109,11 @@ async def _shown(video: Video) -> dict[str, Any]:
 def _list(req: func.HttpRequest) -> func.HttpResponse:
     identity = authenticate(req)
     caller = on_behalf_of(req, identity)
-    limit = _limit(req.params.get("limit", "20"))
-    after = req.params.get("after") or None
+    limit = _limit(parameter(req, "limit") or "20")
+    after = parameter(req, "after")
     if after is not None and not is_video_id(after):
         raise InvalidRequest(f"after {after!r} is not a video id.", param="after")
-    order = req.params.get("order", "desc")
+    order = parameter(req, "order") or "desc"
     if order not in ("asc", "desc"):
         raise InvalidRequest(f"order {order!r} is not asc or desc.", param="order")
     videos = services().videos
@@ -121,8 +122,8 @@ def _list(req: func.HttpRequest) -> func.HttpResponse:
         caller,
         after=after,
         limit=limit + 1,
-        status=_status(req.params.get("status")),
-        model=req.params.get("model") or None,
+        status=_status(parameter(req, "status")),
+        model=parameter(req, "model"),
     )
     return json_answer(list_object(found[:limit], has_more=len(found) > limit))
 

@@ -7,6 +7,7 @@
     ├── NotFound            404  no such thing for this caller
     ├── WrongMethod         405  the path exists, with other methods
     ├── Conflict            409  the thing is in a state that forbids it
+    ├── LengthRequired      411  a body that arrives only with its length announced
     ├── TooLarge            413  the body is larger than what is read
     ├── LimitReached        429  a ceiling of money, of this caller or of the whole app
     ├── RateLimited         429  this caller has too much going on; later it will do
@@ -100,6 +101,14 @@ class NotFound(Problem):
 class Conflict(Problem):
     status = 409
     type = "invalid_request_error"
+
+
+class LengthRequired(Problem):
+    status = 411
+    type = "invalid_request_error"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="length_required")
 
 
 class TooLarge(Problem):

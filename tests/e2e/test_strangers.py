@@ -19,7 +19,7 @@ from tests.support.watched import MEMBER, Watched
 PUBLIC = {"health", "docs", "openapi"}
 """The functions that answer anybody. Whoever adds one says so here."""
 
-FALLBACK = "fallback"
+FALLBACK = "z_fallback"
 """It only says that something does not exist."""
 
 UNLISTED = "11111111-2222-4333-8444-555555555555"

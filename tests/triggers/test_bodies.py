@@ -10,7 +10,7 @@ import azure.functions as func
 import pytest
 
 from local.stack import local_settings
-from shared.domain.errors import InvalidRequest, TooLarge
+from shared.domain.errors import InvalidRequest, LengthRequired, TooLarge
 from triggers.web import bodies
 from triggers.web.answers import problem_answer
 
@@ -47,6 +47,28 @@ def test_defaults_are_the_models() -> None:
     assert (request.model, request.size, request.seconds) == ("sora-2", "720x1280", 4)
     request = bodies.create_video(posted(prompt="a fox", model="sora")).request
     assert (request.size, request.seconds, request.variants) == ("1280x720", 5, 1)
+
+
+def test_a_body_without_its_length_says_what_to_do() -> None:
+    """Azure's host hands such a body over as an empty one."""
+    chunked = func.HttpRequest(
+        "POST",
+        "http://x/openai/v1/videos",
+        headers={"content-type": "application/json", "transfer-encoding": "chunked"},
+        body=b"",
+    )
+    with pytest.raises(LengthRequired, match="Content-Length"):
+        bodies.check_size(chunked)
+    stripped = post(b"")
+    bodies.check_size(stripped)
+    source = bodies.create_video(posted(prompt="p")).request
+    with pytest.raises(LengthRequired, match="Content-Length"):
+        bodies.create_video(stripped)
+    with pytest.raises(LengthRequired, match="Content-Length"):
+        bodies.remix_video(stripped, source)
+    with pytest.raises(InvalidRequest, match="The body is empty"):
+        bodies.create_video(post(b"", **{"content-length": "0"}))
+    assert problem_answer(LengthRequired("why")).status_code == 411
 
 
 @pytest.mark.parametrize("seconds", ["8", 8])
@@ -282,7 +304,8 @@ def test_a_remix_changes_the_prompt_and_takes_no_files() -> None:
             ),
             None,
         ),
-        (post(b"", "multipart/form-data"), None),
+        (post(b"", "multipart/form-data", **{"content-length": "0"}), None),
+        (post(b"x", "multipart/form-data"), None),
         (
             parts(
                 ("prompt", None, b"p"),

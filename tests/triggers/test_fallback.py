@@ -31,6 +31,7 @@ def test_an_unknown_route_says_so() -> None:
         ("POST", "openai/v1/videos/video_1", "GET, DELETE"),
         ("DELETE", "openai/v1/videos/video_1/content", "GET, HEAD"),
         ("GET", "openai/v1/videos/video_1/remix", "POST"),
+        ("PUT", "OpenAI/V1/Videos", "GET, POST"),
     ],
 )
 def test_a_wrong_method_names_the_right_ones(method: str, path: str, allowed: str) -> None:
@@ -39,7 +40,9 @@ def test_a_wrong_method_names_the_right_ones(method: str, path: str, allowed: st
     assert answered.headers["allow"] == allowed
 
 
-@pytest.mark.parametrize("path", ["edits", "extensions", "characters", "characters/char_1"])
+@pytest.mark.parametrize(
+    "path", ["edits", "extensions", "characters", "characters/char_1", "Edits"]
+)
 def test_newer_operations_of_openai_are_not_offered(path: str) -> None:
     answered, error = ask("POST", f"openai/v1/videos/{path}")
     assert (answered.status_code, error["code"]) == (400, "unsupported_operation")

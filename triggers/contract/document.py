@@ -148,6 +148,8 @@ def _operation(operation: Operation, names: _Names) -> dict[str, Any]:
         described["requestBody"] = _body(operation.body, names)
     answers = {status: _answer(each, names) for status, each in operation.answers.items()}
     errors = dict(operation.errors)
+    if operation.body is not None:
+        errors[411] = "The body came without its length, and so did not arrive."
     if not operation.public:
         errors[401] = "No key, or one that is not known here."
         errors |= _OURS

@@ -15,6 +15,7 @@ import azure.functions as func
 from shared.domain.errors import InvalidRequest, NotAllowed, NotAuthenticated, Unavailable
 from shared.entra import BadToken, Unverifiable, looks_like_token, object_id
 from shared.settings import settings
+from triggers.web.query import parameter
 
 _CALLER = re.compile(r"(key|entra):[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -49,7 +50,7 @@ def authenticate(req: func.HttpRequest) -> Identity:
 def on_behalf_of(req: func.HttpRequest, identity: Identity) -> str:
     """Whose videos a request is about: the caller's own, or an admin's `?caller=`. Raises
     InvalidRequest or NotAllowed."""
-    wanted: str | None = req.params.get("caller")
+    wanted = parameter(req, "caller")
     if not wanted or wanted == identity.caller:
         return identity.caller
     if not _CALLER.fullmatch(wanted):

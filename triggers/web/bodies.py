@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import azure.functions as func
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from shared.domain.errors import InvalidRequest, TooLarge
+from shared.domain.errors import InvalidRequest, LengthRequired, TooLarge
 from shared.domain.request import Crop, VideoRequest
 from shared.lifecycle.admit import Repeatable
 from shared.lifecycle.inputs import Source
@@ -27,6 +27,10 @@ LARGEST_BODY = 25 * 1024 * 1024
 _KEY = re.compile(r"[ -~]{1,255}")
 _DATA_URL = re.compile(r"data:[\w.+/-]*;base64,", re.ASCII)
 _LONGEST_URL = 4096
+_NO_LENGTH = (
+    "No body arrived. One that is sent in chunks, without its length, does not reach this app: "
+    "send the whole body with a Content-Length header. Nothing was charged."
+)
 
 
 def _whole_number(value: Any) -> Any:
@@ -164,8 +168,11 @@ class NewVideo:
 
 
 def check_size(req: func.HttpRequest) -> None:
-    """Raise TooLarge for a body that will not be read, before anything is done with it."""
+    """Raise TooLarge or LengthRequired for a body that is not read, before anything is done with
+    the request. Azure's host hands a body over only where its length was announced."""
     announced = req.headers.get("content-length", "")
+    if not announced and not req.get_body() and "transfer-encoding" in req.headers:
+        raise LengthRequired(_NO_LENGTH)
     length = int(announced) if re.fullmatch("[0-9]{1,15}", announced) else 0
     if max(length, len(req.get_body())) > LARGEST_BODY:
         raise TooLarge(f"The body is larger than {LARGEST_BODY // 1024**2} MiB.")
@@ -236,6 +243,10 @@ def repeatable(req: func.HttpRequest, route: str) -> Repeatable:
 
 
 def _form(req: func.HttpRequest) -> Form:
+    if not req.get_body():
+        if "content-length" not in req.headers:  # chunks, whose header a proxy took away
+            raise LengthRequired(_NO_LENGTH)
+        raise InvalidRequest("The body is empty: send a JSON object.", code="invalid_json")
     kind = req.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind == "multipart/form-data":
         return forms.read(req)

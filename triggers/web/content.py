@@ -13,6 +13,7 @@ from shared.lifecycle.services import Services
 from shared.storage.layout import OUTPUTS_CONTAINER
 from triggers.web.answers import bytes_answer, redirect
 from triggers.web.authenticate import Identity
+from triggers.web.query import parameter
 
 _LARGEST_STREAM = 256 * 1024 * 1024
 """The worker hands an answer to the host in one piece, so a larger one must be asked for in
@@ -30,7 +31,7 @@ def deliver(
 
 
 def _chosen(req: func.HttpRequest, video: Video) -> Output | Extra:
-    variant = req.params.get("variant", "video")
+    variant = parameter(req, "variant") or "video"
     if variant not in ("video", "thumbnail", "spritesheet"):
         raise InvalidRequest(
             f"variant {variant!r} is not known: video, thumbnail or spritesheet.", param="variant"
@@ -44,7 +45,7 @@ def _chosen(req: func.HttpRequest, video: Video) -> Output | Extra:
             stage=video.stage.value if video.stage else None,
             retry_after=after,
         )
-    index = req.params.get("index", "0")
+    index = parameter(req, "index") or "0"
     if not re.fullmatch("[0-9]{1,3}", index) or int(index) >= len(video.outputs):
         raise InvalidRequest(
             f"index {index[:20]!r} is not one of this video's {len(video.outputs)} outputs, "
@@ -61,7 +62,7 @@ def _chosen(req: func.HttpRequest, video: Video) -> Output | Extra:
 
 
 def _streamed(services: Services, req: func.HttpRequest, identity: Identity) -> bool:
-    wanted = req.params.get("stream", "false").lower()
+    wanted = (parameter(req, "stream") or "false").lower()
     if wanted not in ("true", "false"):
         raise InvalidRequest(f"stream {wanted[:80]!r} is not true or false.", param="stream")
     return (

@@ -68,7 +68,13 @@ def methods_of(path: str) -> tuple[str, ...]:
 def _patterns() -> list[tuple[re.Pattern[str], set[str]]]:
     """Every route but the catch-all, as what a path must look like."""
     return [
-        (re.compile("[^/]+".join(map(re.escape, re.split(r"\{\w+\}", route)))), methods)
+        (
+            re.compile(
+                "[^/]+".join(map(re.escape, re.split(r"\{\w+\}", route))),
+                re.IGNORECASE,  # as the host matches paths
+            ),
+            methods,
+        )
         for route, methods in _registered.items()
         if not route.startswith(_CATCH_ALL)
     ]
