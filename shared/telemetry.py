@@ -5,6 +5,7 @@
 Application Insights keeps the line as a trace's message; `parse-kv` takes it apart again (see the
 workbook), and `video_id` finds everything about one video. Each event is emitted by the code that
 made it happen, in an activity or a trigger and never in an orchestrator, so a replay adds nothing.
+Whose invocation it belongs to is seen to by `shared.loglines`.
 No secret, prompt or URL is ever a field.
 """
 
@@ -271,6 +272,8 @@ def emit(
 ) -> None:
     """Write one line. `error` adds its traceback."""
     line = " ".join(f"{name}={_shown(value)}" for name, value in {"event": event, **fields}.items())
+    if error is not None:
+        line += " "  # the traceback follows on a new line, and must not become part of a value
     log.log(EVENTS[event].level, "%s", line, exc_info=error)
 
 

@@ -8,8 +8,9 @@ from shared.domain.announcement import EVENT_PREFIX, Delivery, webhook_name
 from shared.durable import blueprint
 from shared.lifecycle.deliver import deliver_soon, deliveries_of, redeliver
 from shared.lifecycle.services import services
+from shared.offload import in_thread
 from triggers.web import bodies
-from triggers.web.answers import BASE_PATH, answer, json_answer
+from triggers.web.answers import BASE_PATH, answer, answer_async, json_answer
 from triggers.web.authorise import own_video
 from triggers.web.routes import http
 
@@ -22,8 +23,8 @@ def list_deliveries(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @http(bp, f"{BASE_PATH}/videos/{{video_id}}/redeliver", ["POST"])
-def redeliver_video(req: func.HttpRequest) -> func.HttpResponse:
-    return answer(lambda: _redeliver(req))
+async def redeliver_video(req: func.HttpRequest) -> func.HttpResponse:
+    return await answer_async(_redeliver(req))
 
 
 def _list(req: func.HttpRequest) -> func.HttpResponse:
@@ -31,12 +32,16 @@ def _list(req: func.HttpRequest) -> func.HttpResponse:
     return _listed(stored.video.id)
 
 
-def _redeliver(req: func.HttpRequest) -> func.HttpResponse:
-    bodies.check_size(req)
-    _, stored = own_video(req)
-    for delivery in redeliver(services(), stored.video.id, bodies.redeliver(req).id):
-        deliver_soon(services(), delivery)
-    return _listed(stored.video.id)
+async def _redeliver(req: func.HttpRequest) -> func.HttpResponse:
+    def work() -> str:
+        bodies.check_size(req)
+        _, stored = own_video(req)
+        for delivery in redeliver(services(), stored.video.id, bodies.redeliver(req).id):
+            deliver_soon(services(), delivery)
+        return stored.video.id
+
+    video_id = await in_thread(work)
+    return await in_thread(lambda: _listed(video_id))
 
 
 def _listed(video_id: str) -> func.HttpResponse:

@@ -9,7 +9,8 @@ from shared.durable import blueprint
 from shared.lifecycle.catalogue import Deployment
 from shared.lifecycle.readiness import Queue, Readiness, Uncollected, readiness, state
 from shared.lifecycle.services import services
-from triggers.web.answers import BASE_PATH, answer, json_answer
+from shared.offload import in_thread
+from triggers.web.answers import BASE_PATH, answer, answer_async, json_answer
 from triggers.web.authenticate import authenticate
 from triggers.web.routes import http
 
@@ -22,8 +23,8 @@ def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001  # the h
 
 
 @http(bp, f"{BASE_PATH}/health/ready", ["GET"])
-def ready(req: func.HttpRequest) -> func.HttpResponse:
-    return answer(lambda: _ready(req))
+async def ready(req: func.HttpRequest) -> func.HttpResponse:
+    return await answer_async(in_thread(lambda: _ready(req)))
 
 
 def _ready(req: func.HttpRequest) -> func.HttpResponse:

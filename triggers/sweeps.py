@@ -11,7 +11,7 @@ from shared.lifecycle.deliver import deliver_due
 from shared.lifecycle.services import services
 from shared.lifecycle.sweep import sweep as sweep_silent_videos
 from shared.names import Hint
-from shared.offload import in_thread
+from shared.offload import LONG, in_thread
 from shared.telemetry import Event, emit
 
 bp = blueprint()
@@ -23,7 +23,7 @@ _PURGE_WINDOW = timedelta(days=30)
 @timer_with_client(bp, "%SWEEP_SCHEDULE%")
 async def sweep(timer: func.TimerRequest, client: Client) -> None:  # noqa: ARG001
     """Start again what nobody works on."""
-    for restart in await in_thread(lambda: sweep_silent_videos(services())):
+    for restart in await in_thread(lambda: sweep_silent_videos(services()), patience=LONG):
         # where that fails, another sweep was first or the next one will be: the heartbeat ages
         await workers.start(client, restart.instance, restart.payload)
     # the line, in case nobody else moves it: a deployment was resumed, or a hint was lost
@@ -31,9 +31,9 @@ async def sweep(timer: func.TimerRequest, client: Client) -> None:  # noqa: ARG0
 
 
 @timer(bp, "%SWEEP_SCHEDULE%")
-def deliver(timer: func.TimerRequest) -> None:  # noqa: ARG001
+async def deliver(timer: func.TimerRequest) -> None:  # noqa: ARG001
     """Announce what could not be announced at once."""
-    deliver_due(services())
+    await in_thread(lambda: deliver_due(services()))
 
 
 @timer_with_client(bp, "%PURGE_SCHEDULE%")

@@ -10,6 +10,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from time import monotonic
 
 from shared.delivery.outcome import Undelivered
@@ -23,6 +24,7 @@ from shared.domain.announcement import (
 from shared.domain.errors import NotFound
 from shared.lifecycle.services import Services
 from shared.names import BASE_PATH
+from shared.offload import in_context
 from shared.settings import Webhook
 from shared.storage.outbox import StoredDelivery
 from shared.storage.rows import RowChanged
@@ -44,20 +46,23 @@ def lease_ms(services: Services) -> int:
 def deliver_soon(services: Services, delivery: Delivery) -> None:
     """Have a delivery that this process holds (its `due_ms` is a lease) tried in the background."""
     services.courier.hand(
-        lambda: deliver(services, delivery.announcement.subject, delivery.id, delivery.due_ms)
+        delivery.target,
+        lambda: deliver(services, delivery.announcement.subject, delivery.id, delivery.due_ms),
     )
 
 
-def deliver(services: Services, subject: str, delivery_id: str, due_ms: int) -> None:
-    """Try a delivery that this process holds. Never raises: the sweep tries again."""
+def deliver(services: Services, subject: str, delivery_id: str, due_ms: int) -> bool:
+    """Try a delivery that this process holds; False where its receiver did not take it. Never
+    raises: the sweep tries again."""
     try:
         stored = services.outbox.get(subject, delivery_id)
         if stored is None or stored.delivery.due_ms != due_ms:
-            return
+            return True
         if stored.delivery.state is DeliveryState.PENDING:
-            _attempt(services, stored)
+            return _attempt(services, stored).state is DeliveryState.DELIVERED
     except Exception as error:  # noqa: BLE001  # in the background nobody else would see it
         emit(Event.DELIVERY_LEFT, delivery=delivery_id, message=type(error).__name__)
+    return True
 
 
 def deliver_due(services: Services) -> int:
@@ -78,7 +83,7 @@ def deliver_due(services: Services) -> int:
             if not page:
                 break
             seen.update(stored.delivery.id for stored in page)
-            for delivery in pool.map(lambda stored: _take(services, stored), page):
+            for delivery in pool.map(in_context(partial(_take, services)), page):
                 if delivery is None:
                     continue
                 if delivery.state is DeliveryState.DELIVERED:
@@ -126,6 +131,7 @@ def redeliver(services: Services, video_id: str, delivery_id: str | None) -> lis
         webhook = _webhook(services, again)
         if webhook is not None:
             services.outbox.set_gone(_receiver(webhook), gone=False)
+        services.courier.forgive(again.target)
         with suppress(RowChanged):  # it is being tried right now
             held.append(services.outbox.replace(stored, again).delivery)
     return held

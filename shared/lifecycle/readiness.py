@@ -12,6 +12,7 @@ from functools import lru_cache
 from shared.lifecycle import backlog, catalogue
 from shared.lifecycle.catalogue import Deployment, Lifecycle
 from shared.lifecycle.services import Services
+from shared.offload import in_context
 
 _PATIENCE = 5.0
 """Real seconds for storage: its client tries for a minute, a probe does not wait so long."""
@@ -56,7 +57,7 @@ def readiness(services: Services) -> Readiness:
     """How the app is now."""
     from azure.core.exceptions import AzureError
 
-    reading: Future[Stored] = _pool().submit(lambda: _read(services))
+    reading: Future[Stored] = _pool().submit(in_context(_read), services)
     try:
         stored = reading.result(timeout=_PATIENCE)
     except TooSlow:

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from shared.offload import in_context
+
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
@@ -51,13 +53,14 @@ class BlobWriter:
         raised. All are staged when the context ends well."""
         with ThreadPoolExecutor(_UNDER_WAY, thread_name_prefix="block") as threads:
             under_way: deque[Future[None]] = deque()
+            stage = in_context(self._stage)
 
             def write(block: bytes) -> None:
                 while len(under_way) >= _UNDER_WAY:
                     under_way.popleft().result()
                 name = f"{self._attempt}-{len(self._blocks):08d}"
                 self._blocks.append(base64.b64encode(name.encode()).decode())
-                under_way.append(threads.submit(self._stage, self._blocks[-1], block))
+                under_way.append(threads.submit(stage, self._blocks[-1], block))
 
             yield write
             for each in under_way:

@@ -179,8 +179,13 @@ def test_a_dead_topic_leaves_the_video_completed_and_the_delivery_visible(told: 
 def test_a_topic_that_hangs_delays_no_ending(told: Told) -> None:
     """The attempt is made elsewhere: a full line is left to the sweep."""
     told.services.courier._line.maxsize = 1
+
+    def slow() -> bool:
+        time.sleep(0.2)
+        return True
+
     for _ in range(3):
-        told.services.courier.hand(lambda: time.sleep(0.2))
+        told.services.courier.hand("other", slow)
     job = told.order()
     began = time.monotonic()
     job.drive()

@@ -67,6 +67,14 @@ def test_a_line_can_be_read_back(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.records[-1].levelname == "WARNING"
 
 
+def test_a_traceback_spoils_no_field(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    emit(Event.REQUEST_FAILED, error=ValueError("broken"), request_id="req_1")
+    said = logging.Formatter("%(message)s").format(caplog.records[-1])
+    assert said.startswith("event=request_failed request_id=req_1 \n")
+    assert "ValueError: broken" in said
+
+
 @given(st.text(max_size=50))
 def test_any_text_stays_one_line_and_one_value(text: str) -> None:
     line = f"event=x message={_shown(text)} after=1"
