@@ -26,7 +26,7 @@ HOST = "Functions host"
 WEBHOOK = {"name": "local", "secret_setting": "LOCAL_WEBHOOK_SECRET"}
 """The webhook of `local.settings.json`; the local topic receives it."""
 _AZURITE_PORTS = (10000, 10001, 10002)
-_SWEEP_PERIOD = 120.0
+_SWEEP_PERIOD = 60.0
 
 
 @dataclass(frozen=True)

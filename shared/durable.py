@@ -44,20 +44,39 @@ class Client(Protocol):
         self, orchestration_function_name: str, instance_id: str, client_input: Any
     ) -> str: ...
     async def raise_event(self, instance_id: str, event_name: str, event_data: Any) -> None: ...
+    async def get_status(self, instance_id: str) -> Any: ...
     async def purge_instance_history(self, instance_id: str) -> Any: ...
     async def purge_instance_history_by(
         self, created_time_from: datetime, created_time_to: datetime, runtime_status: list[Any]
     ) -> Any: ...
 
 
+_ENDED = (
+    df.OrchestrationRuntimeStatus.Completed,
+    df.OrchestrationRuntimeStatus.Failed,
+    df.OrchestrationRuntimeStatus.Terminated,
+    df.OrchestrationRuntimeStatus.Canceled,
+)
+
+
+async def is_alive(client: Client, instance_id: str) -> bool:
+    """Whether an instance exists and has not ended. Raises what the client raises, or RuntimeError
+    for an answer that says neither: a failing engine is no sign that an instance is gone."""
+    status = await client.get_status(instance_id)
+    if status:
+        return status.runtime_status not in _ENDED
+    if getattr(status, "message", None) == "":  # the client's reading of an empty 404
+        return False
+    raise RuntimeError("the status of an instance could not be read")
+
+
 async def purge_finished(client: Client, created_from: datetime, created_to: datetime) -> int:
-    """Delete the histories of finished instances created between two times (UTC); how many."""
-    finished = [
-        df.OrchestrationRuntimeStatus.Completed,
-        df.OrchestrationRuntimeStatus.Failed,
-        df.OrchestrationRuntimeStatus.Terminated,
-    ]
-    result = await client.purge_instance_history_by(created_from, created_to, finished)
+    """Delete the histories of finished instances created between two times (UTC); how many.
+
+    Only with statuses of instances that have ended: the extension takes any other for none at all,
+    and then deletes everything that it finds, running instances too.
+    """
+    result = await client.purge_instance_history_by(created_from, created_to, list(_ENDED))
     return int(result.instances_deleted)
 
 

@@ -51,6 +51,7 @@ class Event(StrEnum):
     LINE_STATE = "line_state"
     HINT_LOST = "hint_lost"
     START_LOST = "start_lost"
+    WORKER_UNKNOWN = "worker_unknown"
     JOB_NOT_DELETED = "job_not_deleted"
     PURGE_FAILED = "purge_failed"
     INSTANCES_PURGED = "instances_purged"
@@ -192,8 +193,8 @@ EVENTS: Mapping[Event, Spec] = {
         _WARNING,
     ),
     Event.VIDEO_RESUMED: Spec(
-        "the sweep started a new worker for a silent video",
-        ("video_id", "stage", "epoch", "silent_seconds"),
+        "a video got a new worker: the one before was gone, or silent for too long",
+        ("video_id", "stage", "epoch", "reason", "silent_seconds"),
         _WARNING,
     ),
     Event.ADMISSION_FINISHED: Spec(
@@ -211,7 +212,15 @@ EVENTS: Mapping[Event, Spec] = {
         "how long the line is and how close the oldest uncollected job is to its expiry",
         ("waiting", "working", "oldest_wait_seconds", "uncollected", "soonest_expiry_seconds"),
     ),
-    Event.HINT_LOST: Spec("a waiting video was not woken; it wakes by itself", ("instance",)),
+    Event.HINT_LOST: Spec(
+        "a waiting video was not woken; it wakes by itself, or gets another worker",
+        ("instance", "message"),
+    ),
+    Event.WORKER_UNKNOWN: Spec(
+        "it could not be told whether a video's worker is still there; the next sweep asks again",
+        ("instance", "message"),
+        _WARNING,
+    ),
     Event.START_LOST: Spec(
         "an orchestration was not started; the sweep will", ("instance", "message"), _WARNING
     ),

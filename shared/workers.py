@@ -4,38 +4,95 @@ Both are hints and never promises: the rows say what is to be done, a sleeping w
 itself, and the sweep starts one for whatever nobody works on. So nothing here raises.
 """
 
+import asyncio
 from collections.abc import Iterable
 
 from shared import names
-from shared.durable import Client
+from shared.durable import Client, is_alive
 from shared.lifecycle.admit import Admitted
+from shared.lifecycle.services import services
+from shared.lifecycle.sweep import Restart, revive
 from shared.names import GenerateVideo, Hint
+from shared.offload import in_thread
 from shared.telemetry import Event, emit
+
+_AT_ONCE = 8
 
 
 async def start_admitted(client: Client, admitted: Admitted) -> None:
     """Start the worker of a video that was admitted, unless it has ended."""
     if not admitted.video.terminal:
-        await start(client, admitted.instance, admitted.payload, again=admitted.replayed)
+        await start(client, admitted.instance, admitted.payload)
 
 
-async def start(
-    client: Client, instance: str, payload: GenerateVideo, *, again: bool = False
-) -> None:
-    """Start a worker. `again`: it is likely to run already, and to be refused for that."""
+async def start(client: Client, instance: str, payload: GenerateVideo) -> None:
+    """Start a worker, unless it runs already. Where that fails the next sweep does it."""
     try:
         await client.start_new(names.GENERATE_VIDEO, instance, payload)
     except Exception as error:  # noqa: BLE001  # the SDK raises plain Exceptions
-        if not again:
-            # the words of a transport may name the URL, and the host's key is in it
-            said = str(error)[:200] if type(error) is Exception else type(error).__name__
-            emit(Event.START_LOST, instance=instance, message=said)
+        # also for one that runs: a repeated request finds it started
+        if not await _runs(client, instance):
+            emit(Event.START_LOST, instance=instance, message=_said(error))
+
+
+async def start_all(client: Client, restarts: Iterable[Restart]) -> None:
+    """Start several, a few at a time."""
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(restart: Restart) -> None:
+        async with gate:
+            await start(client, restart.instance, restart.payload)
+
+    await asyncio.gather(*map(one, restarts))
 
 
 async def wake(client: Client, hints: Iterable[Hint]) -> None:
-    """Tell waiting workers to look now; one that is not told only loses time."""
+    """Tell waiting workers to look now; one that is not told only loses time. Where the worker is
+    gone, another one is started."""
     for hint in hints:
         try:
             await client.raise_event(hint["instance"], hint["event"], None)
-        except Exception:  # noqa: BLE001  # the SDK raises plain Exceptions
-            emit(Event.HINT_LOST, instance=hint["instance"])
+        except Exception as error:  # noqa: BLE001  # the SDK raises plain Exceptions
+            emit(Event.HINT_LOST, instance=hint["instance"], message=_said(error))
+            if hint["instance"] in await gone(client, [hint["instance"]]):
+                await _revive(client, hint["instance"])
+
+
+async def gone(client: Client, instances: Iterable[str]) -> frozenset[str]:
+    """Those of the instances that do not exist or have ended. One that cannot be asked about is not
+    among them."""
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(instance: str) -> str | None:
+        async with gate:
+            try:
+                return None if await is_alive(client, instance) else instance
+            except Exception as error:  # noqa: BLE001  # the SDK raises plain Exceptions
+                emit(Event.WORKER_UNKNOWN, instance=instance, message=_said(error))
+                return None
+
+    found = await asyncio.gather(*map(one, instances))
+    return frozenset(instance for instance in found if instance is not None)
+
+
+async def _runs(client: Client, instance: str) -> bool:
+    try:
+        return await is_alive(client, instance)
+    except Exception:  # noqa: BLE001  # the SDK raises plain Exceptions
+        return False
+
+
+async def _revive(client: Client, instance: str) -> None:
+    try:
+        restart = await in_thread(lambda: revive(services(), instance))
+    except Exception as error:  # noqa: BLE001  # storage; the sweep comes by
+        emit(Event.WORKER_UNKNOWN, instance=instance, message=_said(error))
+        return
+    if restart is not None:
+        await start(client, restart.instance, restart.payload)
+
+
+def _said(error: Exception) -> str:
+    """What an error says, unless it is a transport's: that may name the URL, and the host's key is
+    in it."""
+    return str(error)[:200] if type(error) in (Exception, RuntimeError) else type(error).__name__

@@ -9,7 +9,8 @@ from shared.durable import Client, blueprint, purge_finished, timer, timer_with_
 from shared.lifecycle import line
 from shared.lifecycle.deliver import deliver_due
 from shared.lifecycle.services import services
-from shared.lifecycle.sweep import sweep as sweep_silent_videos
+from shared.lifecycle.sweep import suspects
+from shared.lifecycle.sweep import sweep as take_over
 from shared.names import Hint
 from shared.offload import LONG, in_thread
 from shared.telemetry import Event, emit
@@ -23,9 +24,10 @@ _PURGE_WINDOW = timedelta(days=30)
 @timer_with_client(bp, "%SWEEP_SCHEDULE%")
 async def sweep(timer: func.TimerRequest, client: Client) -> None:  # noqa: ARG001
     """Start again what nobody works on."""
-    for restart in await in_thread(lambda: sweep_silent_videos(services()), patience=LONG):
-        # where that fails, another sweep was first or the next one will be: the heartbeat ages
-        await workers.start(client, restart.instance, restart.payload)
+    asked = await in_thread(lambda: suspects(services()))
+    gone = await workers.gone(client, asked)
+    restarts = await in_thread(lambda: take_over(services(), gone), patience=LONG)
+    await workers.start_all(client, restarts)
     # the line, in case nobody else moves it: a deployment was resumed, or a hint was lost
     await workers.wake(client, await in_thread(_move_the_line))
 

@@ -162,13 +162,13 @@ async def _delete(req: func.HttpRequest, client: Client) -> func.HttpResponse:
 
 
 async def _purge(client: Client, video_id: str) -> None:
-    """Delete the histories of a finished video's workers; the nightly purge gets what is left."""
+    """Delete the histories of a finished video's workers; the nightly purge gets what is left. One
+    that is just ending cannot be purged yet, and says nothing about the others."""
     for epoch in range(1, _MOST_EPOCHS + 1):
         try:
             await client.purge_instance_history(instance_id(video_id, epoch))
         except Exception as error:  # noqa: BLE001  # the SDK raises plain Exceptions
             emit(Event.PURGE_FAILED, video_id=video_id, message=type(error).__name__)
-            return
 
 
 def _limit(text: str) -> int:

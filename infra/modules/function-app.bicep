@@ -84,7 +84,7 @@ var hostSettings = {
   AzureWebJobsStorage__tableServiceUri: hostTableEndpoint
   PYTHON_THREADPOOL_THREAD_COUNT: string(threads)
   TASKHUB_NAME: taskHubName
-  SWEEP_SCHEDULE: '0 */2 * * * *'
+  SWEEP_SCHEDULE: '0 * * * * *'
   PURGE_SCHEDULE: '0 17 3 * * *'
   PUBLIC_BASE_URL: empty(publicBaseUrl) ? siteUrl : publicBaseUrl
 }

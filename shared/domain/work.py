@@ -153,3 +153,8 @@ class Work:
 def instance_id(video_id: str, epoch: int) -> str:
     """The Durable instance that works on a video in an epoch."""
     return f"{video_id}-{epoch}"
+
+
+def video_of(instance: str) -> str:
+    """The video that a Durable instance works on."""
+    return instance.rpartition("-")[0]

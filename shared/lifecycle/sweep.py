@@ -1,18 +1,23 @@
 """The sweep: find what nobody works on any more, and start it again from what is known.
 
-A worker leaves a heartbeat with every step. Where one is older than its stage allows, the sweep
-raises the video's epoch and a new worker begins; the old one, if it lives, stops at its next step.
-Each worker that is started without showing a sign of life doubles the patience with the next: where
-all are silent because there is more to do than can be done, starting more of them helps nobody.
+A worker leaves a heartbeat with every step. Where the last one is some seconds old, the sweep asks
+Durable about the worker: one that never started, has failed or was terminated is replaced at once.
+Where a heartbeat is older than its stage allows, the worker is replaced whatever Durable says. To
+replace one is to raise the video's epoch and start another; the old one, if it lives, stops at its
+next step. Each worker that is started without showing a sign of life doubles the patience with a
+silent one: where all are silent because there is more to do than can be done, starting more of them
+helps nobody.
 Overlapping sweeps are harmless: the epoch is raised against the version that was read.
 """
 
+import random
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from shared.domain import polling
 from shared.domain.ledger import Kind, LedgerError
-from shared.domain.work import Work, WorkStage, instance_id
+from shared.domain.work import Work, WorkStage, instance_id, video_of
 from shared.lifecycle import announce, backlog, inputs, money
 from shared.lifecycle.admit import ADMISSION_UNDONE, payload
 from shared.lifecycle.services import Services
@@ -21,6 +26,10 @@ from shared.storage.rows import RowChanged
 from shared.telemetry import Event, emit
 
 _MOST_ROWS = 200
+_MOST_ASKED = 200
+_QUIET = 15.0
+"""Seconds without a sign of life after which Durable is asked about a worker: longer than a start
+takes to be seen there."""
 _EXPIRY_NEAR = 2 * 3600.0
 _MOST_PATIENCE = 3600.0
 """Beyond what a stage allows: a job that nobody collects has 24 hours."""
@@ -34,20 +43,47 @@ class Restart:
     payload: GenerateVideo
 
 
-def sweep(services: Services) -> list[Restart]:
-    """Take over at most 200 silent videos; the orchestrations to start for them."""
+def suspects(services: Services) -> list[str]:
+    """The workers that Durable should be asked about: instance ids, at most 200.
+
+    Videos that somebody ought to work on come first, then the front of the line; of those who wait
+    behind it some are picked, because their turn is far away."""
+    quiet = services.work.quiet(services.clock() - services.settings.durations.of(_QUIET))
+    waiting = [each for each in quiet if each.stage is WorkStage.WAITING]
+    chosen = [each for each in quiet if each.stage is not WorkStage.WAITING][:_MOST_ASKED]
+    room = _MOST_ASKED - len(chosen)
+    front = waiting[: room // 2]
+    behind = waiting[room // 2 :]
+    chosen += front + random.sample(behind, min(room - len(front), len(behind)))
+    return [each.instance for each in chosen]
+
+
+def sweep(services: Services, gone: Collection[str] = ()) -> list[Restart]:
+    """Take over the videos whose workers are `gone` (instance ids), and at most 200 that are silent
+    for too long; the orchestrations to start for them."""
     now, allowed = services.clock(), _allowed(services)
     before = {stage: now - seconds for stage, seconds in allowed.items()}
-    restarts = []
+    restarts = [restart for each in gone if (restart := revive(services, each)) is not None]
     for silent in services.work.silent(before, limit=_MOST_ROWS):
-        try:
+        with suppress(RowChanged):  # somebody works on it after all, or another sweep was first
             work = _take_over(services, silent, now, allowed[silent.stage])
-        except RowChanged:
-            continue  # somebody works on it after all, or another sweep was first
-        if work is not None:
-            restarts.append(_restart(services, work))
+            if work is not None:
+                restarts.append(_restart(services, work))
     _watch_expiry(services, now)
     return restarts
+
+
+def revive(services: Services, instance: str) -> Restart | None:
+    """Take over the video of a worker that does not exist any more; None where there is nothing
+    left to do for it, or where somebody else has taken over."""
+    work = services.work.get(video_of(instance))
+    if work is None or instance_id(work.video_id, work.epoch) != instance:
+        return None
+    if work.stage is WorkStage.ADMITTING:
+        return None  # nobody has started a worker yet
+    with suppress(RowChanged):
+        return _restart(services, _replaced(services, work, services.clock(), 0.0, reason="gone"))
+    return None
 
 
 def _restart(services: Services, work: Work) -> Restart:
@@ -74,18 +110,9 @@ def _take_over(services: Services, work: Work, now: float, allowed: float) -> Wo
     """The work with its epoch raised, or None where there is nothing to start. RowChanged."""
     longest = services.settings.durations.of(_MOST_PATIENCE)
     patience = min(longest, allowed * (2.0 ** min(work.restarts, 16) - 1))
-    raised = replace(
-        work, epoch=work.epoch + 1, restarts=work.restarts + 1, heartbeat_at=now + patience
-    )
     if work.stage is not WorkStage.ADMITTING:
-        emit(
-            Event.VIDEO_RESUMED,
-            video_id=work.video_id,
-            stage=work.stage,
-            epoch=raised.epoch,
-            silent_seconds=now - work.heartbeat_at,
-        )
-        return services.work.replace(raised)
+        return _replaced(services, work, now, patience, reason="silent")
+    raised = _raised(work, now + patience)
     found = services.videos.find(work.caller, work.video_id)
     if found is not None and found.video.terminal:
         # a slow try of a request whose video has come and gone meanwhile
@@ -103,6 +130,26 @@ def _take_over(services: Services, work: Work, now: float, allowed: float) -> Wo
         return None
     _undo_admission(services, work)
     return None
+
+
+def _replaced(services: Services, work: Work, now: float, patience: float, *, reason: str) -> Work:
+    """The work with its epoch raised, for a new worker. Raises RowChanged."""
+    written = services.work.replace(_raised(work, now + patience))
+    emit(
+        Event.VIDEO_RESUMED,
+        video_id=work.video_id,
+        stage=work.stage,
+        epoch=written.epoch,
+        reason=reason,
+        silent_seconds=now - work.heartbeat_at,
+    )
+    return written
+
+
+def _raised(work: Work, heartbeat_at: float) -> Work:
+    return replace(
+        work, epoch=work.epoch + 1, restarts=work.restarts + 1, heartbeat_at=heartbeat_at
+    )
 
 
 def _undo_admission(services: Services, work: Work) -> None:

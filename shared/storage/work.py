@@ -27,6 +27,14 @@ class Standing:
     """The event that its worker waits for."""
 
 
+@dataclass(frozen=True)
+class Quiet:
+    """A video of whose worker nothing was heard for a while."""
+
+    instance: str
+    stage: WorkStage
+
+
 class WorkTable:
     """Every `Work` that comes from here carries its version, and every write needs it."""
 
@@ -81,6 +89,18 @@ class WorkTable:
             for stage, heartbeat in before.items()
         )
         return [_work(row) for row in self._table.range(_OPEN, where=where, limit=limit)]
+
+    def quiet(self, before: float) -> list[Quiet]:
+        """Everything admitted whose last heartbeat is older than `before`, and whatever was
+        restarted without a sign of life since, in the order of admission: a few columns."""
+        where = (
+            f"stage ne '{WorkStage.ADMITTING}' and (heartbeat_at lt {before:.6f} or restarts gt 0L)"
+        )
+        rows = self._table.range(_OPEN, where=where, columns=("stage", "epoch"))
+        return [
+            Quiet(instance_id(row.key, row.number("epoch")), WorkStage(row.text("stage")))
+            for row in rows
+        ]
 
     def stages(self) -> list[tuple[WorkStage, float]]:
         """Stage and time of admission of everything unfinished: two columns of one partition."""

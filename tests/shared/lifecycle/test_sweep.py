@@ -17,7 +17,7 @@ from shared.domain.work import WorkStage, instance_id
 from shared.lifecycle import acquire, collect, follow, settle, submit
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import update
-from shared.lifecycle.sweep import sweep
+from shared.lifecycle.sweep import suspects, sweep
 from shared.storage.layout import output_blob
 from shared.storage.ledger import Ledger
 from tests.shared.lifecycle.conftest import CALLER, Job, Order
@@ -97,6 +97,61 @@ def test_each_worker_without_a_sign_of_life_doubles_the_patience_with_the_next(
     assert update(late, job.work)  # a worker lives
     assert taken_over_after(allowed)
     assert taken_over_after(allowed)
+
+
+@pytest.mark.parametrize("steps", range(7))
+def test_a_video_whose_worker_is_gone_gets_another_at_once(
+    services: Services, order: Order, steps: int
+) -> None:
+    """Nobody has been silent for long: Durable was asked, and says that it is gone."""
+    job = order()
+    die_after(job, steps)
+    (restart,) = sweep(services, [instance_id(job.id, 1)])
+    assert restart.instance == instance_id(job.id, 2)
+    assert sweep(services, [instance_id(job.id, 1)]) == []  # it is of an older epoch
+    assert sweep(services, [instance_id(job.id, 2)])[0].instance == instance_id(job.id, 3)
+    assert sweep(services, ["video_of_nobody-1"]) == []
+
+
+def test_who_is_asked_about(services: Services, order: Order) -> None:
+    job = order()
+    quiet = services.settings.durations.of(15)
+    assert job.work is not None
+
+    def at(seconds: float) -> list[str]:
+        assert job.work is not None
+        return suspects(replace(services, clock=lambda: began + seconds))
+
+    began = job.work.heartbeat_at
+    assert at(quiet - 0.01) == []
+    assert at(quiet + 0.01) == [instance_id(job.id, 1)]
+    sweep(replace(services, clock=lambda: began), [instance_id(job.id, 1)])
+    assert at(0) == [instance_id(job.id, 2)]  # it was started and has shown no sign of life yet
+    assert acquire.take_turn(services, job.id, 2, "hint").result["outcome"] == "granted"
+    assert suspects(services) == []
+
+
+def test_those_who_ought_to_be_worked_on_are_asked_about_first(
+    services: Services, order: Order
+) -> None:
+    first = order()
+    (work,) = services.work.all()
+    shape = replace(work, stage=WorkStage.WAITING, heartbeat_at=0.0)
+    waiting = [f"{first.id[:-6]}{number:06x}" for number in range(300)]
+    for video_id in waiting:
+        services.work.insert(replace(shape, video_id=video_id, version=""))
+    busy = [f"{first.id[:-6]}f{number:05x}" for number in range(20)]
+    for video_id in busy:
+        stage = WorkStage.RENDERING
+        services.work.insert(replace(shape, video_id=video_id, stage=stage, version=""))
+    admitting = f"{first.id[:-6]}fffff0"
+    stage = WorkStage.ADMITTING
+    services.work.insert(replace(shape, video_id=admitting, stage=stage, version=""))
+    asked = suspects(services)
+    assert len(asked) == len(set(asked)) == 200
+    assert {instance_id(each, 1) for each in busy} <= set(asked)
+    assert {instance_id(each, 1) for each in waiting[:90]} <= set(asked)
+    assert instance_id(admitting, 1) not in asked
 
 
 def test_two_sweeps_at_once_start_one_worker(services: Services, order: Order) -> None:
