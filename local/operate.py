@@ -38,8 +38,11 @@ def pause(deployment: Annotated[str, typer.Argument(help="Its name in UPSTREAMS.
 
 
 def resume(deployment: Annotated[str, typer.Argument(help="Its name in UPSTREAMS.")]) -> None:
-    """Give a deployment jobs again that was paused, or was out because it refused everybody."""
-    lane = _change(deployment, lambda lane: replace(lane, held=False, out=None))
+    """Give a deployment jobs again that was paused or is gone, and try one at once that turned
+    everybody away."""
+    lane = _change(
+        deployment, lambda lane: replace(lane, held=False, outage=None, paused_until=0.0)
+    )
     print(f"{deployment} takes jobs again; {len(lane.running)} are running.")
 
 

@@ -106,13 +106,14 @@ EVENTS: Mapping[Event, Spec] = {
         "that search did not work", ("video_id", "deployment", "message"), _WARNING
     ),
     Event.DEPLOYMENT_PAUSED: Spec(
-        "the upstream asked for patience (429), or could not be reached",
-        ("deployment", "video_id", "seconds", "reason"),
+        "the upstream asked for patience (429), turned a request away as it would have any other "
+        "(401, 403, 404), or could not be reached; it is tried again by itself",
+        ("deployment", "video_id", "seconds", "reason", "since_seconds"),
         _WARNING,
     ),
     Event.DEPLOYMENT_OUT: Spec(
-        "the upstream refuses everybody (401, 403, 404, 410)",
-        ("deployment", "video_id", "reason"),
+        "the upstream says that its model is gone for good (410)",
+        ("deployment", "video_id", "status", "message"),
         _ERROR,
     ),
     Event.JOB_STATUS_UNKNOWN: Spec(

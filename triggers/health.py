@@ -51,7 +51,8 @@ def _deployment(deployment: Deployment) -> dict[str, Any]:
         "model": deployment.upstream.model,
         "ready": deployment.takes_requests,
         "state": state(deployment),
-        "reason": deployment.out,
+        "reason": None if deployment.outage is None else deployment.outage.what,
+        "since": _whole(deployment.outage.since or None) if deployment.outage else None,
         "paused_until": _whole(deployment.paused_until),
     }
 

@@ -10,6 +10,7 @@ from shared.domain.money import usd
 from shared.durable import blueprint
 from shared.lifecycle import catalogue
 from shared.lifecycle.catalogue import Deployment, Model
+from shared.lifecycle.line import outage_text
 from shared.lifecycle.services import services
 from triggers.web.answers import BASE_PATH, answer, json_answer
 from triggers.web.authenticate import authenticate
@@ -103,6 +104,7 @@ def _deployment(deployment: Deployment) -> dict[str, Any]:
         "lifecycle": deployment.lifecycle.value,
         "retires_at": deployment.retires_at,
         "available": deployment.takes_requests,
+        "notice": outage_text(deployment.outage) if deployment.outage else None,
         "price": {
             "currency": "USD",
             "version": price.version,

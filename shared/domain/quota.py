@@ -16,10 +16,12 @@ earlier.
 
 from bisect import insort
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import TypeVar
+
+from shared.domain.outage import Outage
 
 T = TypeVar("T")
 
@@ -70,8 +72,20 @@ class Lane:
     """How often the upstream answered 429 although the limits were kept."""
     held: bool = False
     """Whether an operator has paused it."""
-    out: str | None = None
-    """Why the deployment takes nothing until someone looks at it, for example `401`."""
+    outage: Outage | None = None
+    """What is known while it turns everybody away. A submit is a probe then: one at a time, each
+    after the pause that the one before has earned."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether it takes nothing any more, by its own words."""
+        return self.outage is not None and self.outage.final
+
+    @property
+    def probes(self) -> tuple[str, ...]:
+        """The videos that it has turned away of late, latest last: another one is the next to
+        try."""
+        return self.outage.probes if self.outage else ()
 
 
 @dataclass(frozen=True)
@@ -99,7 +113,7 @@ def decide(waiting: Iterable[Waiting], lanes: Iterable[Lane], now: float) -> lis
     for lane in sorted(lanes, key=lambda lane: (len(live(lane, now)), lane.deployment)):
         if opens_at(lane, now) > now:
             continue
-        chosen = line.take(lane.deployment, load, lane.served, lane.turns)
+        chosen = line.take(lane.deployment, load, lane.served, lane.turns, behind=lane.probes)
         if chosen is not None:
             load[chosen.caller] = load.get(chosen.caller, 0) + 1
             grants.append(Grant(chosen.video_id, lane.deployment))
@@ -120,18 +134,20 @@ class InOrder:
         return any(deployment in deployments for _, deployments in self._queues)
 
     def take(
-        self, deployment: str, load: Mapping[str, int], served: int, turns: Mapping[str, int]
+        self,
+        deployment: str,
+        load: Mapping[str, int],
+        served: int,
+        turns: Mapping[str, int],
+        *,
+        behind: Sequence[str] = (),
     ) -> Waiting | None:
         """The next for a deployment, taken out of the line. `load` is how many jobs each caller
-        has running; `served` and `turns` are the lane's."""
-        heads: dict[str, Waiting] = {}
-        for (caller, deployments), queue in self._queues.items():
-            if deployment in deployments:
-                other = heads.get(caller)
-                if other is None or queue[0].video_id < other.video_id:
-                    heads[caller] = queue[0]
+        has running; `served` and `turns` are the lane's. Those in `behind` come after all others,
+        in that order."""
+        heads = self._heads(deployment, frozenset(behind))
         if not heads:
-            return None
+            return self._first_of(deployment, behind)
         patience = _PATIENCE * len(heads)
 
         def rank(video: Waiting) -> tuple[int, int, int, str]:
@@ -142,11 +158,39 @@ class InOrder:
             return 1, running, last, video.video_id
 
         chosen = min(heads.values(), key=rank)
-        kind = (chosen.caller, chosen.deployments)
-        self._queues[kind].popleft()
+        return self._remove(chosen)
+
+    def _first_of(self, deployment: str, wanted: Sequence[str]) -> Waiting | None:
+        """The first of these videos that waits for a deployment, taken out of the line."""
+        there = {
+            video.video_id: video
+            for (_, deployments), queue in self._queues.items()
+            if deployment in deployments
+            for video in queue
+        }
+        found = next((there[each] for each in wanted if each in there), None)
+        return None if found is None else self._remove(found)
+
+    def _remove(self, video: Waiting) -> Waiting:
+        kind = (video.caller, video.deployments)
+        self._queues[kind].remove(video)
         if not self._queues[kind]:
             del self._queues[kind]
-        return chosen
+        return video
+
+    def _heads(self, deployment: str, behind: frozenset[str]) -> dict[str, Waiting]:
+        """Caller -> the first of its videos that may go there."""
+        heads: dict[str, Waiting] = {}
+        for (caller, deployments), queue in self._queues.items():
+            if deployment not in deployments:
+                continue
+            first: Waiting | None = queue[0]
+            if behind:
+                first = next((video for video in queue if video.video_id not in behind), None)
+            other = heads.get(caller)
+            if first and (other is None or first.video_id < other.video_id):
+                heads[caller] = first
+        return heads
 
 
 def granted(lane: Lane, video: Waiting, now: float, *, lease: float) -> Lane:
@@ -224,7 +268,7 @@ def freed(lane: Lane, video_id: str, now: float) -> Lane:
 def opens_at(lane: Lane, now: float) -> float:
     """When the lane can next take a submit, at the earliest: `now`, a later time, or infinity
     where that depends on something other than time."""
-    if lane.out is not None or lane.held or lane.max_running <= 0 or lane.max_creates <= 0:
+    if lane.gone or lane.held or lane.max_running <= 0 or lane.max_creates <= 0:
         return inf
     times = [now, lane.paused_until, _rate_opens(sorted(_recent(lane, now)), lane)]
     holding = sorted(live(lane, now).values())
@@ -255,7 +299,7 @@ def forecast(waiting: Iterable[Waiting], lanes: Iterable[Lane], now: float) -> I
     """The turns to come, in their order, if nobody else arrives and every render takes as long as
     expected. Where somebody has to open a lane first, the time is infinite. Those whom no lane will
     ever take are left out."""
-    ahead = [_Ahead(lane, now) for lane in lanes if lane.out is None]
+    ahead = [_Ahead(lane, now) for lane in lanes if not lane.gone]
     held = {video_id for each in ahead for video_id in live(each.lane, now)}
     line = InOrder(video for video in waiting if video.video_id not in held)
     while able := [each for each in ahead if line.has(each.lane.deployment)]:
@@ -267,10 +311,11 @@ def forecast(waiting: Iterable[Waiting], lanes: Iterable[Lane], now: float) -> I
                 load[caller] = load.get(caller, 0) + 1
         free = [each for each in able if each.opens() <= at]
         chosen = min(free, key=lambda each: (len(each.ends), each.lane.deployment))
-        video = line.take(chosen.lane.deployment, load, chosen.served, chosen.turns)
+        lane = chosen.lane
+        video = line.take(lane.deployment, load, chosen.served, chosen.turns, behind=lane.probes)
         assert video is not None, "somebody in line may go there"
         chosen.serve(video, at)
-        yield Turn(video, chosen.lane.deployment, at)
+        yield Turn(video, lane.deployment, at)
 
 
 class _Ahead:

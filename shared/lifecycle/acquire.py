@@ -45,7 +45,7 @@ def take_turn(services: Services, video_id: str, epoch: int, hint: str) -> Done:
         held = line.take(services, line.lanes(services, work.deployments), video_id)
         if held is not None:
             return _go(services, work, held)
-        return verdicts.decide(services, work, _QUEUE_TIMEOUT)
+        return verdicts.decide(services, work, _queue_timeout(services, work))
     return _line_up(services, work, hint)
 
 
@@ -66,6 +66,8 @@ def _line_up(services: Services, work: Work, hint: str) -> Done:
         return _go(services, work, held)
     hints: tuple[Hint, ...] = ()
     unwritten = not snapshot.has(work.video_id) and snapshot.at < now - durations.of(_FRESH)
+    # whether callers are told what holds this model up, or are told so no more
+    unwritten |= bool(snapshot.notice) != all(found.lane.outage for found in lanes)
     if line.is_open(lanes, now) or unwritten:
         decided, hints = line.call_next(services, work)
         snapshot = decided.snapshots.get(work.model, snapshot)
@@ -176,11 +178,18 @@ def _no_deployment(reason: str) -> Verdict:
     )
 
 
-_QUEUE_TIMEOUT = verdicts.failed(
-    "queue_timeout",
-    "The video waited longer than QUEUE_DEADLINE_HOURS for its turn and was never submitted.",
-    stage=Stage.WAITING_FOR_QUOTA,
-    retryable=True,
-    money=Kind.RELEASE,
-    basis="never_submitted",
-)
+def _queue_timeout(services: Services, work: Work) -> Verdict:
+    outages = [
+        f"{found.lane.deployment} {line.outage_text(found.lane.outage)}"
+        for found in line.lanes(services, work.deployments)
+        if found.lane.outage is not None
+    ]
+    return verdicts.failed(
+        "queue_timeout",
+        "The video waited longer than QUEUE_DEADLINE_HOURS for its turn and was never submitted."
+        + (f" {'; '.join(outages)}." if outages else ""),
+        stage=Stage.WAITING_FOR_QUOTA,
+        retryable=True,
+        money=Kind.RELEASE,
+        basis="never_submitted",
+    )

@@ -7,11 +7,10 @@ How a deployment is follows from its date of retirement and from what the last r
 from dataclasses import dataclass
 from enum import StrEnum
 
+from shared.domain.outage import Outage
 from shared.lifecycle import line
 from shared.lifecycle.services import Services
 from shared.settings import Upstream
-
-_GONE = "410"
 
 
 class Lifecycle(StrEnum):
@@ -19,25 +18,26 @@ class Lifecycle(StrEnum):
     RETIRING = "retiring"
     """It has a date."""
     RETIRED = "retired"
-    """The date has come, or it answers 410."""
+    """The date has come, or it says that the model is gone."""
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """One upstream as it is now. `out` is the status it refuses everybody with; times are unix
-    seconds."""
+    """One upstream as it is now. Times are unix seconds."""
 
     upstream: Upstream
     lifecycle: Lifecycle
     retires_at: int | None
-    out: str | None
+    outage: Outage | None
+    """What is known while it turns everybody away."""
     paused_until: float | None
+    """When it is tried next, where it asked for patience or has an outage."""
     held: bool = False
     """Whether an operator has paused it."""
 
     @property
     def takes_requests(self) -> bool:
-        return self.lifecycle is not Lifecycle.RETIRED and self.out is None
+        return self.lifecycle is not Lifecycle.RETIRED and self.outage is None
 
 
 @dataclass(frozen=True)
@@ -103,15 +103,13 @@ def deployments(services: Services) -> list[Deployment]:
     found = []
     for upstream, stored in zip(services.settings.upstreams, line.lanes(services), strict=True):
         lane = stored.lane
-        # only the status: what follows it are the upstream's words
-        out = None if lane.out is None else lane.out.split(" ")[0]
         retires_at = None if upstream.retires_at is None else upstream.retires_at.timestamp()
         found.append(
             Deployment(
                 upstream=upstream,
-                lifecycle=_lifecycle(retires_at, out, now),
+                lifecycle=_lifecycle(retires_at, gone=lane.gone, now=now),
                 retires_at=None if retires_at is None else int(retires_at),
-                out=out,
+                outage=lane.outage,
                 paused_until=lane.paused_until if lane.paused_until > now else None,
                 held=lane.held,
             )
@@ -119,7 +117,7 @@ def deployments(services: Services) -> list[Deployment]:
     return found
 
 
-def _lifecycle(retires_at: float | None, out: str | None, now: float) -> Lifecycle:
-    if out == _GONE or (retires_at is not None and retires_at <= now):
+def _lifecycle(retires_at: float | None, *, gone: bool, now: float) -> Lifecycle:
+    if gone or (retires_at is not None and retires_at <= now):
         return Lifecycle.RETIRED
     return Lifecycle.ACTIVE if retires_at is None else Lifecycle.RETIRING

@@ -1,9 +1,10 @@
 """The line in front of the deployments: read it, decide, grant, and tell whose turn it is."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from shared.domain.outage import Outage, Refusal, pause_after, refused
 from shared.domain.quota import (
     Lane,
     Turn,
@@ -121,8 +122,8 @@ def _look_ahead(
     now = services.clock()
     stored = [found.lane for found in line.lanes]
     by_itself = {lane.deployment for lane in stored if opens_by_itself(lane, now)}
-    out = {lane.deployment for lane in stored if lane.out is not None}
-    stranded = [each for each in line.waiting if set(each.place.deployments) <= out]
+    gone = {lane.deployment for lane in stored if lane.gone}
+    stranded = [each for each in line.waiting if set(each.place.deployments) <= gone]
     hints += [_hint(each) for each in stranded[:_STRANDED_TOLD] if not _is(each, me)]
     if not changed and not by_itself:
         return line, tuple(hints)
@@ -137,7 +138,10 @@ def _look_ahead(
         changed.add(following.model)
         if not _is(following, me):
             hints.append(_hint(following))
-    snapshots = {model: _publish(services, model, turns, waiting, now) for model in sorted(changed)}
+    snapshots = {
+        model: _publish(services, model, turns, waiting, now, notice(services, model, line.lanes))
+        for model in sorted(changed)
+    }
     return Line(line.waiting, line.lanes, snapshots), tuple(hints)
 
 
@@ -147,13 +151,14 @@ def _publish(
     turns: Iterable[Turn],
     waiting: Mapping[str, Standing],
     now: float,
+    said: str,
 ) -> Snapshot:
     places = [
         Spot(turn.video.video_id, turn.at, turn.video.expected)
         for turn in turns
         if waiting[turn.video.video_id].model == model
     ]
-    return services.snapshots.put(model, now, places, services.snapshots.get(model))
+    return services.snapshots.put(model, now, places, services.snapshots.get(model), said)
 
 
 def slot_of(stored: Iterable[StoredLane], video_id: str, now: float) -> Lane | None:
@@ -201,48 +206,63 @@ def free_orphans(services: Services) -> None:
                 )
 
 
-def free(
-    services: Services,
-    work: Work,
-    *,
-    pause: float = 0.0,
-    throttled: bool = False,
-    out: str | None = None,
-) -> None:
-    """Give a video's slot back, and pause the deployment or take it out where that is why."""
-    upstream = services.settings.upstream(work.deployment or "")
-    if upstream is None:
-        return
+def free(services: Services, work: Work) -> None:
+    """Give a video's slot back."""
     now = services.clock()
-    reason = None if out is None else f"{out} (since {datetime.fromtimestamp(now, UTC):%Y-%m-%d})"
+    _change(services, work, lambda lane: freed(lane, work.video_id, now))
+
+
+def throttle(services: Services, work: Work, pause: float) -> None:
+    """Give the slot back and leave the deployment alone for a while: it asked for patience. So it
+    is there, and takes requests."""
+    now = services.clock()
 
     def change(lane: Lane) -> Lane:
         left = freed(lane, work.video_id, now)
-        return replace(
-            left,
-            paused_until=max(left.paused_until, now + pause) if pause else left.paused_until,
-            throttled=left.throttled + throttled,
-            out=reason or left.out,
-        )
+        until = max(left.paused_until, now + pause)
+        return replace(left, paused_until=until, throttled=left.throttled + 1, outage=None)
 
-    services.deployments.change(limits(services, upstream), change)
+    _change(services, work, change)
 
 
-def hand_over(
-    services: Services, work: Work, *, pause: float = 0.0, out: str | None = None
-) -> tuple[Hint, ...]:
+def turn_away(services: Services, work: Work, refusal: Refusal) -> Lane | None:
+    """Give the slot back of a video that a deployment turned away as it would have any other; the
+    lane, with what is known of the outage now. The next one tries after a pause."""
+    now, durations = services.clock(), services.settings.durations
+
+    def change(lane: Lane) -> Lane:
+        left = freed(lane, work.video_id, now)
+        outage = refused(left.outage, refusal, work.video_id, now)
+        until = now + durations.of(pause_after(outage.failures))
+        return replace(left, outage=outage, paused_until=max(left.paused_until, until))
+
+    return _change(services, work, change)
+
+
+def works(services: Services, work: Work) -> None:
+    """A deployment has looked at a video's request: whatever it turned away is over."""
+    _change(services, work, lambda lane: replace(lane, outage=None))
+
+
+def _change(services: Services, work: Work, how: Callable[[Lane], Lane]) -> Lane | None:
+    """Change the lane that a video has its turn at; None where it is not configured any more."""
+    upstream = services.settings.upstream(work.deployment or "")
+    if upstream is None:
+        return None
+    return services.deployments.change(limits(services, upstream), how).lane
+
+
+def hand_over(services: Services, work: Work) -> tuple[Hint, ...]:
     """`free`, and then `call_next`: the hints for those whose turn it is."""
-    free(services, work, pause=pause, out=out)
+    free(services, work)
     return call_next(services)[1]
 
 
 def close_submit(
     services: Services, work: Work, *, until: float | None = None, pause: float = 0.0
 ) -> None:
-    """Let the next one submit; the video keeps its slot."""
-    upstream = services.settings.upstream(work.deployment or "")
-    if upstream is None:
-        return
+    """Let the next one submit; the video keeps its slot, until its job expires where there is one:
+    then the deployment works."""
     now = services.clock()
 
     def change(lane: Lane) -> Lane:
@@ -250,27 +270,46 @@ def close_submit(
         return replace(
             after,
             paused_until=max(after.paused_until, now + pause) if pause else after.paused_until,
+            outage=after.outage if until is None else None,
         )
 
-    services.deployments.change(limits(services, upstream), change)
+    _change(services, work, change)
 
 
 def nowhere(services: Services, work: Work, stored: Iterable[StoredLane]) -> str | None:
-    """Why none of a video's deployments will ever take it, or None while one still may."""
+    """Why none of a video's deployments will ever take it, or None while one still may. One that is
+    not in the settings may come back: only what a deployment says of itself is final."""
     found = {each.lane.deployment: each.lane for each in stored}
     reasons = []
     for name in work.deployments:
         lane, upstream = found.get(name), services.settings.upstream(name)
-        if lane is None or upstream is None:
-            reasons.append(f"{name} is not configured")
-        elif lane.out is None:
+        if lane is None or upstream is None or lane.outage is None or not lane.outage.final:
             return None
-        elif lane.out.startswith("410"):
-            day = f" on {upstream.retires_at:%Y-%m-%d}" if upstream.retires_at else ""
-            reasons.append(f"the model of {name} was retired{day}: {lane.out}")
-        else:
-            reasons.append(f"{name}: {lane.out}")
+        day = f" on {upstream.retires_at:%Y-%m-%d}" if upstream.retires_at else ""
+        reasons.append(
+            f"the model of {name} was retired{day}: {lane.outage.status} {lane.outage.message}"
+        )
     return "; ".join(reasons)
+
+
+def notice(services: Services, model: str, stored: Iterable[StoredLane]) -> str:
+    """What holds up every video of a model beyond its turn; empty where one of its deployments
+    takes videos."""
+    lanes = {each.lane.deployment: each.lane for each in stored}
+    said = []
+    for upstream in services.settings.offering(model):
+        lane = lanes.get(upstream.name)
+        if lane is None or lane.outage is None:
+            return ""
+        said.append(f"{upstream.name} {outage_text(lane.outage)}")
+    return f"{'; '.join(said)}. It is tried again by itself. Waiting costs nothing." if said else ""
+
+
+def outage_text(outage: Outage) -> str:
+    """What a deployment does and since when, for everybody. Its own words are not: they may name
+    what is nobody's business."""
+    since = f"{datetime.fromtimestamp(outage.since, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{outage.what} since {since}" if outage.since else outage.what
 
 
 def is_open(stored: Iterable[StoredLane], now: float) -> bool:
@@ -285,16 +324,22 @@ class Place:
     position: int
     completes_at: int | None
     """None while that is not known."""
+    notice: str | None = None
+    """What holds it up beyond its turn."""
 
 
 def place_of(services: Services, video: Video) -> Place | None:
     """Where a video stands, as its caller sees it; None unless it waits for its turn."""
     if video.stage is not Stage.WAITING_FOR_QUOTA:
         return None
-    snapshot = services.snapshots.recent(video.request.model)
+    model = video.request.model
+    snapshot = services.snapshots.recent(model)
+    held_up = snapshot.notice
+    if not services.settings.offering(model):
+        held_up = f"No deployment of {model} is configured now. Waiting costs nothing."
     told = snapshot.completion(video.id) or video.estimated_completion_at
-    ends = None if told is None else round(max(told, services.clock()))
-    return Place(snapshot.position(video.id), ends)
+    ends = None if told is None or held_up else round(max(told, services.clock()))
+    return Place(snapshot.position(video.id), ends, held_up or None)
 
 
 def _hint_now(services: Services, each: Standing) -> Hint | None:

@@ -9,7 +9,7 @@ from concurrent.futures import TimeoutError as TooSlow
 from dataclasses import dataclass
 from functools import lru_cache
 
-from shared.lifecycle import backlog, catalogue
+from shared.lifecycle import backlog, catalogue, line
 from shared.lifecycle.catalogue import Deployment, Lifecycle
 from shared.lifecycle.services import Services
 from shared.offload import in_context
@@ -67,7 +67,8 @@ def readiness(services: Services) -> Readiness:
         return Readiness((f"Storage does not answer: {type(error).__name__}.",), None)
     problems = []
     if not any(deployment.takes_requests for deployment in stored.deployments):
-        problems.append("No deployment takes requests.")
+        said = ", ".join(f"{each.upstream.name} {_why_not(each)}" for each in stored.deployments)
+        problems.append(f"No deployment takes requests: {said}.")
     return Readiness(tuple(problems), stored)
 
 
@@ -75,10 +76,16 @@ def state(deployment: Deployment) -> str:
     """One word for a deployment: active, retiring, retired, paused or out."""
     if deployment.lifecycle is Lifecycle.RETIRED:
         return Lifecycle.RETIRED
-    if deployment.out is not None:
+    if deployment.outage is not None:
         return "out"
     paused = deployment.held or deployment.paused_until is not None
     return "paused" if paused else deployment.lifecycle
+
+
+def _why_not(deployment: Deployment) -> str:
+    if deployment.outage is not None:
+        return line.outage_text(deployment.outage)
+    return f"is {deployment.lifecycle}"
 
 
 def _read(services: Services) -> Stored:

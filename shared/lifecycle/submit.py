@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from shared.domain import latency, polling
 from shared.domain.ledger import Kind
+from shared.domain.outage import Refusal
 from shared.domain.video import Stage
 from shared.domain.work import Submit, Work, WorkStage
 from shared.lifecycle import expect, inputs, line, verdicts
@@ -39,6 +40,9 @@ ABSENCE = 120.0
 """How long after a connection ended a job may still appear in the upstream's list."""
 _PAUSE = 20.0
 """How long a 429 without Retry-After pauses a deployment."""
+_MOST_TURNED_AWAY = 6
+"""A video that a deployment turns away this often in a row, while it takes others in between, is
+what the deployment minds."""
 
 
 def submit_job(services: Services, video_id: str, epoch: int) -> Done:
@@ -57,7 +61,8 @@ def submit_job(services: Services, video_id: str, epoch: int) -> Done:
         return done("submitted")
     client = services.client(work.deployment or "")
     if client is None:
-        return _back_in_line(services, work, wait=0.0)
+        back = _taken_back(services, work, troubles=work.troubles)
+        return _again(services, work, back)
     if work.submit is Submit.INTENT:
         return _reconcile(services, work, client)
     return _post(services, work, client)
@@ -112,76 +117,114 @@ def _not_submitted(services: Services, work: Work, error: UpstreamError) -> Done
         kind=type(error).__name__,
         message=str(error),
     )
-    durations = services.settings.durations
     if isinstance(error, NotSent):
-        pause = durations.of(polling.backoff(work.troubles + 1))
-        return _back_in_line(services, work, wait=pause, pause=pause, posted=False)
+        return _turned_away(services, work, Refusal(status=None, message=str(error)))
+    if isinstance(error, DeploymentOut):
+        refusal = Refusal(status=error.status, message=str(error), final=error.final)
+        return _turned_away(services, work, refusal)
     if isinstance(error, Throttled):
         # what the upstream says is in real seconds; our own guess is a duration of ours
         told = error.retry_after
-        return _back_in_line(
-            services, work, wait=0.0, pause=durations.of(_PAUSE) if told is None else told
+        return _throttled(
+            services, work, services.settings.durations.of(_PAUSE) if told is None else told
         )
-    if isinstance(error, DeploymentOut):
-        return _back_in_line(services, work, wait=0.0, out=f"{error.status} {error}")
     if isinstance(error, Refused):
-        verdict = verdicts.failed(
-            "moderation_blocked" if error.moderated else "refused",
-            str(error),
-            stage=Stage.SUBMITTING,
-            retryable=False,
-            money=Kind.RELEASE,
-            basis="refused_not_created",
-        )
-        hints = line.hand_over(services, work)
-        return verdicts.decide(services, work, verdict, hints=hints)
+        line.works(services, work)
+        return _refused(services, work, str(error), moderated=error.moderated)
     assert isinstance(error, AnswerLost)
     now = services.clock()
     update(services, work, connection_ended_at=now)
     return done("reconcile", wait=0.0, stage=Stage.SUBMITTING)
 
 
-def _back_in_line(
-    services: Services,
-    work: Work,
-    *,
-    wait: float,
-    pause: float = 0.0,
-    out: str | None = None,
-    posted: bool = True,
-) -> Done:
-    """Nothing was created: the row goes back to `nothing` and the slot to the next in line."""
+def _throttled(services: Services, work: Work, pause: float) -> Done:
+    back = _taken_back(services, work, troubles=0)
+    line.throttle(services, work, pause)
+    emit(
+        Event.DEPLOYMENT_PAUSED,
+        deployment=work.deployment,
+        video_id=work.video_id,
+        seconds=pause,
+        reason="429",
+        since_seconds=0.0,
+    )
+    return _again(services, work, back)
 
-    back = update(
+
+def _turned_away(services: Services, work: Work, refusal: Refusal) -> Done:
+    """The deployment turns everybody away, at least for now. Or it minds this video: then it takes
+    others between the times that it turns this one away."""
+    now, troubles = services.clock(), work.troubles + 1
+    back = _taken_back(services, work, troubles=troubles)
+    lane = line.turn_away(services, work, refusal)
+    if lane is None or lane.outage is None:  # it is not configured any more
+        return _again(services, work, back)
+    if lane.outage.final:
+        emit(
+            Event.DEPLOYMENT_OUT,
+            deployment=work.deployment,
+            video_id=work.video_id,
+            status=refusal.status,
+            message=refusal.message,
+        )
+        return _again(services, work, back)
+    emit(
+        Event.DEPLOYMENT_PAUSED,
+        deployment=work.deployment,
+        video_id=work.video_id,
+        seconds=lane.paused_until - now,
+        reason=str(refusal.status or "unreachable"),
+        since_seconds=now - lane.outage.since,
+    )
+    worked_before = refusal.status is not None and lane.outage.failures == 1
+    if back is not None and worked_before and troubles >= _MOST_TURNED_AWAY:
+        why = f"{work.deployment} takes other requests and turned this one away {troubles} times"
+        return _refused(services, back, f"{why}: {refusal.status} {refusal.message}")
+    return _again(services, work, back)
+
+
+def _refused(services: Services, work: Work, message: str, *, moderated: bool = False) -> Done:
+    """The upstream will not have this request: nothing was created."""
+    verdict = verdicts.failed(
+        "moderation_blocked" if moderated else "refused",
+        message,
+        stage=Stage.SUBMITTING,
+        retryable=False,
+        money=Kind.RELEASE,
+        basis="refused_not_created",
+    )
+    hints = line.hand_over(services, work)
+    return verdicts.decide(services, work, verdict, hints=hints)
+
+
+def _taken_back(services: Services, work: Work, *, troubles: int) -> Work | None:
+    """Nothing was created: the row goes back to `nothing`. First the row, then the slot: whoever
+    finds the row as it was must still hold it. `troubles` is how often this video was turned away
+    in a row. None: it was cancelled meanwhile, or another worker has it."""
+    return update(
         services,
         work,
         submit=Submit.NOTHING,
         stage=WorkStage.WAITING,
         deployment=None,
         posts=max(0, work.posts - 1),
-        troubles=0 if posted else work.troubles + 1,
+        troubles=troubles,
     )
+
+
+def _again(services: Services, work: Work, back: Work | None) -> Done:
+    """The slot goes to the next in line, and the video back into it."""
     if back is None:
-        return _never_created(services, work, pause=pause, out=out)
-    line.free(services, work, pause=pause, throttled=posted and pause > 0, out=out)
-    if out is not None:
-        emit(Event.DEPLOYMENT_OUT, deployment=work.deployment, video_id=work.video_id, reason=out)
-    elif pause > 0:
-        emit(
-            Event.DEPLOYMENT_PAUSED,
-            deployment=work.deployment,
-            video_id=work.video_id,
-            seconds=pause,
-            reason="429" if posted else "unreachable",
-        )
+        return _never_created(services, work)
+    line.free(services, work)
     show(services, back, Stage.WAITING_FOR_QUOTA)
     _, hints = line.call_next(services)
-    return done("again", wait=wait, stage=Stage.WAITING_FOR_QUOTA, progress=0, hints=hints)
+    return done("again", wait=0.0, stage=Stage.WAITING_FOR_QUOTA, progress=0, hints=hints)
 
 
-def _never_created(services: Services, work: Work, *, pause: float, out: str | None) -> Done:
+def _never_created(services: Services, work: Work) -> Done:
     """Nothing was created, and meanwhile the video was cancelled (or another worker has it)."""
-    hints = line.hand_over(services, work, pause=pause, out=out)
+    hints = line.hand_over(services, work)
 
     def nothing(current: Work) -> Work | None:
         mine = current.submit is Submit.INTENT and current.intent_by == work.intent_by

@@ -36,6 +36,7 @@ def shown(video: Video, place: Place | None = None) -> dict[str, Any]:
         "n_variants": request.variants,
         "stage": None if video.stage is None else video.stage.value,
         "queue_position": place.position if place else None,
+        "notice": place.notice if place else None,
         "estimated_completion_at": place.completes_at if place else video.estimated_completion_at,
         "outputs": [_output(video, output) for output in video.outputs],
         "cost": {

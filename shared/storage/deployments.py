@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from shared.domain.outage import Outage
 from shared.domain.quota import Lane
 from shared.storage.rows import Row, RowChanged, RowExists, Table, Value
 
@@ -94,8 +95,43 @@ def _columns(lane: Lane) -> dict[str, Value]:
         "paused_until": lane.paused_until,
         "throttled": lane.throttled,
         "held": lane.held,
-        "out": lane.out,
+        **_outage_columns(lane.outage),
     }
+
+
+def _outage_columns(outage: Outage | None) -> dict[str, Value]:
+    if outage is None:
+        return {}
+    return {
+        "outage_status": outage.status,
+        "outage_message": outage.message,
+        "outage_since": outage.since,
+        "outage_failures": outage.failures,
+        "outage_final": outage.final,
+        "outage_probes": json.dumps(outage.probes),
+    }
+
+
+def _outage(row: Row) -> Outage | None:
+    if row.values.get("outage_since") is None:
+        return _outage_of_0_1(row.text("out"))
+    return Outage(
+        status=row.optional("outage_status"),
+        message=row.text("outage_message"),
+        since=row.decimal("outage_since"),
+        failures=row.number("outage_failures"),
+        final=row.flag("outage_final"),
+        probes=tuple(json.loads(row.text("outage_probes", "[]"))),
+    )
+
+
+def _outage_of_0_1(out: str) -> Outage | None:
+    """A row that nobody has written since release 0.1.0: the status, a space, and words. What was
+    taken for final then, and is not, is tried again."""
+    status, _, message = out.partition(" ")
+    if not status.isdigit():
+        return None
+    return Outage(status=int(status), message=message, since=0.0, final=status == "410")
 
 
 def _lane(limits: Lane, row: Row) -> Lane:
@@ -115,5 +151,5 @@ def _lane(limits: Lane, row: Row) -> Lane:
         paused_until=row.decimal("paused_until"),
         throttled=row.number("throttled"),
         held=row.flag("held"),
-        out=row.text("out") or limits.out,
+        outage=_outage(row),
     )

@@ -36,11 +36,13 @@ class Snapshot:
 
     `text` has the videos in the order of their turns, each as a space, 32 digits of its id, tenths
     of a second from `at` to its turn, `+`, and tenths of a second of its render. It is searched as
-    it is: whoever asks wants to know one of thousands.
+    it is: whoever asks wants to know one of thousands. `notice` says what holds all of them up
+    beyond their turn.
     """
 
     at: float
     text: str = ""
+    notice: str = ""
     row: Row | None = None
 
     def has(self, video_id: str) -> bool:
@@ -84,7 +86,8 @@ class Snapshots:
         row = self._table.get(_PARTITION, as_key(model))
         if row is None:
             return Snapshot(0.0)
-        return Snapshot(row.decimal("at"), join_text("places", row.values), row)
+        text = join_text("places", row.values)
+        return Snapshot(row.decimal("at"), text, row.text("notice"), row)
 
     def recent(self, model: str) -> Snapshot:
         """The same, at most half a second old: a page of a list asks once."""
@@ -94,13 +97,15 @@ class Snapshots:
             self._kept[model] = kept
         return kept[1]
 
-    def put(self, model: str, at: float, spots: Sequence[Spot], before: Snapshot) -> Snapshot:
+    def put(
+        self, model: str, at: float, spots: Sequence[Spot], before: Snapshot, notice: str = ""
+    ) -> Snapshot:
         """Write a line down, unless somebody did so since `before` was read: theirs is as good."""
         text = "".join(
             f" {spot.video_id[-_DIGITS:]}{_tenths(spot.turn - at)}+{_tenths(spot.expected)}"
             for spot in spots[:_MOST]
         )
-        columns: dict[str, Value] = {"v": 1, "at": at, "waiting": len(spots)}
+        columns: dict[str, Value] = {"v": 1, "at": at, "waiting": len(spots), "notice": notice}
         columns |= split_text("places", text)
         try:
             if before.row is None:
@@ -109,7 +114,7 @@ class Snapshots:
                 self._table.replace(before.row, columns)
         except (RowExists, RowChanged):
             pass
-        return Snapshot(at, text)
+        return Snapshot(at, text, notice)
 
 
 def _tenths(seconds: float) -> str:

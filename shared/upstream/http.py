@@ -19,7 +19,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from shared.identity import credential
-from shared.settings import LOOPBACK, EntraAuth, Upstream, secret
+from shared.settings import LOOPBACK, EntraAuth, HeaderAuth, SettingsError, Upstream, secret
 from shared.telemetry import silence_urls
 from shared.upstream.protocol import (
     AnswerLost,
@@ -42,6 +42,24 @@ _SHORTEST_KEY = 8
 _CODE = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 2
+
+_OF_EVERYBODY = frozenset({401, 402, 403, 407, 410})
+"""Not about one request: a key, a role, the bill, a proxy, a model that is gone."""
+_GONE_CODES = frozenset(
+    {
+        "model_decommissioned",
+        "model_deprecated",
+        "model_retired",
+        "modeldeprecated",
+        "modelretired",
+    }
+)
+_GONE = re.compile(
+    r"\bmodel\b.{0,120}\b(has been|was|is) (now )?(decommissioned|deprecated|discontinued|retired"
+    r"|shut down|sunset|no longer (available|supported))",
+    re.IGNORECASE | re.DOTALL,
+)
+"""What a 404 says of a model that does not come back, where it says so."""
 
 _MODERATION_CODES = frozenset(
     {
@@ -75,6 +93,12 @@ class ErrorBody:
     @property
     def moderated(self) -> bool:
         return bool({self.code.lower(), self.inner_code.lower()} & _MODERATION_CODES)
+
+    @property
+    def gone(self) -> bool:
+        """Whether it says that the model does not come back."""
+        codes = {self.code.lower(), self.inner_code.lower()}
+        return bool(codes & _GONE_CODES) or _GONE.search(self.message) is not None
 
 
 class UpstreamHttp:
@@ -118,8 +142,10 @@ class UpstreamHttp:
         if not 400 <= answer.status < 500 or answer.status in (408, 409):
             raise AnswerLost(f"a create was answered with {answer.status}")
         said = error_body(answer, prompt=str(body.get("prompt") or ""))
-        if answer.status in (401, 403, 410) or (answer.status == 404 and not of_job):
-            raise DeploymentOut(said.message, status=answer.status)
+        everybody = answer.status in _OF_EVERYBODY or (answer.status == 404 and not of_job)
+        if everybody and not said.moderated:
+            final = answer.status == 410 or said.gone
+            raise DeploymentOut(said.message, status=answer.status, final=final)
         if answer.status == 429:
             raise Throttled(said.message, retry_after(answer.headers))
         raise Refused(said.message, status=answer.status, moderated=said.moderated)
@@ -219,13 +245,28 @@ class UpstreamHttp:
     def _headers(self, trace: str) -> dict[str, str]:
         auth = self._upstream.auth
         if isinstance(auth, EntraAuth):
-            token = credential().get_token(auth.scope).token
-            name, value = "Authorization", f"Bearer {token}"
+            name, value = "Authorization", f"Bearer {self._token(auth)}"
         else:
-            name, value = auth.name, secret(auth.secret_setting)
+            name, value = auth.name, self._secret(auth)
             if name.lower() == "authorization":
                 value = f"Bearer {value}"
         return {name: value, "x-ms-client-request-id": trace, "accept-encoding": "identity"}
+
+    def _token(self, auth: EntraAuth) -> str:
+        """Raises NotSent: an identity that is just being set up gets no token yet."""
+        from azure.core.exceptions import AzureError
+
+        try:
+            return credential().get_token(auth.scope).token
+        except AzureError as error:
+            raise NotSent(f"no token for {self._upstream.name}: {_kind(error)}") from None
+
+    def _secret(self, auth: HeaderAuth) -> str:
+        """Raises NotSent where the app setting is missing."""
+        try:
+            return secret(auth.secret_setting)
+        except SettingsError as error:
+            raise NotSent(str(error)) from None
 
 
 def error_body(answer: Answer, *, prompt: str = "") -> ErrorBody:

@@ -5,7 +5,7 @@
     ├── AnswerLost         the request may or may not have been carried out
     ├── Throttled          429: not now; `retry_after` seconds if it said so
     ├── Refused            400 and the like: this request will never work
-    ├── DeploymentOut      401, 403, 404 of the deployment, 410: nobody's request works here
+    ├── DeploymentOut      401, 403, 404 of the deployment, 410: it turns everybody away
     ├── JobGone            404 of a job: unknown, expired or deleted
     └── Unreadable         an answer that is not what the wire promises, or a 5xx on a read
 
@@ -52,11 +52,12 @@ class Refused(UpstreamError):
 
 
 class DeploymentOut(UpstreamError):
-    """The deployment takes no requests; `status` is 401, 403, 404 or 410."""
+    """The deployment turns everybody away. `final`: for good, by its own words."""
 
-    def __init__(self, message: str, *, status: int) -> None:
+    def __init__(self, message: str, *, status: int, final: bool = False) -> None:
         super().__init__(message)
         self.status = status
+        self.final = final
 
 
 class JobGone(UpstreamError):

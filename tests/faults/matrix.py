@@ -80,17 +80,16 @@ def _create() -> Iterator[Fault]:
     for status, code in (
         (400, "refused"),
         (422, "refused"),
-        (401, "no_deployment"),
-        (403, "no_deployment"),
-        (404, "no_deployment"),
         (410, "no_deployment"),
     ):
         yield Fault(
             f"create: {status}", (rule("create", "status", status=status),), ("failed", code)
         )
-    yield Fault(
-        "create: switched off", (rule("create", "switched_off"),), ("failed", "no_deployment")
-    )
+    for status in (401, 402, 403, 404):  # these pass: nothing was created, and it is tried again
+        for times in (1, 4):
+            script = rule("create", "status", times=times, status=status)
+            yield Fault(f"create: {status}, {times} times", (script,))
+    yield Fault("create: switched off", (rule("create", "switched_off"),))
     yield Fault(
         "create: never processed",
         (rule("create", "drop", times=EVER, when="before"),),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from local.processes import free_ports
 from local.stack import Stack
+from shared.domain.outage import Outage
 from shared.domain.quota import Lane
 from shared.storage.accounts import Account
 from shared.storage.deployments import Deployments
@@ -34,11 +36,12 @@ def test_pause_and_resume_change_the_row_and_nothing_else(
     )
     lane = deployments.get(LIMITS).lane
     assert (lane.held, lane.max_running) == (True, 2)
-    deployments.change(LIMITS, lambda _: Lane(**{**vars(lane), "out": "401 no"}))
+    outage = Outage(status=401, message="no", since=1.0)
+    deployments.change(LIMITS, lambda _: replace(lane, outage=outage, paused_until=9e9))
     resumed = run("resume", "sora-2", **environment, seconds=60)
     assert resumed.returncode == 0, resumed.stderr
     lane = deployments.get(LIMITS).lane
-    assert (lane.held, lane.out) == (False, None)
+    assert (lane.held, lane.outage, lane.paused_until) == (False, None, 0.0)
 
 
 def test_an_unknown_deployment_is_one_clear_line(environment: dict[str, str]) -> None:

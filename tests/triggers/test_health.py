@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from local.processes import free_ports
+from shared.domain.outage import Outage
 from shared.domain.request import VideoRequest
 from shared.lifecycle import line, readiness
 from shared.lifecycle.admit import admit
@@ -47,21 +48,26 @@ def test_ready_with_the_line_and_the_oldest_job(app: App) -> None:
 
 def test_one_deployment_is_enough(app: App) -> None:
     services = app()
-    _put_out(services, "sora-2", "401 The key is wrong: sk-secret")
+    _put_out(services, "sora-2", 401, "The key is wrong: sk-secret")
     answer = send("GET", "/health/ready")
     assert answer.status == 200
     states = {each["name"]: (each["state"], each["reason"]) for each in answer.json["deployments"]}
-    assert states == {"sora-2": ("out", "401"), "sora": ("active", None)}
+    assert states == {"sora-2": ("out", "answers 401"), "sora": ("active", None)}
     assert b"sk-secret" not in answer.body
 
 
 def test_not_ready_when_every_deployment_is_out(app: App) -> None:
     services = app()
-    _put_out(services, "sora-2", "410 gone")
-    _put_out(services, "sora", "403 no")
+    _put_out(services, "sora-2", 410)
+    _put_out(services, "sora", 403)
     answer = send("GET", "/health/ready")
     assert (answer.status, answer.json["status"]) == (503, "not_ready")
-    assert answer.json["problems"] == ["No deployment takes requests."]
+    (problem,) = answer.json["problems"]
+    assert problem == (
+        "No deployment takes requests: sora-2 is gone (410) since 2026-11-28T00:00:00Z, "
+        "sora answers 403 since 2026-11-28T00:00:00Z."
+    )
+    assert answer.json["deployments"][1]["since"] == 1_795_824_000
     assert [each["state"] for each in answer.json["deployments"]] == ["retired", "out"]
 
 
@@ -88,7 +94,9 @@ def test_it_needs_a_caller(app: App) -> None:
     assert send("GET", "/health/ready", key=None).status == 401
 
 
-def _put_out(services: Services, name: str, why: str) -> None:
+def _put_out(services: Services, name: str, status: int, message: str = "no") -> None:
     upstream = services.settings.upstream(name)
     assert upstream is not None
-    services.deployments.change(line.limits(services, upstream), lambda at: replace(at, out=why))
+    outage = Outage(status=status, message=message, since=1_795_824_000.0, final=status == 410)
+    limits = line.limits(services, upstream)
+    services.deployments.change(limits, lambda at: replace(at, outage=outage))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from shared.domain.outage import Outage
 from shared.lifecycle import line
 from shared.lifecycle.services import Services
 from tests.support.surface import send
@@ -65,13 +66,26 @@ def test_a_date_of_retirement(
     assert model["deployments"][0]["available"] is available
 
 
-@pytest.mark.parametrize(("out", "lifecycle"), [("410 gone", "retired"), ("401 no", "active")])
-def test_a_deployment_that_refuses_everybody(app: App, out: str, lifecycle: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "lifecycle", "says"),
+    [
+        (410, "retired", "is gone (410) since 2026-11-28T00:00:00Z"),
+        (401, "active", "answers 401 since 2026-11-28T00:00:00Z"),
+    ],
+)
+def test_a_deployment_that_turns_everybody_away(
+    app: App, status: int, lifecycle: str, says: str
+) -> None:
     services = app()
     upstream = services.settings.upstreams[0]
-    services.deployments.change(line.limits(services, upstream), lambda at: replace(at, out=out))
+    since = datetime(2026, 11, 28, tzinfo=UTC).timestamp()
+    outage = Outage(status=status, message="sk-secret", since=since, final=status == 410)
+    services.deployments.change(
+        line.limits(services, upstream), lambda at: replace(at, outage=outage)
+    )
     model = send("GET", "/models/sora-2").json
     assert (model["lifecycle"], model["deployments"][0]["available"]) == (lifecycle, False)
+    assert model["deployments"][0]["notice"] == says
 
 
 def test_a_model_of_two_deployments_offers_what_either_takes_at_the_higher_price(

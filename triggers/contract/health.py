@@ -26,10 +26,14 @@ class DeploymentHealth(BaseModel):
     model: str
     ready: bool
     state: Literal["active", "retiring", "retired", "paused", "out"] = Field(
-        description="`paused`: it asked for patience. `out`: it refuses everybody."
+        description="`paused`: it asked for patience. `out`: it turns everybody away for now, and "
+        "is tried again by itself. `retired`: its model is gone."
     )
-    reason: str | None = Field(description="Why it is out: the status it answered with.")
-    paused_until: int | None = Field(description="Unix seconds.")
+    reason: str | None = Field(
+        description="What it does while it is out or gone.", examples=["answers 401"]
+    )
+    since: int | None = Field(description="Since when it does that, in unix seconds.")
+    paused_until: int | None = Field(description="When it is tried next, in unix seconds.")
 
 
 class Queue(BaseModel):

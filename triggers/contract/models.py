@@ -62,6 +62,10 @@ class Deployment(BaseModel):
     lifecycle: Lifecycle
     retires_at: Seconds | None
     available: bool = Field(description="Whether it takes requests, by what it last said.")
+    notice: str | None = Field(
+        description="What it does since when, while it turns everybody away.",
+        examples=["answers 401 since 2026-11-28T10:00:00Z"],
+    )
     price: Price
     limits: Limits
 

@@ -70,7 +70,11 @@ class Video(BaseModel):
     stage: (
         Literal["accepted", "waiting_for_quota", "submitting", "rendering", "collecting"] | None
     ) = Field(description="Where an unfinished video is inside.")
-    queue_position: int | None = Field(description="How many are in line before it.")
+    queue_position: int | None = Field(description="Its place in line; 1 is next.")
+    notice: str | None = Field(
+        description="What holds a waiting video up beyond its turn: for people.",
+        examples=["sora-2 answers 401 since 2026-11-28T10:00:00Z. It is tried again by itself."],
+    )
     estimated_completion_at: Seconds | None
     outputs: list[Output]
     cost: Cost

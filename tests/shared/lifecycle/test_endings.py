@@ -106,20 +106,6 @@ def test_a_throttled_create_waits_and_goes_through(order: Order, simulator: Simu
     assert len(job.upstream_jobs()) == 1
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 410])
-def test_a_deployment_that_refuses_everybody_is_out(
-    order: Order, simulator: Simulator, status: int
-) -> None:
-    simulator.script(fault("create", type="status", status=status, message="no entry"))
-    job = order()
-    job.drive()
-    assert job.video.error is not None
-    assert job.video.error.code == "no_deployment"
-    assert str(status) in job.video.error.message
-    assert job.booked == Amounts()
-    assert job.upstream_jobs() == []
-
-
 def test_a_render_that_never_ends_is_timed_out_and_rescued_when_it_turns_up(
     services_with: Callable[..., Services], simulator: Simulator
 ) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from shared.domain.outage import Outage
 from shared.domain.video import Stage, Status
 from shared.domain.work import WorkStage
 from shared.lifecycle import line
@@ -42,9 +43,10 @@ def lanes(services: Services) -> dict[str, Any]:
 
 
 def refuse(services: Services, name: str, status: int) -> None:
-    """A deployment answers everybody so."""
+    """A deployment has said so, for good."""
+    gone = Outage(status=status, message="no", since=0.0, final=True)
     limits = line.limits(services, next(u for u in services.settings.upstreams if u.name == name))
-    services.deployments.change(limits, lambda lane: replace(lane, out=f"{status} no"))
+    services.deployments.change(limits, lambda lane: replace(lane, outage=gone))
 
 
 def test_a_grant_is_taken_up_by_its_worker_and_only_in_time(
@@ -107,13 +109,16 @@ def test_when_one_deployment_is_out_its_videos_go_elsewhere(
     pool: Services, simulator: Simulator
 ) -> None:
     simulator.script({"operation": "create", "action": {"type": "status", "status": 401}})
-    job = Order(pool, simulator)()
-    job.drive()
-    assert job.video.status is Status.COMPLETED
-    out = [name for name, lane in lanes(pool).items() if lane.out]
-    assert out != [job.video.deployment]
-    assert len(out) == 1
-    assert lanes(pool)[out[0]].out.startswith("401 ")
+    now = time.time()
+    still = replace(pool, clock=lambda: now)  # its pause is not over before the second try
+    job = Order(still, simulator)()
+    assert outcome(still, job) == "granted"
+    assert submit_job(still, job.id, 1).result["outcome"] == "again"
+    assert outcome(still, job, "again") == "granted"
+    assert submit_job(still, job.id, 1).result["outcome"] == "submitted"
+    (out,) = (lane for lane in lanes(pool).values() if lane.outage)
+    assert out.deployment != job.video.deployment
+    assert (out.outage.status, out.outage.final) == (401, False)
 
 
 def test_when_every_deployment_is_retired_it_says_so_with_the_date(
@@ -188,11 +193,12 @@ def test_a_429_pauses_the_deployment_and_is_counted(
 ) -> None:
     simulator.script({"operation": "create", "action": {"type": "status", "status": 429}})
     job = Order(services, simulator)()
+    began = time.time()
     assert outcome(services, job) == "granted"
     assert submit_job(services, job.id, 1).result["outcome"] == "again"
     lane = lanes(services)["sora-2"]
     assert lane.throttled == 1
-    assert lane.paused_until > time.time()
+    assert lane.paused_until > began
     assert job.video.stage is Stage.WAITING_FOR_QUOTA
     job.drive()
     assert job.video.status is Status.COMPLETED

@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
+from shared.domain.outage import Refusal, refused
 from shared.domain.quota import Lane, Waiting, decide, freed, granted, submitted, taken
 from shared.storage.accounts import Account
 from shared.storage.deployments import Deployments
@@ -36,8 +38,15 @@ def test_everything_of_a_lane_is_kept(deployments: Deployments) -> None:
     held = granted(LIMITS, video(1), now, lease=60)
     sending = taken(held, video(1).video_id, now, lease=600)
     assert sending is not None
+    refusal = Refusal(status=401, message="no")
+    sending = replace(sending, outage=refused(None, refusal, "video_1", now))
     deployments.change(LIMITS, lambda _: sending)
     assert deployments.get(LIMITS).lane == sending
+    unreachable = refused(None, Refusal(status=None, message=""), "video_1", now)
+    for outage in (unreachable, None):
+        deployments.change(LIMITS, lambda lane, what=outage: replace(lane, outage=what))  # type: ignore[misc]
+        assert deployments.get(LIMITS).lane.outage == outage
+    deployments.change(LIMITS, lambda _: sending)
     assert [found.lane for found in deployments.all([LIMITS])] == [sending]
 
 

@@ -144,7 +144,45 @@ CREATES: list[tuple[Handler, type[UpstreamError], str]] = [
     (answering(401, {"error": {"message": "expired"}}), DeploymentOut, "expired"),
     (answering(403), DeploymentOut, "403"),
     (answering(410, {"error": {"message": "retired"}}), DeploymentOut, "retired"),
+    (answering(402, {"error": "insufficient credits"}), DeploymentOut, "402"),
+    (answering(407), DeploymentOut, "407"),
+    (
+        answering(403, {"error": {"code": "content_filter", "message": "not this one"}}),
+        Refused,
+        "not this one",
+    ),
 ]
+
+FINAL = [
+    (410, {"error": {"message": "gone"}}, True),
+    # OpenAI, of models that it has shut down
+    (404, {"error": {"message": "The model `sora` has been deprecated, learn more."}}, True),
+    (404, {"error": {"code": "model_decommissioned", "message": "use another"}}, True),
+    (404, {"error": {"message": "The model `sora-2` does not exist."}}, False),
+    # Azure, of a deployment that was just made (mslearn-ai-vision#81)
+    (
+        404,
+        {
+            "error": {
+                "message": "The API deployment 'sora-2' for this resource does not exist. If you "
+                "created the deployment within the last 5 minutes, please wait a moment and try "
+                "again."
+            }
+        },
+        False,
+    ),
+    (401, {"error": {"message": "Incorrect API key provided"}}, False),
+    (403, {"error": {"code": "PermissionDenied", "message": "lacks the role"}}, False),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "final"), FINAL)
+def test_only_what_is_final_by_its_own_words_is_final(
+    status: int, body: dict[str, Any], final: bool
+) -> None:
+    with pytest.raises(DeploymentOut) as raised:
+        sora2(answering(status, body)).submit(REQUEST, trace="t")
+    assert (raised.value.status, raised.value.final) == (status, final)
 
 
 @pytest.mark.parametrize("dialect", [sora1, sora2])

@@ -1,0 +1,66 @@
+"""What is known of a deployment that turns everybody away.
+
+One sign is not a verdict. After a deployment was set up, its role assignments take minutes to
+arrive and a new model answers 404; keys are rotated, networks fail. So only what is final by its
+own words ends a deployment (410, a model that is said to be gone); everything else is a pause that
+grows, with one video at a time as the probe.
+"""
+
+from dataclasses import dataclass, replace
+
+_FIRST_PAUSE = 5.0
+_LONGEST_PAUSE = 120.0
+_REMEMBERED = 50
+"""How many of an outage's latest probes are remembered."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """How a deployment turned a request away that it would have turned away from anybody."""
+
+    status: int | None
+    """What it answered with; None where it could not be reached."""
+    message: str
+    """Its own words: for the log and the operator, never for callers."""
+    final: bool = False
+    """Whether it takes nothing any more, by its own words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outage:
+    """Refusals in a row. `since` is when the first one came (unix seconds)."""
+
+    status: int | None
+    message: str
+    since: float
+    failures: int = 1
+    final: bool = False
+    probes: tuple[str, ...] = ()
+    """The videos that were refused, latest last: the next probe is another one, if there is one."""
+
+    @property
+    def what(self) -> str:
+        """In a few words, for everybody: what it does."""
+        if self.final:
+            return f"is gone ({self.status})" if self.status else "is gone"
+        return f"answers {self.status}" if self.status else "cannot be reached"
+
+
+def refused(outage: Outage | None, refusal: Refusal, video_id: str, now: float) -> Outage:
+    """The outage after one more refusal, of which `video_id` was the probe."""
+    if outage is None:
+        outage = Outage(status=None, message="", since=now, failures=0)
+    earlier = tuple(each for each in outage.probes if each != video_id)
+    return replace(
+        outage,
+        status=refusal.status,
+        message=refusal.message,
+        failures=outage.failures + 1,
+        final=outage.final or refusal.final,
+        probes=(*earlier, video_id)[-_REMEMBERED:],
+    )
+
+
+def pause_after(failures: int) -> float:
+    """Seconds until the next probe, after so many refusals in a row."""
+    return float(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (min(failures, 16) - 1)))
