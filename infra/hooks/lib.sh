@@ -51,7 +51,7 @@ find_python() {
     fail "Python 3.8 or newer is needed; there is none on the PATH."
 }
 
-# What main.bicep gets for a parameter; after find_python.
+# What azd gives a parameter of main.bicep; after find_python.
 parameter() { "$python" parameters.py "$1"; }
 
 # Whether what is printed goes into the log of a pipeline. The variables are those that azd knows.

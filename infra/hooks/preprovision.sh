@@ -45,8 +45,8 @@ done
 
 # -- names that are still taken --
 
-# `azd down` without --purge leaves vault and model accounts in Azure's bin, under the names that
-# this environment will use again.
+# After `azd down` without --purge, Azure keeps vault and model accounts for a while, and with them
+# the names that this environment will use again.
 if deleted=$(az keyvault list-deleted --subscription "$AZURE_SUBSCRIPTION_ID" --resource-type vault \
     --query "[?properties.location=='$AZURE_LOCATION' && contains(properties.vaultId, '/$group/')].[name, properties.scheduledPurgeDate] | [:1]" \
     --output tsv 2>/dev/null) && [ -n "$deleted" ]; then
@@ -138,9 +138,8 @@ azd env set RETIREMENT_DATES "$dates"
 
 # -- the budget --
 
-# A budget's first month cannot be changed, and a new one must not begin in a past month: an existing
-# one keeps its own, a new one gets this. Neither is for the azd environment to remember: it may be a
-# new one, or older than the budget.
+# The first month of a budget cannot be changed, and must not be a past one when it is made. So Azure
+# is asked and not the azd environment, which outlives the budget and is new in every pipeline.
 month=$(date -u +%Y-%m-01)
 if start=$(az rest --method get \
     --url "/subscriptions/$AZURE_SUBSCRIPTION_ID/resourceGroups/$group/providers/Microsoft.Consumption/budgets?api-version=2023-11-01" \

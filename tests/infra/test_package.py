@@ -19,6 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import packaging
 import pytest
 import yaml  # type: ignore[import-untyped]
 
@@ -28,6 +29,19 @@ from tests.infra.templates import INFRA, ROOT
 NEEDED = {"host.json", "requirements.txt", "function_app.py"}
 APP = {"activities", "orchestrators", "shared", "triggers"}
 WHEELS = ".python_packages/lib/site-packages"
+# Asks the Python that it runs on which lines of a lock it installs on Linux.
+LOCKED = """
+import json, re, sys
+sys.path.insert(0, sys.argv[1])
+from packaging.markers import Marker
+linux = {"sys_platform": "linux", "platform_system": "Linux", "platform_machine": "x86_64"}
+line = re.compile(r"^([A-Za-z0-9._-]+)(?:\\[[^]]*\\])?==(\\S+)(?: ; (.*?))? \\\\$", re.MULTILINE)
+print(json.dumps([
+    f"{name}-{version}"
+    for name, version, marker in line.findall(open(sys.argv[2]).read())
+    if not marker or Marker(marker).evaluate(linux)
+]))
+"""
 INDEX = """
 import json, sys
 sys.path[:0] = sys.argv[1:]
@@ -93,6 +107,10 @@ def packaged(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
             shutil.copy(ROOT / name, copy)
         for name in [*APP, "infra"]:
             shutil.copytree(ROOT / name, copy / name)
+        # what people leave lying about stays behind
+        (copy / "callers.json").touch()
+        (copy / "shared" / "__pycache__").mkdir(exist_ok=True)
+        (copy / "shared" / "__pycache__" / "settings.cpython-39.pyc").touch()
         parameters = copy / "infra" / "main.parameters.json"
         document: dict[str, Any] = json.loads(parameters.read_text())
         document["parameters"]["pythonVersion"] = {"value": version}
@@ -161,6 +179,19 @@ def sources(package: Path) -> Iterator[Path]:
     for name in [*APP, "function_app.py"]:
         path = package / name
         yield from sorted(path.rglob("*.py")) if path.is_dir() else [path]
+
+
+@every_version
+def test_it_carries_what_that_python_installs_and_no_more(
+    packaged: Callable[[str], Path], version: str
+) -> None:
+    library = str(Path(packaging.__file__).parents[1])
+    done = python(version, "-c", LOCKED, library, str(ROOT / "requirements.txt"))
+    assert done.returncode == 0, done.stderr
+    locked = {name.replace("-", "_").lower() for name in json.loads(done.stdout)}
+    assert len(locked) > 20
+    carried = (packaged(version) / WHEELS).glob("*.dist-info")
+    assert {path.stem.replace("-", "_").lower() for path in carried} == locked
 
 
 @every_version
