@@ -52,4 +52,4 @@ lock:  ## resolve the locked requirements anew (needs uv)
 	cd infra/checks && uv pip compile --universal --python-version 3.11 --generate-hashes --overrides checkov-overrides.txt checkov.in -o checkov.txt
 
 clean:  ## remove what setup and runs have made
-	rm -rf .venv .venv-checkov node_modules .data
+	rm -rf .venv .venv-checkov node_modules .data .package

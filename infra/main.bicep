@@ -55,6 +55,13 @@ param otherUpstreams object[] = []
 @description('Resource ids of existing Azure OpenAI accounts among them, on which the app gets its role.')
 param existingModelAccountIds string[] = []
 
+@description('Role on a model account of whoever renders with it. The default is what Microsoft\'s quickstart for Sora asks for; docs/security.md says what the narrower one lacks.')
+@allowed([
+  'Cognitive Services User'
+  'Cognitive Services OpenAI User'
+])
+param modelRole string = 'Cognitive Services User'
+
 @description('Object id of the person or group on call, who may then use the commands of docs/operations.md; empty: nobody gets access to the data.')
 param operatorPrincipalId string = ''
 
@@ -70,7 +77,7 @@ param durableBackend string = 'azureStorage'
 @maxLength(45)
 param taskHubName string = 'durablevideo'
 
-@description('Version of Python. 3.11 is what the remote build uses whatever is written here (Azure/azure-dev#8538).')
+@description('Version of Python, which the package is built for. It is changed with `azd up`: until the code is deployed anew the app cannot start.')
 @allowed([
   '3.11'
   '3.12'
@@ -184,7 +191,7 @@ param logRetentionDays int = 30
 @minValue(1)
 param monthlyBudget int = 500
 
-@description('First day of the budget\'s first month. infra/hooks/preprovision.sh remembers it, because it cannot be changed.')
+@description('First day of the budget\'s first month, which cannot be changed: infra/hooks/preprovision.sh gives that of the budget that is there, or else of this month.')
 param budgetStartDate string = utcNow('yyyy-MM-01')
 
 var token = toLower(uniqueString(subscription().id, environmentName, location))
@@ -223,7 +230,7 @@ var requestTopicName = 'evgt-requests-${token}'
 var keyVaultName = 'kv-${token}'
 
 var retirements = toObject(filter(split(retirementDates, ','), entry => contains(entry, '=')), entry => split(entry, '=')[0], entry => split(entry, '=')[1])
-var retirementOf = toObject(videoModels, model => model.name, model => contains(retirements, model.name) ? retirements[model.name] : model.?retiresAt ?? '')
+var retirementOf = toObject(videoModels, model => model.name, model => retirements[?model.name] ?? model.?retiresAt ?? '')
 var regions = union(map(videoModels, model => model.location), [])
 var modelAccountNames = map(regions, region => 'oai-${token}-${region}')
 
@@ -357,6 +364,7 @@ module modelAccess 'modules/model-access.bicep' = [for (region, i) in regions: {
     accountName: models[i].outputs.name
     principalId: identity.outputs.principalId
     operatorPrincipalId: operatorPrincipalId
+    role: modelRole
   }
 }]
 
@@ -367,6 +375,7 @@ module existingModelAccess 'modules/model-access.bicep' = [for (accountId, i) in
     accountName: last(split(accountId, '/'))
     principalId: identity.outputs.principalId
     operatorPrincipalId: operatorPrincipalId
+    role: modelRole
   }
 }]
 
@@ -608,6 +617,9 @@ output FUNCTION_APP_NAME string = functionApp.outputs.name
 
 @description('Resource id of the function app; the hooks look for its functions below it.')
 output FUNCTION_APP_ID string = functionApp.outputs.id
+
+@description('The version of Python that it runs on; its code must be packaged for the same.')
+output FUNCTION_APP_PYTHON_VERSION string = pythonVersion
 
 @description('Base URL of the API, for curl and for OpenAI\'s clients.')
 output API_BASE_URL string = '${empty(publicBaseUrl) ? functionApp.outputs.url : publicBaseUrl}/openai/v1'

@@ -1,1 +1,1 @@
-"""Everything that runs the product on one machine. Never deployed (`.funcignore`)."""
+"""Everything that runs the product on one machine. Never deployed."""

@@ -11,6 +11,8 @@ cd "$(dirname "$0")"
 need AZURE_SUBSCRIPTION_ID AZURE_RESOURCE_GROUP FUNCTION_APP_NAME FUNCTION_APP_ID STORAGE_ACCOUNT_NAME \
     REQUEST_TOPIC_NAME SYSTEM_TOPIC_NAME INBOX_CONTAINER DEAD_LETTER_CONTAINER
 need_azure_cli
+# before the wait for the function, not after it
+need_bicep
 
 # The platform learns of new functions a little after the upload.
 attempts=20

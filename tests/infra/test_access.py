@@ -21,6 +21,7 @@ BUILT_IN = {
     "3913510d-42f4-4e42-8a64-420c390055eb": "Monitoring Metrics Publisher",
     "4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
     "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd": "Cognitive Services OpenAI User",
+    "a97b65f3-24c7-4388-baec-2e87135dc908": "Cognitive Services User",
     "974c5e8b-45b9-4653-ba55-5f855dd0fb88": "Storage Queue Data Contributor",
     "b7e6dc6d-f1e8-4753-8033-0f276bb0955b": "Storage Blob Data Owner",
     "b86a8fe4-44ce-4948-aee5-eccb2c155cd7": "Key Vault Secrets Officer",
@@ -127,7 +128,13 @@ def test_every_model_account_is_opened_to_the_app() -> None:
         ]
     )
     opened = [entry for entry in given(made) if entry[2] == "each model account"]
-    assert opened == [("the app", "Cognitive Services OpenAI User", "each model account")] * 2
+    assert opened == [("the app", "Cognitive Services User", "each model account")] * 2
+
+
+def test_the_role_on_model_accounts_may_be_the_narrower_one() -> None:
+    narrow = "Cognitive Services OpenAI User"
+    changed = set(given(deployed(**EVERYTHING, modelRole=narrow))) - documented()
+    assert changed == {(who, narrow, "each model account") for who in ("the app", "the operator")}
 
 
 def test_without_an_operator_or_publisher_only_services_get_roles() -> None:
@@ -150,3 +157,10 @@ def test_an_existing_account_elsewhere_is_opened_too() -> None:
     made = deployed(existingModelAccountIds=[account])
     scopes = [each.scope.id for each in made.of("Microsoft.Authorization/roleAssignments")]
     assert account in scopes
+    # `azd down` deletes what a deployment created, and azd keeps its outputs: neither is theirs
+    assert [each.id for each in made.resources if "/shared/" in each.id] == [
+        each.id
+        for each in made.of("Microsoft.Authorization/roleAssignments")
+        if each.scope.id == account
+    ]
+    assert "shared" not in json.dumps(made.outputs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -240,6 +241,26 @@ def test_event_grid_itself_says_which_topic_a_request_came_from() -> None:
     assert topic["properties.inputSchema"] == "EventGridSchema"
     assert subscription["properties.eventDeliverySchema"] == "EventGridSchema"
     assert subscription.id.startswith(f"{topic.id}/")
+
+
+def parts(node: Any) -> Iterator[Any]:
+    """A tree and everything in it."""
+    yield node
+    if isinstance(node, tuple | list):
+        for part in node:
+            yield from parts(part)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_what_may_be_missing_is_asked_for_safely(path: Path) -> None:
+    """The compiler's rule use-safe-access: no `contains(x, y) ? x[y] : z`."""
+    for statement in parse(path):
+        for node in parts(statement.value):
+            match node:
+                case ("if", ("call", "contains", [container, key]), then, _):
+                    name = key[1] if key[0] == "text" else None
+                    unsafe = [("index", container, key, False), ("get", container, name, False)]
+                    assert then not in unsafe, statement.name
 
 
 @pytest.mark.skipif(shutil.which("bicep") is None, reason="the bicep CLI is not here")

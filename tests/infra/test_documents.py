@@ -73,8 +73,16 @@ def test_azd_finds_the_template_the_app_and_the_hooks() -> None:
     assert made.one("Microsoft.Web/sites")["tags"]["azd-service-name"] == service
     group = made.one("Microsoft.Resources/resourceGroups")
     assert group["tags"]["azd-env-name"] == "test"
-    for hook in azure["hooks"].values():
+    for hook in [*azure["hooks"].values(), *azure["services"][service]["hooks"].values()]:
         assert os.access(ROOT / hook["run"], os.X_OK)
+
+
+def test_everybody_is_told_the_same_version_of_azd() -> None:
+    needed = read(ROOT / "azure.yaml")["requiredVersions"]["azd"].removeprefix(">= ")
+    for path in (ROOT / "README.md", ROOT / "docs" / "operations.md"):
+        assert re.findall(r"\(https://aka.ms/azd\) ([0-9.]+) or newer", path.read_text()) == [
+            needed
+        ]
 
 
 def test_every_given_parameter_exists_and_every_needed_one_is_given() -> None:
@@ -90,7 +98,7 @@ def test_every_variable_of_the_environment_comes_from_somewhere() -> None:
     nothing."""
     named = set(re.findall(r"\$\{(\w+)", (INFRA / "main.parameters.json").read_text()))
     hooks = "".join(path.read_text() for path in (INFRA / "hooks").glob("*.sh"))
-    set_by_hooks = set(re.findall(r"azd env set (\w+)", hooks))
+    set_by_hooks = set(re.findall(r"^ *azd env set (\w+)", hooks, re.MULTILINE))
     runbook = (ROOT / "docs" / "operations.md").read_text()
     documented = set(re.findall(r"^\| `([A-Z_]+)` \|", runbook, re.MULTILINE))
     explained = {"AZURE_ENV_NAME", "AZURE_LOCATION"} | set_by_hooks | documented
@@ -107,7 +115,8 @@ def test_what_hooks_need_are_outputs_or_azds_own() -> None:
         for name in re.findall(r"[A-Z_]+", line)
     }
     assert len(needed) > 8
-    assert needed - {"AZURE_SUBSCRIPTION_ID"} <= set(deployed().outputs)
+    of_azd = {"AZURE_SUBSCRIPTION_ID", "AZURE_LOCATION", "AZURE_ENV_NAME"}
+    assert needed - of_azd <= set(deployed().outputs)
 
 
 def test_commands_of_the_runbook_use_variables_that_exist() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,11 +18,13 @@ import pytest
 
 from shared.settings import Caller
 from tests.infra.bicep.syntax import parse
-from tests.infra.templates import INFRA, ROOT
+from tests.infra.templates import INFRA, ROOT, deployed
 
 HOOKS = INFRA / "hooks"
 ENVIRONMENT = {
     "AZURE_SUBSCRIPTION_ID": "1111",
+    "AZURE_ENV_NAME": "test",
+    "AZURE_LOCATION": "eastus2",
     "AZURE_RESOURCE_GROUP": "rg-test",
     "KEY_VAULT_NAME": "kv-test",
     "FUNCTION_APP_NAME": "func-test",
@@ -134,9 +137,19 @@ def usage(name: str, limit: float) -> Any:
     return {"name": {"value": f"OpenAI.GlobalStandard.{name}"}, "limit": limit, "currentValue": 0}
 
 
-def region(*models: Any, limits: Any = (), registered: str = "Registered") -> dict[str, Any]:
+ALL = (
+    "CognitiveServices EventGrid insights KeyVault ManagedIdentity OperationalInsights Storage Web"
+)
+
+
+def region(*models: Any, limits: Any = (), registered: str = ALL) -> dict[str, Any]:
+    providers = [
+        {"namespace": f"Microsoft.{name}", "registrationState": "Registered"}
+        for name in registered.split()
+    ]
+    providers.append({"namespace": "Microsoft.App", "registrationState": "NotRegistered"})
     return {
-        "az provider show": {"value": {"registrationState": registered}},
+        "az provider list": {"value": providers},
         "az cognitiveservices model list": {"value": list(models)},
         "az cognitiveservices usage list": {"value": list(limits)},
     }
@@ -189,17 +202,155 @@ def test_without_quota_it_is_skipped_and_nothing_fails(hook: Hook) -> None:
     assert "no quota" in ran.out
 
 
-def test_a_new_subscription_is_registered_first(hook: Hook) -> None:
-    ran = hook("preprovision", region(SORA_2, SORA, registered="NotRegistered"))
+def test_quota_that_may_not_be_asked_for_is_explained_and_nothing_stops(hook: Hook) -> None:
+    refusing = {"az cognitiveservices usage list": {"error": "(AuthorizationFailed) no"}}
+    ran = hook("preprovision", {**region(SORA_2, SORA), **refusing})
     assert ran.code == 0, ran.err
-    assert len(ran.called("az", "provider", "register")) == 1
-    again = hook("preprovision", region(SORA_2, SORA))
-    assert again.called("az", "provider", "register") == []
+    assert ran.environment["SKIPPED_MODELS"] == ""
+    assert "Cognitive Services Usages" in ran.out
+    assert "InsufficientQuota" in ran.out
 
 
-def test_the_first_month_of_the_budget_stays(hook: Hook) -> None:
-    ran = hook("preprovision", region(SORA_2, SORA), BUDGET_START_DATE="2026-01-01")
-    assert "BUDGET_START_DATE" not in ran.environment
+# -- before provisioning: resource providers --
+
+
+def registered(ran: Run) -> list[str]:
+    """The providers that a hook registered; each is waited for, once all have begun."""
+    calls = ran.called("az", "provider", "register")
+    names = [call[call.index("--namespace") + 1] for call in calls]
+    half = len(names) // 2
+    assert names[:half] == names[half:]
+    assert [("--wait" in call) for call in calls] == [False] * half + [True] * half
+    return names[:half]
+
+
+def test_what_is_registered_is_left_alone(hook: Hook) -> None:
+    ran = hook("preprovision", region(SORA_2, SORA))
+    assert ran.code == 0, ran.err
+    assert registered(ran) == []
+
+
+def test_a_network_needs_a_provider_that_no_resource_is_of(hook: Hook) -> None:
+    ran = hook("preprovision", region(registered=f"{ALL} Network"), VNET_ENABLED="true")
+    assert registered(ran) == ["Microsoft.App"]
+    assert "Registering in the subscription (once): Microsoft.App" in ran.out
+
+
+OF_EVERY_SUBSCRIPTION = {"Microsoft.Authorization", "Microsoft.Consumption", "Microsoft.Resources"}
+
+
+@pytest.mark.parametrize("vnet", ["true", "false"])
+@pytest.mark.parametrize("backend", ["azureStorage", "durableTaskScheduler"])
+def test_a_new_subscription_gets_what_the_templates_use(
+    hook: Hook, vnet: str, backend: str
+) -> None:
+    made = deployed(vnetEnabled=vnet == "true", durableBackend=backend)
+    used = {resource.type.partition("/")[0] for resource in made.resources}
+    for network in made.of("Microsoft.Network/virtualNetworks"):
+        for subnet in network["properties.subnets"]:
+            for each in subnet["properties"].get("delegations", []):
+                used.add(each["properties"]["serviceName"].partition("/")[0])
+    ran = hook("preprovision", region(registered=""), VNET_ENABLED=vnet, DURABLE_BACKEND=backend)
+    assert ran.code == 0, ran.err
+    assert set(registered(ran)) == used - OF_EVERY_SUBSCRIPTION
+
+
+def test_who_may_not_register_is_told_what_to_ask_for(hook: Hook) -> None:
+    refusing = {"az provider register": {"error": "(AuthorizationFailed) no"}}
+    ran = hook("preprovision", {**region(SORA_2, registered=ALL.replace(" Web", "")), **refusing})
+    assert ran.code == 1
+    assert "you may not do it: Microsoft.Web." in ran.err
+    assert "az provider register --subscription 1111 --wait --namespace NAME" in ran.err
+    assert ran.environment == {}
+
+
+# -- before provisioning: what `azd down` left --
+
+
+def deleted_vault(group: str, location: str) -> Any:
+    """One entry of `az keyvault list-deleted`."""
+    place = f"/subscriptions/1111/resourceGroups/{group}"
+    return {
+        "name": "kv-old",
+        "properties": {
+            "location": location,
+            "scheduledPurgeDate": "2027-02-01T00:00:00+00:00",
+            "vaultId": f"{place}/providers/Microsoft.KeyVault/vaults/kv-old",
+        },
+    }
+
+
+def test_a_deleted_vault_that_holds_the_name_stops_it(hook: Hook) -> None:
+    vaults = [deleted_vault("rg-other", "eastus2"), deleted_vault("rg-test", "eastus2")]
+    ran = hook("preprovision", {**region(SORA_2), "az keyvault list-deleted": {"value": vaults}})
+    assert ran.code == 1
+    assert "vault kv-old was deleted and keeps its name until 2027-02-01" in ran.err
+    assert "az keyvault purge --subscription 1111 --location eastus2 --name kv-old" in ran.err
+    assert ran.environment == {}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"value": [deleted_vault("rg-test2", "eastus2"), deleted_vault("rg-test", "westus")]},
+        {"error": "(AuthorizationFailed) no"},
+    ],
+    ids=["others", "refused"],
+)
+def test_other_deleted_vaults_do_not(hook: Hook, answer: Any) -> None:
+    ran = hook("preprovision", {**region(SORA_2), "az keyvault list-deleted": answer})
+    assert ran.code == 0, ran.err
+
+
+def test_deleted_model_accounts_are_named(hook: Hook) -> None:
+    place = "/subscriptions/1111/providers/Microsoft.CognitiveServices/locations/eastus2"
+    accounts = [
+        {
+            "id": f"{place}/resourceGroups/{group}/deletedAccounts/oai-{group}",
+            "name": f"oai-{group}",
+            "location": "eastus2",
+        }
+        for group in ("rg-test", "rg-other")
+    ]
+    answers = {"az cognitiveservices account list-deleted": {"value": accounts}}
+    ran = hook("preprovision", {**region(SORA_2), **answers})
+    assert ran.code == 0, ran.err
+    assert ran.out.count("az cognitiveservices account purge") == 1
+    assert "--resource-group rg-test --location eastus2 --name oai-rg-test" in ran.out
+
+
+MONTH = datetime.now(UTC).strftime("%Y-%m-01")
+NO_GROUP = {"az rest --method get": {"error": "Not Found({'code': 'ResourceGroupNotFound'})"}}
+
+
+@pytest.mark.parametrize("answer", [NO_GROUP, {"az rest --method get": {"value": {"value": []}}}])
+def test_a_new_budget_begins_this_month_whatever_azd_remembers(hook: Hook, answer: Any) -> None:
+    ran = hook("preprovision", {**region(SORA_2), **answer}, BUDGET_START_DATE="2026-01-01")
+    assert ran.environment["BUDGET_START_DATE"] == MONTH
+
+
+@pytest.mark.parametrize("remembered", ["", "2026-05-01", MONTH])
+def test_a_budget_that_is_there_keeps_its_first_month(hook: Hook, remembered: str) -> None:
+    budgets = [
+        {"name": "somebody-else-s", "properties": {"timePeriod": {"startDate": "2025-01-01"}}},
+        {
+            "name": "budget-abc",
+            "properties": {"timePeriod": {"startDate": "2026-02-01T00:00:00Z"}},
+        },
+    ]
+    answer = {"az rest --method get": {"value": {"value": budgets}}}
+    ran = hook("preprovision", {**region(SORA_2), **answer}, BUDGET_START_DATE=remembered)
+    assert ran.environment["BUDGET_START_DATE"] == "2026-02-01"
+    (asked,) = ran.called("az", "rest")
+    assert any("/resourceGroups/rg-test/providers/Microsoft.Consumption/" in it for it in asked)
+
+
+def test_a_budget_that_may_not_be_asked_for_keeps_what_azd_remembers(hook: Hook) -> None:
+    answer = {"az rest --method get": {"error": "(AuthorizationFailed) no"}}
+    ran = hook("preprovision", {**region(SORA_2), **answer}, BUDGET_START_DATE="2026-05-01")
+    assert ran.code == 0, ran.err
+    assert ran.environment["BUDGET_START_DATE"] == "2026-05-01"
+    assert "AuthorizationFailed" in ran.out
 
 
 def test_subscriptions_wait_for_their_function(hook: Hook) -> None:
@@ -208,6 +359,14 @@ def test_subscriptions_wait_for_their_function(hook: Hook) -> None:
     assert ran.environment["EVENT_SUBSCRIPTIONS"] == "false"
     there = hook("preprovision", region(SORA_2, SORA), EVENT_SUBSCRIPTIONS="true")
     assert "EVENT_SUBSCRIPTIONS" not in there.environment
+
+
+def test_another_python_is_announced(hook: Hook) -> None:
+    same = parameter_of_azd("pythonVersion")
+    ran = hook("preprovision", region(SORA_2), FUNCTION_APP_PYTHON_VERSION="3.10")
+    assert f"Python changes from 3.10 to {same}." in ran.out
+    again = hook("preprovision", region(SORA_2), FUNCTION_APP_PYTHON_VERSION=same)
+    assert "Python" not in again.out
 
 
 def test_a_region_that_cannot_be_asked_stops_it(hook: Hook) -> None:
@@ -227,10 +386,43 @@ def test_who_is_not_signed_in_is_told_so(hook: Hook, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["preprovision", "postprovision", "postdeploy"])
-def test_a_missing_variable_is_named(hook: Hook, name: str) -> None:
+def test_who_has_not_chosen_a_subscription_is_told_how(hook: Hook, name: str) -> None:
     ran = hook(name, {}, without="AZURE_SUBSCRIPTION_ID")
     assert ran.code == 1
     assert "AZURE_SUBSCRIPTION_ID is not set" in ran.err
+    assert "'azd env set AZURE_SUBSCRIPTION_ID ID'" in ran.err
+
+
+@pytest.mark.parametrize("name", ["postprovision", "postdeploy"])
+def test_a_missing_output_is_named(hook: Hook, name: str) -> None:
+    ran = hook(name, {}, without="FUNCTION_APP_ID")
+    assert ran.code == 1
+    assert "FUNCTION_APP_ID is not set" in ran.err
+
+
+# -- what the hooks take from the parameters --
+
+
+def parameter_of_azd(name: str, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-I", str(HOOKS / "parameters.py"), name],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def test_parameters_are_what_main_bicep_gets() -> None:
+    version = deployed().one("Microsoft.Web/sites")["properties.functionAppConfig"]["runtime"]
+    assert parameter_of_azd("pythonVersion") == version["version"]
+    assert parameter_of_azd("vnetEnabled") == "false"
+    assert parameter_of_azd("vnetEnabled", VNET_ENABLED="true") == "true"
+    assert parameter_of_azd("durableBackend") == "azureStorage"
+    assert parameter_of_azd("durableBackend", DURABLE_BACKEND="x") == "x"
+    assert parameter_of_azd("keyVaultPurgeProtection") == "false"
 
 
 # -- after provisioning: the first key --
@@ -288,7 +480,89 @@ def test_a_key_that_cannot_be_stored_is_not_shown(hook: Hook) -> None:
     assert ran.out == ""
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CI", "true"),
+        ("GITHUB_ACTIONS", "true"),
+        ("TF_BUILD", "True"),
+        ("JENKINS_URL", "https://ci"),
+    ],
+)
+def test_the_log_of_a_pipeline_does_not_show_the_key(
+    hook: Hook, tmp_path: Path, name: str, value: str
+) -> None:
+    ran = hook("postprovision", NO_SECRET, **{name: value})
+    assert ran.code == 0, ran.err
+    stored, callers = (body["properties"]["value"] for body in ran.bodies)
+    assert len(stored) >= 43
+    digest = hashlib.sha256(stored.encode()).hexdigest()
+    assert json.loads(callers)["main"]["key_sha256"] == [digest]
+    puts = ran.called("az", "rest", "--method", "put")
+    names = [re.findall(r"/secrets/([\w-]+)\?", " ".join(call))[0] for call in puts]
+    assert names == ["first-caller-key", "callers"]  # with callers there, no key is made any more
+    assert stored not in ran.out + ran.err + json.dumps([ran.calls, ran.environment])
+    assert "--vault-name kv-test --name first-caller-key --query value" in ran.out
+    assert {path.name for path in tmp_path.iterdir()} == {"bin", "state.json"}
+
+
+def test_who_is_in_no_pipeline_sees_it(hook: Hook) -> None:
+    ran = hook("postprovision", NO_SECRET, CI="false")
+    assert "It is shown only now" in ran.out
+    assert len(ran.bodies) == 1
+
+
+def test_a_key_that_cannot_be_stored_for_its_reader_makes_no_caller(hook: Hook) -> None:
+    ran = hook(
+        "postprovision", {**NO_SECRET, "az rest --method put": {"error": "Conflict"}}, CI="true"
+    )
+    assert ran.code == 1
+    assert "none was made" in ran.err
+    assert len(ran.called("az", "rest", "--method", "put")) == 1
+
+
+# -- before the deployment: the package and its Python --
+
+
+def test_a_package_for_another_python_is_not_deployed(hook: Hook) -> None:
+    same = parameter_of_azd("pythonVersion")
+    assert hook("predeploy", {}, FUNCTION_APP_PYTHON_VERSION=same).code == 0
+    ran = hook("predeploy", {}, FUNCTION_APP_PYTHON_VERSION="3.10")
+    assert ran.code == 1
+    assert f"runs on Python 3.10 and would be packaged for {same}: 'azd up' changes both" in ran.err
+
+
+def test_packaging_without_pip_says_how_to_get_it(hook: Hook, tmp_path: Path) -> None:
+    without = tmp_path / "bin" / "python3"
+    without.write_text(
+        f'#!/bin/sh\n[ "$1 $2" = "-m pip" ] && exit 1\nexec "{sys.executable}" "$@"\n'
+    )
+    without.chmod(0o755)
+    ran = hook("prepackage", {})
+    assert ran.code == 1
+    assert "pip is needed" in ran.err
+    assert "python3-pip" in ran.err
+
+
 # -- after the deployment: the subscriptions --
+
+
+def test_az_gets_its_bicep_before_anything_is_waited_for(hook: Hook) -> None:
+    ran = hook("postdeploy", {"az bicep version": {"error": "Bicep CLI not found."}})
+    assert ran.code == 0, ran.err
+    commands = [call[1:3] for call in ran.calls]
+    assert commands.index(["bicep", "install"]) < commands.index(["resource", "show"])
+    there = hook("postdeploy", {})
+    assert there.called("az", "bicep", "install") == []
+
+
+def test_without_a_bicep_for_az_it_stops_at_once_and_says_what_to_do(hook: Hook) -> None:
+    offline = {"az bicep": {"error": "Bicep CLI not found."}}
+    ran = hook("postdeploy", offline)
+    assert ran.code == 1
+    assert "bicep.use_binary_from_path" in ran.err
+    assert "azd hooks run postdeploy" in ran.err
+    assert ran.called("az", "resource", "show") == []
 
 
 def test_the_subscriptions_are_made_with_what_the_module_asks_for(hook: Hook) -> None:

@@ -1,29 +1,47 @@
-"""What is deployed: the zip that `.funcignore` leaves runs with `requirements.txt` alone.
+"""What is deployed: the folder that the hook builds runs, on each version of Python on offer.
 
-The packages are not downloaded once more. Those of `requirements.txt` are linked, file by file as
-their own records list them, into an empty folder, and an interpreter without site-packages sees
-that folder and the unpacked zip only: a package that is not locked there is not there.
+Each package is built by azd's own hook, in a copy of what it needs of the repository, and every
+wheel comes from the package index (or pip's cache). An interpreter without site-packages sees the
+folder only: a package that is not locked is not there.
 """
 
 from __future__ import annotations
 
 import ast
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
-import zipfile
-from collections.abc import Iterator
-from importlib.metadata import distribution
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+import packaging
 import pytest
-from packaging.markers import Marker
+import yaml  # type: ignore[import-untyped]
 
-from tests.infra.templates import ROOT
+from tests.infra.bicep.syntax import parse
+from tests.infra.templates import INFRA, ROOT
 
 NEEDED = {"host.json", "requirements.txt", "function_app.py"}
 APP = {"activities", "orchestrators", "shared", "triggers"}
+WHEELS = ".python_packages/lib/site-packages"
+# Asks the Python that it runs on which lines of a lock it installs on Linux.
+LOCKED = """
+import json, re, sys
+sys.path.insert(0, sys.argv[1])
+from packaging.markers import Marker
+linux = {"sys_platform": "linux", "platform_system": "Linux", "platform_machine": "x86_64"}
+line = re.compile(r"^([A-Za-z0-9._-]+)(?:\\[[^]]*\\])?==(\\S+)(?: ; (.*?))? \\\\$", re.MULTILINE)
+print(json.dumps([
+    f"{name}-{version}"
+    for name, version, marker in line.findall(open(sys.argv[2]).read())
+    if not marker or Marker(marker).evaluate(linux)
+]))
+"""
 INDEX = """
 import json, sys
 sys.path[:0] = sys.argv[1:]
@@ -35,9 +53,185 @@ print(json.dumps({
 """
 
 
+def offered() -> list[str]:
+    """The versions that main.bicep allows."""
+    (version,) = [each for each in parse(INFRA / "main.bicep") if each.name == "pythonVersion"]
+    (allowed,) = [each for each in version.decorators if each.name == "allowed"]
+    return [text for _, text in allowed.arguments[0][1]]
+
+
+@cache
+def interpreter(version: str) -> str | None:
+    """A Python of this version: the one of these tests, one on the PATH, or pyenv's."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    found = [sys.executable, shutil.which(f"python{version}")]
+    found += [str(path) for path in sorted(pyenv.glob(f"{version}.*/bin/python"))]
+    for program in filter(None, found):
+        code = "import sys; print('%d.%d' % sys.version_info[:2])"
+        done = subprocess.run(
+            [program, "-I", "-c", code], capture_output=True, text=True, timeout=60, check=False
+        )
+        if done.stdout.strip() == version:
+            return program
+    return None
+
+
+def python(version: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a version of Python that has its standard library only; skips where there is none."""
+    program = interpreter(version)
+    if program is None:
+        pytest.skip(f"there is no Python {version} on this machine")
+    return subprocess.run(
+        [program, "-I", "-S", "-B", *arguments],
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def on_path(package: Path) -> list[str]:
+    return [str(package), str(package / WHEELS)]
+
+
+@pytest.fixture(scope="module")
+def packaged(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The package for a version of Python, as the hook of azure.yaml builds it."""
+    (service,) = yaml.safe_load((ROOT / "azure.yaml").read_text())["services"].values()
+
+    @cache
+    def build(version: str) -> Path:
+        copy = tmp_path_factory.mktemp(f"python{version}")
+        for name in NEEDED:
+            shutil.copy(ROOT / name, copy)
+        for name in [*APP, "infra"]:
+            shutil.copytree(ROOT / name, copy / name)
+        # what people leave lying about stays behind
+        (copy / "callers.json").touch()
+        (copy / "shared" / "__pycache__").mkdir(exist_ok=True)
+        (copy / "shared" / "__pycache__" / "settings.cpython-39.pyc").touch()
+        parameters = copy / "infra" / "main.parameters.json"
+        document: dict[str, Any] = json.loads(parameters.read_text())
+        document["parameters"]["pythonVersion"] = {"value": version}
+        parameters.write_text(json.dumps(document))
+        done = subprocess.run(
+            ["sh", service["hooks"]["prepackage"]["run"]],
+            cwd=copy,
+            env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert f"Packaging for Python {version}" in done.stdout
+        package: Path = copy / service["project"] / service["dist"]
+        return package
+
+    return build
+
+
+pytestmark = pytest.mark.timeout(400)
+every_version = pytest.mark.parametrize("version", offered())
+
+
+@every_version
+def test_it_loads_and_every_function_indexes(packaged: Callable[[str], Path], version: str) -> None:
+    done = python(version, "-c", INDEX, *on_path(packaged(version)))
+    assert done.returncode == 0, done.stderr
+    here = subprocess.run(
+        [sys.executable, "-c", INDEX, str(ROOT)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    functions = json.loads(done.stdout)
+    assert functions == json.loads(here.stdout)
+    assert {"httpTrigger", "timerTrigger", "orchestrationTrigger", "activityTrigger"} <= set(
+        functions.values()
+    )
+
+
+@every_version
+def test_what_is_imported_later_is_there_too(packaged: Callable[[str], Path], version: str) -> None:
+    """Imports within functions, which indexing does not reach."""
+    package = packaged(version)
+    wanted = set()
+    for path in sources(package):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                wanted |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0
+                assert node.module
+                wanted.add(node.module)
+    assert "azure.storage.blob" in wanted
+    assert not any(re.match(r"(local|tests|infra|bench)\b", name) for name in wanted)
+    code = f"import sys; sys.path[:0] = {on_path(package)}\n"
+    code += "\n".join(f"import {name}" for name in sorted(wanted))
+    done = python(version, "-c", code)
+    assert done.returncode == 0, done.stderr
+
+
+def sources(package: Path) -> Iterator[Path]:
+    for name in [*APP, "function_app.py"]:
+        path = package / name
+        yield from sorted(path.rglob("*.py")) if path.is_dir() else [path]
+
+
+@every_version
+def test_it_carries_what_that_python_installs_and_no_more(
+    packaged: Callable[[str], Path], version: str
+) -> None:
+    library = str(Path(packaging.__file__).parents[1])
+    done = python(version, "-c", LOCKED, library, str(ROOT / "requirements.txt"))
+    assert done.returncode == 0, done.stderr
+    locked = {name.replace("-", "_").lower() for name in json.loads(done.stdout)}
+    assert len(locked) > 20
+    carried = (packaged(version) / WHEELS).glob("*.dist-info")
+    assert {path.stem.replace("-", "_").lower() for path in carried} == locked
+
+
+@every_version
+def test_wheels_are_for_that_python_and_that_platform(
+    packaged: Callable[[str], Path], version: str
+) -> None:
+    digits = version.replace(".", "")
+    compiled = [path.name for path in (packaged(version) / WHEELS).rglob("*.so*")]
+    assert f"_pydantic_core.cpython-{digits}-x86_64-linux-gnu.so" in compiled
+    tags = {tag for name in compiled for tag in re.findall(r"cpython-(\d+)-(\S+)\.so", name)}
+    assert tags == {(digits, "x86_64-linux-gnu")}
+
+
+@every_version
+def test_it_holds_the_app_and_nothing_else(packaged: Callable[[str], Path], version: str) -> None:
+    package = packaged(version)
+    assert {path.name for path in package.iterdir()} == NEEDED | APP | {".python_packages"}
+    assert [path.name for path in (package / ".python_packages").iterdir()] == ["lib"]
+    wheels = package / WHEELS
+    inside = {
+        str(path.relative_to(package))
+        for path in package.rglob("*")
+        if path.is_file() and wheels not in path.parents
+    }
+    assert inside == set(of_the_app())
+    assert {"pytest", "typer", "rich"}.isdisjoint(path.name for path in wheels.iterdir())
+
+
+def of_the_app() -> Iterator[str]:
+    """The files of the repository that are the app."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--"]
+    listed = subprocess.run(
+        [*command, *NEEDED, *APP], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    return (name for name in listed.stdout.split("\0") if name and (ROOT / name).exists())
+
+
 def left_by_funcignore(folder: Path, git: Path) -> list[str]:
-    """The files of a folder that `.funcignore` does not exclude, by git's own matching, as azd and
-    Core Tools do it. The empty repository makes every file an untracked one."""
+    """The files of a folder that `.funcignore` does not exclude, by git's own matching. The empty
+    repository makes every file an untracked one."""
     subprocess.run(["git", "init", "--quiet", "--bare", str(git)], check=True, timeout=30)
     listed = subprocess.run(
         [
@@ -53,117 +247,8 @@ def left_by_funcignore(folder: Path, git: Path) -> list[str]:
     return [name for name in listed.stdout.split("\0") if name]
 
 
-@pytest.fixture(scope="module")
-def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The deployment's zip, unpacked into an empty folder."""
-    folder = tmp_path_factory.mktemp("package")
-    archive = folder / "app.zip"
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as zipped:
-        for name in left_by_funcignore(ROOT, folder / "git"):
-            zipped.write(ROOT / name, name)
-    with zipfile.ZipFile(archive) as zipped:
-        zipped.extractall(folder / "app")
-    return folder / "app"
-
-
-def locked() -> list[str]:
-    """The packages of requirements.txt that this platform installs."""
-    text = (ROOT / "requirements.txt").read_text()
-    lines = re.findall(
-        r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==\S+(?: ; (.*?))? \\$", text, re.MULTILINE
-    )
-    return [name for name, marker in lines if not marker or Marker(marker).evaluate()]
-
-
-@pytest.fixture(scope="module")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("packages")
-    for name in locked():
-        for file in distribution(name).files or []:
-            if ".." not in file.parts and file.suffix != ".pyc":
-                link = folder / file
-                link.parent.mkdir(parents=True, exist_ok=True)
-                link.symlink_to(Path(str(file.locate())))
-    return folder
-
-
-def python(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-I", "-S", "-B", *arguments],
-        env={"PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-def sources(folder: Path) -> Iterator[Path]:
-    yield from sorted(folder.rglob("*.py"))
-
-
-def test_it_holds_the_app_and_nothing_else(unpacked: Path) -> None:
-    assert {path.name for path in unpacked.iterdir()} == NEEDED | APP
-    listed = subprocess.run(
-        [
-            "git",
-            "ls-files",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-            "-z",
-            "--",
-            *NEEDED,
-            *APP,
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    inside = {str(path.relative_to(unpacked)) for path in unpacked.rglob("*") if path.is_file()}
-    assert inside == {name for name in listed.stdout.split("\0") if name and (ROOT / name).exists()}
-
-
-def test_every_function_indexes_with_the_locked_packages_alone(
-    unpacked: Path, packages: Path
-) -> None:
-    done = python("-c", INDEX, str(unpacked), str(packages))
-    assert done.returncode == 0, done.stderr
-    here = python("-c", INDEX, str(ROOT), *[path for path in sys.path if "packages" in path])
-    functions = json.loads(done.stdout)
-    assert functions == json.loads(here.stdout)
-    assert {"httpTrigger", "timerTrigger", "orchestrationTrigger", "activityTrigger"} <= set(
-        functions.values()
-    )
-
-
-def test_the_folder_of_packages_has_no_other(packages: Path) -> None:
-    for name in ("pytest", "typer", "rich", "local"):
-        assert python(
-            "-c", f"import sys; sys.path = sys.path + {[str(packages)]}; import {name}"
-        ).returncode
-    assert python("-c", f"import sys; sys.path += {[str(packages)]}; import httpx").returncode == 0
-
-
-def test_what_is_imported_later_is_there_too(unpacked: Path, packages: Path) -> None:
-    """Imports within functions, which indexing does not reach."""
-    wanted = set()
-    for path in sources(unpacked):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import):
-                wanted |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                assert node.level == 0
-                assert node.module
-                wanted.add(node.module)
-    assert "azure.storage.blob" in wanted
-    assert not any(re.match(r"(local|tests|infra|bench)\b", name) for name in wanted)
-    code = f"import sys; sys.path[:0] = {[str(unpacked), str(packages)]}\n"
-    code += "\n".join(f"import {name}" for name in sorted(wanted))
-    done = python("-c", code)
-    assert done.returncode == 0, done.stderr
+def test_tools_that_go_by_funcignore_see_the_same_app(tmp_path: Path) -> None:
+    assert set(left_by_funcignore(ROOT, tmp_path / "git")) == set(of_the_app())
 
 
 def test_what_stays_here_is_excluded_by_git_s_rules(tmp_path: Path) -> None:
@@ -174,6 +259,7 @@ def test_what_stays_here_is_excluded_by_git_s_rules(tmp_path: Path) -> None:
         ".venv/bin/python",
         ".azure/test/.env",
         ".data/up/host.db",
+        ".package/host.json",
         "local.settings.json",
         "bench/run.py",
         "shared/__pycache__/settings.cpython-311.pyc",

@@ -306,8 +306,9 @@ class _Template:
                 return local[name] if name in local else self.value(name)
             case ("get", inner, name, safe):
                 return self.get(self.evaluate(inner, local), name, safe=safe)
-            case ("index", inner, key):
-                return self.index(self.evaluate(inner, local), self.evaluate(key, local))
+            case ("index", inner, key, safe):
+                value, at = self.evaluate(inner, local), self.evaluate(key, local)
+                return self.index(value, at, safe=safe)
             case ("object", pairs):
                 return {
                     self.evaluate(key, local): self.evaluate(value, local) for key, value in pairs
@@ -377,10 +378,12 @@ class _Template:
             return None
         raise self.wrong(f"there is no {name} in {value!r}")
 
-    def index(self, value: Any, key: Any) -> Any:
+    def index(self, value: Any, key: Any, *, safe: bool) -> Any:
         try:
             return value[key]
         except (KeyError, IndexError, TypeError):
+            if safe:
+                return None
             raise self.wrong(f"there is no {key!r} in {value!r}") from None
 
 

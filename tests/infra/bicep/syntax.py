@@ -7,7 +7,8 @@ raises `SyntaxError` with file and line, so nothing is skipped silently.
 An expression is a tuple whose first element names its kind:
 
     ("text", part, ...)  ("value", 1|True|None)  ("name", n)  ("get", object, name, safe)
-    ("index", object, expression)  ("call", function, [arguments])  ("lambda", [names], body)
+    ("index", object, expression, safe)  ("call", function, [arguments])
+    ("lambda", [names], body)
     ("not", x)  ("minus", x)  ("binary", operator, a, b)  ("if", condition, then, otherwise)
     ("object", [(key expression, value)])  ("array", [values])
     ("for", item name, index name or None, over, body)  ("when", condition, body)
@@ -292,7 +293,8 @@ class _Parser:
             elif self.takes(".?"):
                 node = ("get", node, self.word(), True)
             elif self.takes("["):
-                node = ("index", node, self.expression())
+                safe = self.takes("?") is not None
+                node = ("index", node, self.expression(), safe)
                 self.need("]")
             elif self.is_at("!"):  # `x!`: not null; `!=` is a mark of its own
                 self.next()
