@@ -4,6 +4,7 @@ The function answers as soon as the video is on record. It raises only where ano
 Event Grid drops an event at other failures, and whatever can never work is put aside instead.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,14 +20,20 @@ from triggers.web import bodies
 
 bp = blueprint()
 
+_PATIENCE = 25.0
+"""Seconds: Event Grid waits 30 for an answer. One that does not come in time because storage cannot
+be reached is said to have failed, and the event comes again; what it asked for is claimed under its
+id, so work that goes on meanwhile makes no second video."""
+
 
 @event_grid_with_client(bp)
 async def on_event(event: func.EventGridEvent, client: Client) -> None:
     """One event, in the Event Grid schema or as a CloudEvent: the SDK tells them apart."""
-    incoming = read(event)
-    admitted = await in_thread(lambda: receive(services(), incoming, parse))
-    if admitted is not None:
-        await workers.start_admitted(client, admitted)
+    async with asyncio.timeout(_PATIENCE):
+        incoming = read(event)
+        admitted = await in_thread(lambda: receive(services(), incoming, parse))
+        if admitted is not None:
+            await workers.start_admitted(client, admitted)
 
 
 @timer_with_client(bp, "%SWEEP_SCHEDULE%")

@@ -97,7 +97,7 @@ var rules = [
   }
   {
     name: 'a-deployment-is-out'
-    text: 'A deployment refuses everybody (410, 404, 401 or 403).'
+    text: 'A deployment is gone (410), or turns everybody away for more than ten minutes.'
     severity: 1
     every: 'PT5M'
     window: 'PT15M'

@@ -68,6 +68,9 @@ def follow_job(services: Services, video_id: str, epoch: int) -> Done:
         return _trouble(services, work, str(error), told=told)
     if job.state in (JobState.RUNNING, JobState.STRANGE):
         return _rendering(services, work, job)
+    if job.state is JobState.SUCCEEDED and not job.parts:
+        # it may be some moments ahead of its outputs
+        return _second_look(services, work) or _over(services, work, job)
     return _over(services, work, job)
 
 
@@ -215,14 +218,11 @@ def _once_more(services: Services, work: Work, hints: tuple[Hint, ...]) -> Done:
 
 def _missing(services: Services, work: Work) -> Done:
     """404 for a job that we have: not yet visible, hidden for a moment, or gone."""
-    durations, now = services.settings.durations, services.clock()
+    now = services.clock()
     age = now - (work.job_created_at or now)
-    since = work.missing_since or now
-    if age < durations.not_found_grace or now - since < durations.of(_GONE_TWICE):
-        if update(services, work, missing_since=since) is None:
-            return overtaken(services, work)
-        wait = before_deadline(work, now, durations.of(_GONE_TWICE / 2))
-        return done("watching" if work.ended else "rendering", wait=wait)
+    young = age < services.settings.durations.not_found_grace
+    if waiting := _second_look(services, work, young=young):
+        return waiting
     hints = line.hand_over(services, work)
     emit(
         Event.JOB_LOST,
@@ -233,6 +233,19 @@ def _missing(services: Services, work: Work) -> Done:
     )
     verdict = money.watch_over(work) if work.ended else money.lost(work, now)
     return verdicts.decide(services, work, verdict, hints=hints)
+
+
+def _second_look(services: Services, work: Work, *, young: bool = False) -> Done | None:
+    """Wait for another look at something that is missing; None when this is the second one, some
+    time after the first. A `young` job is looked at for as long as it is."""
+    durations, now = services.settings.durations, services.clock()
+    since = work.missing_since or now
+    if not young and now - since >= durations.of(_GONE_TWICE):
+        return None
+    if update(services, work, missing_since=since) is None:
+        return overtaken(services, work)
+    wait = before_deadline(work, now, durations.of(_GONE_TWICE / 2))
+    return done("watching" if work.ended else "rendering", wait=wait)
 
 
 def _search(services: Services, work: Work) -> Done:

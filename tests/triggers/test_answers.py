@@ -7,6 +7,7 @@ from typing import Any
 
 import azure.functions as func
 import pytest
+from azure.core.exceptions import ServiceRequestError
 
 from shared.domain.errors import (
     Conflict,
@@ -19,6 +20,7 @@ from shared.domain.errors import (
     Unavailable,
 )
 from shared.settings import SettingsError
+from shared.storage.rows import RowChanged
 from triggers.web.answers import answer
 
 
@@ -65,3 +67,14 @@ def test_a_missing_setting_is_named() -> None:
     sent = failing(SettingsError("UPSTREAMS: is missing"))
     assert sent.status_code == 500
     assert b"UPSTREAMS: is missing" in sent.get_body()
+
+
+@pytest.mark.parametrize("error", [ServiceRequestError("no route"), RowChanged("too often")])
+def test_storage_that_fails_is_worth_another_try(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    sent = failing(error)
+    assert (sent.status_code, sent.headers["retry-after"]) == (503, "5")
+    assert json.loads(sent.get_body())["error"]["retryable"] is True
+    assert b"no route" not in sent.get_body()
+    assert "event=request_failed" in caplog.text

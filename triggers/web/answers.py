@@ -8,8 +8,9 @@ from typing import Any
 import azure.functions as func
 
 from shared import names
-from shared.domain.errors import Problem, WrongMethod
+from shared.domain.errors import Problem, Unavailable, WrongMethod
 from shared.settings import SettingsError
+from shared.storage.rows import RowChanged
 from shared.telemetry import Event, emit
 
 BASE_PATH = names.BASE_PATH
@@ -125,11 +126,20 @@ def _failed(error: Exception) -> func.HttpResponse:
         emit(Event.MISCONFIGURED, message=str(error))
         misconfigured = Problem(f"The app is not configured: {error}.", code="misconfigured")
         return problem_answer(misconfigured)
-    hidden = Problem("Something failed here. The log has it.", code="internal_error")
-    hidden.retryable = True
-    answered = problem_answer(hidden)
+    answered = problem_answer(_hidden(error))
     emit(Event.REQUEST_FAILED, error=error, request_id=answered.headers["x-request-id"])
     return answered
+
+
+def _hidden(error: Exception) -> Problem:
+    """What a caller is told of a fault that the log has whole."""
+    from azure.core.exceptions import AzureError  # whoever raised it has loaded it
+
+    if isinstance(error, AzureError | RowChanged):
+        return Unavailable("Storage does not answer as it should right now. Try again.")
+    hidden = Problem("Something failed here. The log has it.", code="internal_error")
+    hidden.retryable = True
+    return hidden
 
 
 def _headers(extra: Mapping[str, str]) -> dict[str, str]:

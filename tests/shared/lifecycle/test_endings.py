@@ -1,6 +1,8 @@
 """Every way to end without the outputs: the code, the money, and what is left behind."""
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from shared.domain.request import VideoRequest
 from shared.domain.video import CostState, Status
 from shared.lifecycle.admit import admit
 from shared.lifecycle.services import Services
+from shared.upstream.protocol import Dialect, JobState, JobStatus
 from tests.conftest import Simulator
 from tests.shared.lifecycle.conftest import Order
 
@@ -158,3 +161,34 @@ def test_what_no_deployment_offers_is_refused(order: Order) -> None:
         order("sora-3")
     assert raised.value.param == "model"
     assert "sora, sora-2" in raised.value.message
+
+
+class OutputsComeLate:
+    """A deployment whose finished job has no outputs yet, for so many looks."""
+
+    def __init__(self, client: Dialect, looks: float) -> None:
+        self._client = client
+        self.looks = looks
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def status(self, job_id: str, *, trace: str) -> JobStatus:
+        job = self._client.status(job_id, trace=trace)
+        if job.state is JobState.SUCCEEDED and self.looks > 0:
+            self.looks -= 1
+            return replace(job, parts=())
+        return job
+
+
+@pytest.mark.parametrize(("looks", "status"), [(1, Status.COMPLETED), (math.inf, Status.FAILED)])
+def test_a_job_without_outputs_is_looked_at_again(
+    services: Services, order: Order, looks: float, status: Status
+) -> None:
+    client = services.client("sora-2")
+    assert client is not None
+    services.upstreams._clients["sora-2"] = OutputsComeLate(client, looks)
+    job = order()
+    job.drive()
+    assert job.video.status is status
+    assert (job.video.error is not None) is (status is Status.FAILED)
