@@ -1,7 +1,7 @@
 # Everything a newcomer needs; `make` alone lists it. Set-up happens by itself, once.
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test faults chaos bench check checkov format lock clean
+.PHONY: help setup demo up test real faults chaos bench check checkov format lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -23,6 +23,9 @@ up: setup  ## serve the whole stack on loopback until Ctrl-C
 
 test: setup  ## run all tests
 	@$(PY) -m pytest -n 2 --dist loadscope $(ARGS)
+
+real: setup  ## the app on the host that FUNCTIONS_HOST names, on `func` where that is there, else on ours
+	@$(PY) -m pytest -m real -s tests/real $(ARGS)
 
 faults: setup  ## the fault matrix: every fault of an upstream, a kill at every effect
 	@$(PY) -m tests.faults $(ARGS)

@@ -2,7 +2,7 @@
 // `frame.png` and `last.png` lie and downloads go) from the environment; prints what it saw as one JSON object.
 import fs from "node:fs";
 import path from "node:path";
-import OpenAI from "openai";
+import OpenAI, { toFile } from "openai";
 
 const { BASE_URL: baseURL, API_KEY: apiKey, FOLDER: folder } = process.env;
 let requests = 0;
@@ -11,6 +11,9 @@ const counted = (url, init) => {
   return fetch(url, init);
 };
 const openai = new OpenAI({ baseURL, apiKey, fetch: counted });
+
+// with its length known: a stream is sent in chunks, which Azure's host does not hand over
+const file = (name) => toFile(fs.readFileSync(path.join(folder, name)), name);
 
 // the package has no poll helper
 async function ended(id) {
@@ -46,7 +49,7 @@ const made = await openai.videos.create({
   prompt: "a fox in the snow",
   seconds: "8",
   size: "1280x720",
-  input_reference: fs.createReadStream(path.join(folder, "frame.png")),
+  input_reference: await file("frame.png"),
   metadata: { order: "17", for: "a friend" },
   fit: "contain",
 });
@@ -71,7 +74,7 @@ const variants = await ended(
       size: "480x480",
       n_variants: 2,
       inpaint_items: JSON.stringify(items),
-      files: items.map((item) => fs.createReadStream(path.join(folder, item.file_name))),
+      files: await Promise.all(items.map((item) => file(item.file_name))),
     })
   ).id,
 );
@@ -84,7 +87,9 @@ for (const { index } of variants.outputs) {
 const listed = [];
 for await (const video of openai.videos.list({ limit: 2 })) listed.push(video.id);
 
+const stream = fs.createReadStream(path.join(folder, "frame.png"));
 const errors = {
+  stream: await refused(() => openai.videos.create({ prompt: "a fox", input_reference: stream })),
   size: await refused(() => openai.videos.create({ prompt: "a fox", size: "640x480" })),
   missing: await refused(() => openai.videos.retrieve("video_nothing")),
   key: await refused(() => new OpenAI({ baseURL, apiKey: "wrong" }).videos.list()),

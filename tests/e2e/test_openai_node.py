@@ -64,6 +64,7 @@ def test_the_node_client_works_unchanged(api: Client, simulator: Simulator, tmp_
 
     errors = report["errors"]
     assert {name: (error["kind"], error["code"]) for name, error in errors.items()} == {
+        "stream": ("APIError", "length_required"),
         "size": ("BadRequestError", "invalid_value"),
         "missing": ("NotFoundError", "not_found"),
         "key": ("AuthenticationError", "invalid_api_key"),

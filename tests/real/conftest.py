@@ -1,0 +1,163 @@
+"""A stack whose host is a command: Azurite, the simulator, receivers, and the packaged app."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from local.stack import Ports, Stack
+from tests.conftest import Simulator
+from tests.events.conftest import SECRET
+from tests.real.host import Host, command
+from tests.support.packaged import packaged
+from tests.support.receivers import Receiver
+from tests.support.stacks import Client, local_caller
+
+TIME_SCALE = 20
+RENDERS = 40.0
+"""Seconds of a render, before they are divided by TIME_SCALE."""
+
+_ORDER = ("operations", "clients", "events", "faults", "log_lines", "restarts", "probes")
+"""Lines are looked for before anything is killed: what dies takes its lines along."""
+
+
+def pytest_report_header() -> str:
+    return f"Functions host: {command()[1]}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.parent == here:
+            item.add_marker("real")
+    items.sort(key=lambda item: _rank(item.path) if item.path.parent == here else -1)
+
+
+def _rank(path: Path) -> int:
+    return _ORDER.index(path.stem.removeprefix("test_"))
+
+
+@dataclass
+class RealStack(Stack):
+    """The local stack with another host in it. Events and webhooks go to `topic` and `receiver`."""
+
+    topic: Receiver = field(default_factory=Receiver)
+    receiver: Receiver = field(default_factory=Receiver)
+    host: Host | None = None
+
+    @property
+    def settings(self) -> dict[str, str]:
+        hook = {"name": "mine", "url": f"{self.receiver.url}/hook", "secret_setting": "HOOK_SECRET"}
+        return {
+            **super().settings,
+            "AZURE_FUNCTIONS_ENVIRONMENT": "Development",
+            "EVENT_TOPIC_ENDPOINT": f"{self.topic.url}/api/events",
+            "WEBHOOKS": json.dumps([hook]),
+            "HOOK_SECRET": SECRET,
+        }
+
+    def start_host(self) -> None:
+        app = packaged(self.data)
+        environment = {**self.settings, "LOCAL_HOST_STATE_DIR": str(self.data / "host")}
+        log = self.data / "logs" / "host.log"
+        path = "/openai/v1/health"
+        self.host = Host(app, self.ports.functions, environment, log, path)
+        self.host.start()
+
+    def stop(self) -> None:
+        if self.host is not None:
+            self.host.stop()
+        super().stop()
+        self.topic.close()
+        self.receiver.close()
+
+
+@pytest.fixture(scope="session")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealStack]:
+    """The running stack, one for all tests; its hub is new."""
+    data = tmp_path_factory.mktemp("real")
+    config = data / "simulator.json"
+    fixed = {"distribution": {"type": "fixed", "seconds": RENDERS}}
+    unlimited = {"max_running": None, "max_creates_per_minute": None}
+    config.write_text(
+        json.dumps(
+            {
+                "render_times": [fixed],
+                "deployments": [
+                    {"name": "sora-2", "dialect": "sora-2", **unlimited},
+                    {"name": "sora", "dialect": "sora-1", **unlimited},
+                ],
+            }
+        )
+    )
+    base = Stack(data, Ports.any_free())
+    upstreams = json.loads(base.settings["UPSTREAMS"])
+    for upstream in upstreams:
+        upstream |= {"max_running": 12, "max_creates_per_minute": 600}
+    running = RealStack(
+        data,
+        base.ports,
+        overrides={
+            "TIME_SCALE": str(TIME_SCALE),
+            "TASKHUB_NAME": f"Real{uuid.uuid4().hex[:12]}",
+            "UPSTREAMS": json.dumps(upstreams),
+            "PURGE_SCHEDULE": "*/15 * * * * *",
+            # a host that is killed stands still for a minute of real time, which is twenty here
+            "JOB_DEADLINE_MINUTES": "600",
+            "BUDGET_USD_PER_DAY": "-1",
+        },
+        simulator_config=config,
+    )
+    try:
+        running.start_azurite()
+        running.start_simulator()
+        running.start_host()
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def host(real: RealStack) -> Host:
+    assert real.host is not None
+    return real.host
+
+
+# the names under which tests of the local stack ask for the same
+
+
+@pytest.fixture(scope="session")
+def stack(real: RealStack) -> RealStack:
+    return real
+
+
+@pytest.fixture(scope="session")
+def served(real: RealStack) -> RealStack:
+    return real
+
+
+@pytest.fixture(autouse=True)
+def simulator(real: RealStack) -> Simulator:
+    running = Simulator(real.simulator_url)
+    running.reset()
+    return running
+
+
+@pytest.fixture
+def api(real: RealStack) -> Iterator[Client]:
+    with local_caller(real) as caller:
+        yield caller
+
+
+def event_grid(real: RealStack) -> str:
+    """Where Event Grid posts: with the host's key, where it asks for one."""
+    key = os.environ.get("FUNCTIONS_MASTER_KEY", "")
+    code = f"&code={key}" if key else ""
+    base = f"http://127.0.0.1:{real.ports.functions}"
+    return f"{base}/runtime/webhooks/eventgrid?functionName=on_event{code}"
