@@ -5,7 +5,7 @@ of its own. It is a forecast, some seconds old, and nothing is decided by it.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf, isinf
 from typing import NamedTuple
@@ -49,21 +49,38 @@ class Snapshot:
         return self._start(video_id) >= 0
 
     def position(self, video_id: str) -> int:
-        """1 is next. Whoever came after the snapshot stands behind everybody in it."""
+        """1 is next. Whoever is not in the snapshot stands where its age puts it: one that came
+        after it behind everybody, one whose turn has come before everybody."""
         start = self._start(video_id)
-        return self.text.count(" ", 0, None if start < 0 else start) + 1
+        if start < 0:
+            return sum(1 for digits in self._digits() if digits < video_id[-_DIGITS:]) + 1
+        return self.text.count(" ", 0, start) + 1
 
     def turn(self, video_id: str) -> float:
         """When a video's turn is expected, as far as that is known: for one that came later, not
-        before the last one's."""
-        start = self._start(video_id)
-        return self._spot(self.text.rfind(" ") if start < 0 else start)[0]
+        before the last one's, and for one whose turn has come, the time of the snapshot."""
+        return self._spot(self._place(video_id))[0]
 
     def completion(self, video_id: str) -> float | None:
         """When a video is expected to be rendered; None where that is not known."""
+        if not self.has(video_id) and video_id[-_DIGITS:] > max(self._digits(), default=""):
+            return None  # it came later
+        turn, expected = self._spot(self._place(video_id))
+        return None if isinf(turn) else turn + expected
+
+    def _place(self, video_id: str) -> int:
+        """Where the text says most about a video: its own place, or that of the one before which
+        its age puts it, or the last."""
         start = self._start(video_id)
-        turn, expected = self._spot(start)
-        return None if start < 0 or isinf(turn) else turn + expected
+        if start >= 0:
+            return start
+        younger = (digits for digits in self._digits() if digits > video_id[-_DIGITS:])
+        first = next(younger, None)
+        return self.text.rfind(" ") if first is None else self.text.find(" " + first)
+
+    def _digits(self) -> Iterator[str]:
+        """Of every video, in the order of their turns."""
+        return (spot[:_DIGITS] for spot in self.text.split())
 
     def _start(self, video_id: str) -> int:
         return self.text.find(" " + video_id[-_DIGITS:])

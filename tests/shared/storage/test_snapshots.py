@@ -42,6 +42,15 @@ def test_who_came_later_stands_behind_everybody(snapshots: Snapshots) -> None:
     assert after.completion(video(5)) is None
 
 
+def test_whose_turn_has_come_is_next(snapshots: Snapshots) -> None:
+    """Its worker has not said so yet, and it is in no snapshot any more."""
+    spots = [Spot(video(number), AT + number, 60.0) for number in (4, 5, 6)]
+    after = snapshots.put("sora-2", AT, spots, snapshots.get("sora-2"))
+    assert not after.has(video(3))
+    assert (after.position(video(3)), after.position(video(4))) == (1, 1)
+    assert after.completion(video(3)) == after.completion(video(4)) == AT + 64
+
+
 def test_whoever_writes_second_gives_way(snapshots: Snapshots) -> None:
     before = snapshots.get("sora-2")
     snapshots.put("sora-2", AT, [Spot(video(1), AT, 1.0)], before)
