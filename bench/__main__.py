@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast
 
 from rich.console import Console
 
-from bench import api, copying, forty, history, polls, queue, startup
+from bench import api, copying, forty, history, polls, queue, restarts, startup
 from bench.report import Table, fill
 
 ROOT = Path(__file__).parents[1]
@@ -36,6 +36,7 @@ MEASUREMENTS: dict[str, Measurement] = {
         ("copy", copying),
         ("queue", queue),
         ("forty", forty),
+        ("restarts", restarts),
         ("history", history),
         ("api", api),
         ("startup", startup),

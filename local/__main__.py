@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import secrets
 import shutil
@@ -88,6 +89,21 @@ def up(
         console.print("stopping")
     finally:
         stack.stop()
+
+
+@app.command()
+def settings(
+    file: Annotated[Path, typer.Argument(help="Where to.")] = ROOT / "local.settings.json",
+) -> None:
+    """Write local.settings.json, the settings of this stack, for `func start`."""
+    stack = Stack(_data_dir(), Ports.from_environment(), with_topic=True)
+    document = {
+        "IsEncrypted": False,
+        "Host": {"LocalHttpPort": stack.ports.functions},
+        "Values": stack.settings,
+    }
+    file.write_text(json.dumps(document, indent=2) + "\n")
+    console.print(f"written to {file.name}")
 
 
 @app.command()

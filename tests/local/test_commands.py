@@ -53,6 +53,19 @@ def test_a_missing_node_is_one_clear_line(tmp_path: Path) -> None:
     assert len(answer.stderr.strip().splitlines()) == 1
 
 
+def test_the_settings_for_core_tools_are_written_with_this_stacks_ports(tmp_path: Path) -> None:
+    file = tmp_path / "local.settings.json"
+    answer = run("settings", str(file), FUNCTIONS_PORT="7999", AZURITE_PORTS="1,2,3")
+    assert (answer.returncode, answer.stdout) == (0, "written to local.settings.json\n")
+    document = json.loads(file.read_text())
+    assert document["Host"] == {"LocalHttpPort": 7999}
+    values = document["Values"]
+    assert values["FUNCTIONS_WORKER_RUNTIME"] == "python"
+    assert values["PUBLIC_BASE_URL"] == "http://127.0.0.1:7999"
+    assert "http://127.0.0.1:1/" in values["AzureWebJobsStorage"]
+    assert all(isinstance(value, str) for value in values.values())
+
+
 @pytest.mark.parametrize("option", ["--nonsense", "--duration=four"])
 def test_a_wrong_option_is_explained(option: str) -> None:
     answer = run("demo", option)
