@@ -75,7 +75,7 @@ def look(services: Services, job: Job, hint: str = "h") -> str:
     return take_turn(services, job.id, 1, hint).result["outcome"]
 
 
-@pytest.mark.parametrize("status", [401, 402, 403, 404])
+@pytest.mark.parametrize("status", [401, 404])
 def test_access_that_comes_after_ten_minutes_renders_everything_sent_meanwhile(
     services: Services, order: Order, simulator: Simulator, status: int
 ) -> None:
