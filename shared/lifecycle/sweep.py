@@ -46,15 +46,16 @@ class Restart:
 def suspects(services: Services) -> list[str]:
     """The workers that Durable should be asked about: instance ids, at most 200.
 
-    Videos that somebody ought to work on come first, then the front of the line; of those who wait
-    behind it some are picked, because their turn is far away."""
+    Videos that somebody ought to work on come first, then the front of the line. Of those who wait
+    behind it, or have ended and are only watched, some are picked: nothing is urgent about them."""
     quiet = services.work.quiet(services.clock() - services.settings.durations.of(_QUIET))
     waiting = [each for each in quiet if each.stage is WorkStage.WAITING]
-    chosen = [each for each in quiet if each.stage is not WorkStage.WAITING][:_MOST_ASKED]
+    watched = [each for each in quiet if each.stage is WorkStage.WATCHING]
+    patient = (WorkStage.WAITING, WorkStage.WATCHING)
+    chosen = [each for each in quiet if each.stage not in patient][:_MOST_ASKED]
     room = _MOST_ASKED - len(chosen)
-    front = waiting[: room // 2]
-    behind = waiting[room // 2 :]
-    chosen += front + random.sample(behind, min(room - len(front), len(behind)))
+    front, others = waiting[: room // 2], waiting[room // 2 :] + watched
+    chosen += front + random.sample(others, min(room - len(front), len(others)))
     return [each.instance for each in chosen]
 
 

@@ -144,6 +144,10 @@ def test_those_who_ought_to_be_worked_on_are_asked_about_first(
     for video_id in busy:
         stage = WorkStage.RENDERING
         services.work.insert(replace(shape, video_id=video_id, stage=stage, version=""))
+    watched = [f"{first.id[:-6]}e{number:05x}" for number in range(300)]
+    for video_id in watched:
+        stage = WorkStage.WATCHING
+        services.work.insert(replace(shape, video_id=video_id, stage=stage, version=""))
     admitting = f"{first.id[:-6]}fffff0"
     stage = WorkStage.ADMITTING
     services.work.insert(replace(shape, video_id=admitting, stage=stage, version=""))
