@@ -1,7 +1,9 @@
 # Everything a newcomer needs; `make` alone lists it. Set-up happens by itself, once.
-PY := .venv/bin/python
+VENV ?= .venv
+PY := $(VENV)/bin/python
+export VENV
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test real faults chaos bench check checkov format lock clean
+.PHONY: help setup demo up test pythons runtime real faults chaos bench check checkov format lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -24,6 +26,12 @@ up: setup  ## serve the whole stack on loopback until Ctrl-C
 test: setup  ## run all tests
 	@$(PY) -m pytest -n 2 --dist loadscope $(ARGS)
 
+pythons: setup  ## the main job and the tests that are quick, on each other Python of this machine
+	@local/pythons.sh
+
+runtime: setup  ## every function on Microsoft's own runtime library (needs Python 3.13)
+	@tests/runtime/run.sh $(ARGS)
+
 real: setup  ## the app on the host that FUNCTIONS_HOST names, on `func` where that is there, else on ours
 	@$(PY) -m pytest -m real -s tests/real $(ARGS)
 
@@ -40,7 +48,7 @@ check: setup  ## lint, formatting, strict types, import rules
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
-	@.venv/bin/lint-imports
+	@$(VENV)/bin/lint-imports
 
 checkov: setup  ## security rules over infra/; its own packages, once
 	@infra/checks/checkov.sh
@@ -49,10 +57,12 @@ format: setup  ## put the code into its standard form
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
+# one lock for Python 3.11 to 3.14: where they differ, a line says for which it is
 lock:  ## resolve the locked requirements anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes pyproject.toml -o requirements.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --group dev -c requirements.txt -o requirements-dev.txt
 	cd infra/checks && uv pip compile --universal --python-version 3.11 --generate-hashes --overrides checkov-overrides.txt checkov.in -o checkov.txt
+	cd tests/runtime && uv pip compile --universal --python-version 3.13 --generate-hashes -c ../../requirements.txt requirements.in -o requirements.txt
 
 clean:  ## remove what setup and runs have made
-	rm -rf .venv .venv-checkov node_modules .data .package
+	rm -rf .venv .venv-* node_modules .data .package

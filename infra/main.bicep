@@ -81,8 +81,9 @@ param taskHubName string = 'durablevideo'
 @allowed([
   '3.11'
   '3.12'
+  '3.13'
 ])
-param pythonVersion string = '3.11'
+param pythonVersion string = '3.13'
 
 @description('Memory of an instance.')
 @allowed([

@@ -10,7 +10,7 @@ locked=infra/checks/checkov.txt
 venv=.venv-checkov
 if ! cmp -s "$locked" "$venv/.locked"; then
     echo "checkov: its packages into $venv (once)"
-    [ -x "$venv/bin/python" ] || .venv/bin/python -m venv "$venv"
+    [ -x "$venv/bin/python" ] || "${VENV:-.venv}/bin/python" -m venv "$venv"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r "$locked"
     cp "$locked" "$venv/.locked"
 fi

@@ -94,7 +94,8 @@ def hook(tmp_path: Path) -> Hook:
     [
         *HOOKS.glob("*.sh"),
         *(INFRA / "checks").glob("*.sh"),
-        ROOT / "local/setup.sh",
+        *(ROOT / "local").glob("*.sh"),
+        ROOT / "tests/runtime/run.sh",
         ROOT / ".ci/run",
     ],
     ids=lambda path: path.name,

@@ -1,0 +1,21 @@
+#!/bin/sh
+# What another version of Python could change, on each that is here and is not the one of $VENV: the
+# tests that are quick, and the main job in both dialects.
+set -eu
+cd "$(dirname "$0")/.."
+. local/python.sh
+
+here=$(version_of "${VENV:-.venv}/bin/python")
+for version in 3.11 3.12 3.13 3.14; do
+    [ "$version" != "$here" ] || continue
+    PYTHON=$(python_of "$version") || { echo "pythons: Python $version: there is none on the PATH"; continue; }
+    VENV=.venv-$version
+    export PYTHON VENV
+    echo "pythons: Python $version"
+    make --no-print-directory setup
+    "$VENV/bin/python" -m pytest -n 2 --dist loadscope tests/shared tests/triggers tests/orchestrators \
+        tests/host/test_sdk_pins.py tests/host/test_http.py tests/host/test_event_grid.py \
+        --ignore tests/shared/lifecycle
+    make --no-print-directory demo MODEL=sora-2
+    make --no-print-directory demo MODEL=sora SIZE=480x480 DURATION=5 VARIANTS=2
+done
