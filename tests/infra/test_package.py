@@ -17,18 +17,14 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import packaging
 import pytest
-import yaml  # type: ignore[import-untyped]
 
 from tests.infra.bicep.syntax import parse
 from tests.infra.templates import INFRA, ROOT
+from tests.support.packaged import APP, NEEDED, WHEELS, build, left_by_funcignore
 
-NEEDED = {"host.json", "requirements.txt", "function_app.py"}
-APP = {"activities", "orchestrators", "shared", "triggers"}
-WHEELS = ".python_packages/lib/site-packages"
 # Asks the Python that it runs on which lines of a lock it installs on Linux.
 LOCKED = """
 import json, re, sys
@@ -97,39 +93,8 @@ def on_path(package: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def packaged(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The package for a version of Python, as the hook of azure.yaml builds it."""
-    (service,) = yaml.safe_load((ROOT / "azure.yaml").read_text())["services"].values()
-
-    @cache
-    def build(version: str) -> Path:
-        copy = tmp_path_factory.mktemp(f"python{version}")
-        for name in NEEDED:
-            shutil.copy(ROOT / name, copy)
-        for name in [*APP, "infra"]:
-            shutil.copytree(ROOT / name, copy / name)
-        # what people leave lying about stays behind
-        (copy / "callers.json").touch()
-        (copy / "shared" / "__pycache__").mkdir(exist_ok=True)
-        (copy / "shared" / "__pycache__" / "settings.cpython-39.pyc").touch()
-        parameters = copy / "infra" / "main.parameters.json"
-        document: dict[str, Any] = json.loads(parameters.read_text())
-        document["parameters"]["pythonVersion"] = {"value": version}
-        parameters.write_text(json.dumps(document))
-        done = subprocess.run(
-            ["sh", service["hooks"]["prepackage"]["run"]],
-            cwd=copy,
-            env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert f"Packaging for Python {version}" in done.stdout
-        package: Path = copy / service["project"] / service["dist"]
-        return package
-
-    return build
+    """The package for a version of Python."""
+    return cache(lambda version: build(tmp_path_factory.mktemp(f"python{version}"), version))
 
 
 pytestmark = pytest.mark.timeout(400)
@@ -220,6 +185,13 @@ def test_it_holds_the_app_and_nothing_else(packaged: Callable[[str], Path], vers
     assert {"pytest", "typer", "rich"}.isdisjoint(path.name for path in wheels.iterdir())
 
 
+def test_the_lock_keeps_the_durable_sdk_below_2_on_every_python() -> None:
+    """The SDK reads the lock for this itself, and skips lines that have a condition."""
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    (line,) = [line for line in lines if line.startswith("azure-functions-durable==")]
+    assert re.fullmatch(r"azure-functions-durable==1\.[0-9.]+ \\", line)
+
+
 def of_the_app() -> Iterator[str]:
     """The files of the repository that are the app."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--"]
@@ -227,24 +199,6 @@ def of_the_app() -> Iterator[str]:
         [*command, *NEEDED, *APP], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     )
     return (name for name in listed.stdout.split("\0") if name and (ROOT / name).exists())
-
-
-def left_by_funcignore(folder: Path, git: Path) -> list[str]:
-    """The files of a folder that `.funcignore` does not exclude, by git's own matching. The empty
-    repository makes every file an untracked one."""
-    subprocess.run(["git", "init", "--quiet", "--bare", str(git)], check=True, timeout=30)
-    listed = subprocess.run(
-        [
-            *("git", f"--git-dir={git}", f"--work-tree={folder}", "ls-files", "--others", "-z"),
-            f"--exclude-from={folder / '.funcignore'}",
-        ],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    return [name for name in listed.stdout.split("\0") if name]
 
 
 def test_tools_that_go_by_funcignore_see_the_same_app(tmp_path: Path) -> None:
