@@ -295,6 +295,7 @@ def an_upstream_that_talks_too_much(run: Run) -> None:
     assert owner.http.delete(f"{api}/videos/{deleted}").status_code == 200
     # the last word: it takes the deployment out of service
     order(refused_with(401))
+    order(refused_with(410))
     run.finish()
 
 
@@ -302,8 +303,8 @@ def nothing_works(run: Run) -> None:
     """Storage is gone: faults of ours, with their tracebacks."""
     owner = run.caller({"authorization": f"Bearer {run.watched.owner}"})
     answer = owner.http.get(f"{owner.stack.api}/videos")
-    assert answer.status_code == 500
-    assert answer.json()["error"]["code"] == "internal_error"
+    assert answer.status_code == 503
+    assert answer.json()["error"]["code"] == "unavailable"
 
 
 def stored(account: Account) -> Iterator[Captured]:
