@@ -8,7 +8,7 @@ from local.host.config import ConfigError
 from local.host.durable.store import StoreError
 from local.host.index import IndexingError
 from local.host.keys import Auth
-from local.host.log import LEVELS, set_up_logging
+from local.host.log import LEVELS
 from local.host.server import Options, PortInUseError, serve
 
 
@@ -56,7 +56,6 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--seed", type=int, help="makes --drop-events repeatable")
     options = parser.parse_args(arguments)
-    set_up_logging(options.log_level)
     try:
         return serve(
             Options(
@@ -68,6 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
                 drop_events=options.drop_events,
                 rpc_origin=options.rpc_origin,
                 seed=options.seed,
+                log_level=options.log_level,
             )
         )
     except (PortInUseError, ConfigError, IndexingError, StoreError) as error:

@@ -12,9 +12,11 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
+from local.host import invocations
 from local.host.admin import Admin
 from local.host.app import HostApp
 from local.host.bindings import DurableLinks
@@ -31,6 +33,7 @@ from local.host.event_grid import EventGridTriggers
 from local.host.http_trigger import HttpTriggers, route_of
 from local.host.index import Function, index_app
 from local.host.keys import Auth, Keys
+from local.host.log import set_up_logging
 from local.host.routing import RouteError
 from local.host.timer_trigger import Monitor, ScheduleError, TimerTriggers, parse_schedule
 from local.host.worker import Worker
@@ -38,6 +41,8 @@ from local.host.worker import Worker
 _log = logging.getLogger("host")
 
 STOP_GRACE_SECONDS = 1
+_MAX_HEAD_BYTES = 256 * 1024
+"""What uvicorn reads of a request's head before it gives up; ``kestrel`` refuses far less."""
 
 
 class PortInUseError(Exception):
@@ -61,6 +66,7 @@ class Options:
     rpc_origin: str | None = None
     """Where the durable client's own requests go; None sends them to this host directly."""
     seed: int | None = None
+    log_level: str = "info"
 
 
 def serve(options: Options) -> int:
@@ -80,7 +86,12 @@ def serve(options: Options) -> int:
     os.environ.setdefault("FUNCTIONS_WORKER_RUNTIME", "python")
     os.environ.setdefault("AzureWebJobsScriptRoot", str(app))
     config = load_host_config(app, os.environ)
-    worker = Worker(thread_count(os.environ))
+    app_log = set_up_logging(
+        options.log_level,
+        debug=os.environ.get("PYTHON_ENABLE_DEBUG_LOGGING", "").lower() in ("1", "true"),
+        invocation=invocations.current,
+    )
+    worker = Worker(thread_count(os.environ), app_log)
     keys = Keys.from_environment(os.environ)
     links = DurableLinks(
         origin=f"http://127.0.0.1:{listener.getsockname()[1]}",
@@ -88,6 +99,7 @@ def serve(options: Options) -> int:
         connection_name=config.connection_name,
         system_key=keys.system,
         rpc_origin=options.rpc_origin,
+        host_name=os.environ.get("WEBSITE_HOSTNAME"),
     )
     script = os.environ.get("PYTHON_SCRIPT_FILE_NAME", "function_app.py")
     functions = [_checked(function, config) for function in index_app(app, script, os.environ)]
@@ -137,7 +149,16 @@ class _Host:
             HttpTriggers(functions, config.route_prefix, worker, links, keys, options.auth),
             event_grid,
             ManagementApi(self._engine, links),
-            Admin(functions, config.route_prefix, self._timers, event_grid, keys, options.auth),
+            Admin(
+                functions,
+                config.route_prefix,
+                worker,
+                links,
+                self._timers,
+                event_grid,
+                keys,
+                options.auth,
+            ),
             keys,
             options.auth,
         )
@@ -153,6 +174,7 @@ class _Host:
                 server_header=False,
                 timeout_graceful_shutdown=STOP_GRACE_SECONDS,
                 backlog=2048,
+                h11_max_incomplete_event_size=_MAX_HEAD_BYTES,
             ),
         )
 
@@ -174,6 +196,7 @@ class _Host:
 
     async def _serve(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_log_fault)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
         timers = asyncio.create_task(self._timers.run())
@@ -229,6 +252,11 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         yield
+
+
+def _log_fault(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """asyncio's own logger is the app's, and what goes wrong on the host's loop is the host's."""
+    _log.error("%s", context["message"], exc_info=context.get("exception"))
 
 
 def _listen(port: int) -> socket.socket:

@@ -136,7 +136,8 @@ class TimeTravel:
     ) -> None:
         """``functions`` are what the decorators of a blueprint return."""
         links = DurableLinks("http://127.0.0.1:0", "TestHub", "Storage", "key")
-        described = [describe(builder.build(), Path.cwd(), os.environ) for builder in functions]
+        script = Path.cwd() / "function_app.py"
+        described = [describe(builder.build(), script, os.environ) for builder in functions]
         self.clock = ManualClock(self.START)
         self._worker = Worker(threads)
         self.engine = SqliteEngine(

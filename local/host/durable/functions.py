@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from azure.functions import meta
-
-from local.host.bindings import DurableLinks, bind
+from local.host.bindings import DurableLinks, bind_activity
 from local.host.converters import converter_of
 from local.host.durable import http_activity
 from local.host.durable.engine import UnknownFunctionError
@@ -77,9 +75,8 @@ class DurableFunctions:
         if function is None:
             problem = str(UnknownFunctionError(call.name, "activity"))
             return _done(ActivityOutcome(failure=Failed(problem, "")))
-        data = meta.Datum(call.input or "null", "string")
         future = self._worker.call(
-            function, lambda: bind(function, self._links, data), _encode_result, note
+            function, lambda: bind_activity(function, self._links, call.input), _encode_result, note
         )
         return _or_else(future, lambda error: _activity_failed(call.name, error))
 
