@@ -49,11 +49,11 @@ class DurableLinks:
     ) -> dict[str, str]:
         """The management URLs of one instance."""
         instance = (
-            f"{origin or self.public_origin}{WEBHOOK_PATH}/instances/{quote_plus(instance_id)}"
+            f"{origin or self.public_origin}{WEBHOOK_PATH}/instances/{url_encode(instance_id)}"
         )
         suffix = (
-            f"taskHub={quote_plus(hub_name or self.hub_name)}"
-            f"&connection={quote_plus(connection_name or self.connection_name)}"
+            f"taskHub={url_encode(hub_name or self.hub_name)}"
+            f"&connection={url_encode(connection_name or self.connection_name)}"
             f"&code={self.system_key}"
         )
         return {
@@ -90,6 +90,11 @@ class DurableLinks:
                 "httpBaseUrl": None,
             }
         )
+
+
+def url_encode(text: str) -> str:
+    """.NET's ``WebUtility.UrlEncode``."""
+    return quote_plus(text, safe="!*()").replace("~", "%7E")
 
 
 def bind(function: Function, links: DurableLinks, trigger: meta.Datum) -> dict[str, Any]:

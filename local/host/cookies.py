@@ -6,11 +6,9 @@ own, their names in lower case, the value escaped, and ``domain=`` even when the
 """
 
 from datetime import UTC
-from email.utils import format_datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from http.cookies import Morsel, SimpleCookie
 from urllib.parse import quote
-
-from dateutil import parser
 
 _SAME_SITE = ("lax", "strict", "none")
 
@@ -26,7 +24,7 @@ def rewritten(cookies: SimpleCookie) -> list[str]:
 def _rewritten(name: str, morsel: Morsel[str]) -> str:
     parts = [f"{name}={quote(morsel.value, safe='')}"]
     if morsel["expires"]:
-        moment = parser.parse(morsel["expires"]).astimezone(UTC)
+        moment = parsedate_to_datetime(morsel["expires"]).astimezone(UTC)
         parts.append(f"expires={format_datetime(moment, usegmt=True)}")
     if morsel["max-age"]:
         parts.append(f"max-age={int(float(morsel['max-age']))}")

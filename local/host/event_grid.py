@@ -12,8 +12,9 @@ from typing import Any
 
 from azure.functions import meta
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
+from local.host import net_json
 from local.host.bindings import DurableLinks, bind
 from local.host.index import Function
 from local.host.worker import Worker, result_of
@@ -54,7 +55,7 @@ class EventGridTriggers:
             return PlainTextResponse("the body holds something else than events", status_code=400)
         if events and events[0].get("eventType") == _VALIDATION:
             code = (events[0].get("data") or {}).get("validationCode")
-            return JSONResponse({"validationResponse": code})
+            return net_json.reply({"validationResponse": code})
         if kind != "Notification":
             return Response(status_code=400)
         results = await asyncio.gather(*(self.fire(function, event) for event in events))

@@ -2,8 +2,8 @@
 
 The Python worker sends each record with the id of the invocation that it belongs to, if it knows
 one, and the host drops all others (``GrpcWorkerChannel.Log``): lines of threads that the app made
-itself, of ``asyncio.to_thread`` and ``run_in_executor``, of tasks that outlive their invocation, and
-all that is logged while the app is imported. They are counted here instead.
+itself, of ``asyncio.to_thread`` and ``run_in_executor``, of tasks that outlive their invocation,
+and all that is logged while the app is imported. They are counted here instead.
 """
 
 import copy

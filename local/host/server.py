@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,10 @@ from local.host.app import HostApp
 from local.host.bindings import DurableLinks
 from local.host.config import HostConfig, apply_settings, load_host_config, thread_count
 from local.host.durable.clock import SystemClock
-from local.host.durable.functions import DurableFunctions
+from local.host.durable.delivery import Queues
+from local.host.durable.functions import DurableFunctions, WorkerDeaths
 from local.host.durable.management import ManagementApi
-from local.host.durable.recording import speed_up_replay
-from local.host.durable.replay import ReplayOptions
+from local.host.durable.replay import ReplayOptions, speed_up_replay
 from local.host.durable.sqlite_engine import Limits, SqliteEngine
 from local.host.durable.store import Store
 from local.host.durable.task_hub import HubOptions
@@ -41,6 +42,8 @@ from local.host.worker import Worker
 _log = logging.getLogger("host")
 
 STOP_GRACE_SECONDS = 1
+CLIENT_LATENCY = timedelta(milliseconds=100)
+"""How long a client's message to an instance is on its way: on Azure it goes through a queue."""
 _MAX_HEAD_BYTES = 256 * 1024
 """What uvicorn reads of a request's head before it gives up; ``kestrel`` refuses far less."""
 
@@ -63,6 +66,10 @@ class Options:
     auth: Auth = Auth.FUNCTIONS
     drop_events: float = 0.0
     """Probability of losing an external event."""
+    lose_turns: float = 0.0
+    """Probability of losing an orchestrator's turn, as when the worker dies in it."""
+    lose_activities: float = 0.0
+    """The same for the result of an activity."""
     rpc_origin: str | None = None
     """Where the durable client's own requests go; None sends them to this host directly."""
     seed: int | None = None
@@ -124,6 +131,7 @@ class _Host:
         state_dir: Path | None,
     ) -> None:
         clock = SystemClock()
+        chance = _Chance(options.seed)
         self._config = config
         self._functions = functions
         self._worker = worker
@@ -132,13 +140,22 @@ class _Host:
         self._auth = options.auth
         self._engine = SqliteEngine(
             Store(state_dir / "taskhub.db" if state_dir else None),
-            DurableFunctions(functions, worker, links, ReplayOptions(config.splits_long_timers)),
+            DurableFunctions(
+                functions,
+                worker,
+                links,
+                ReplayOptions(config.splits_long_timers),
+                WorkerDeaths(chance.of(options.lose_turns), chance.of(options.lose_activities)),
+            ),
             clock,
             Limits(config.max_concurrent_activities, config.max_concurrent_orchestrators),
             HubOptions(
                 config.default_version,
                 config.override_any_state,
-                _event_loss(options.drop_events, options.seed),
+                Queues(
+                    CLIENT_LATENCY, config.control_queue_timeout, config.work_item_queue_timeout
+                ),
+                chance.of(options.drop_events),
             ),
             on_failure=lambda: self._stop(exit_code=1),
         )
@@ -148,7 +165,7 @@ class _Host:
         self._app = HostApp(
             HttpTriggers(functions, config.route_prefix, worker, links, keys, options.auth),
             event_grid,
-            ManagementApi(self._engine, links),
+            ManagementApi(self._engine, links, inputs_are_kept=config.keeps_inputs),
             Admin(
                 functions,
                 config.route_prefix,
@@ -289,6 +306,12 @@ def _checked(function: Function, config: HostConfig) -> Function:
     return function
 
 
-def _event_loss(probability: float, seed: int | None) -> Callable[[], bool]:
-    chance = random.Random(seed)
-    return lambda: chance.random() < probability
+class _Chance:
+    """Faults with a probability, repeatable with a seed; each kind draws numbers of its own."""
+
+    def __init__(self, seed: int | None) -> None:
+        self._seed = seed
+
+    def of(self, probability: float) -> Callable[[], bool]:
+        drawn = random.Random(self._seed)
+        return lambda: drawn.random() < probability

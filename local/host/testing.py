@@ -25,8 +25,7 @@ from local.host.durable.clock import ManualClock
 from local.host.durable.engine import Instance, StartRequest
 from local.host.durable.functions import DurableFunctions
 from local.host.durable.history import HistoryEvent
-from local.host.durable.recording import speed_up_replay
-from local.host.durable.replay import ReplayOptions
+from local.host.durable.replay import ReplayOptions, speed_up_replay
 from local.host.durable.sqlite_engine import Limits, SqliteEngine
 from local.host.durable.store import Store
 from local.host.durable.task_hub import HubOptions

@@ -73,7 +73,7 @@ class Worker:
         self._log = log
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="function")
         self._loop = asyncio.new_event_loop()
-        self._loop.set_task_factory(invocations.make_task)
+        self._loop.set_task_factory(invocations.make_task)  # type: ignore[arg-type]
         self._thread = threading.Thread(target=self._loop.run_forever, name="async", daemon=True)
         self._in_flight: set[Future[Any]] = set()
 
