@@ -108,7 +108,9 @@ class Delivery:
 
     def is_quiet(self) -> bool:
         """Whether nobody has anything to do now."""
-        return not (self.instances or self._entities or self._activities)
+        due = self.next_due()
+        is_due = due is not None and due <= self._clock.now()
+        return not (is_due or self.instances or self._entities or self._activities)
 
     def next_due(self) -> datetime | None:
         """When the first timer fires, or the first hidden row can be seen."""
