@@ -28,7 +28,12 @@ from enum import IntEnum
 from typing import Any, Protocol
 
 from local.host.durable import tasks
-from local.host.durable.failures import orchestrator_raised, orchestrator_threw
+from local.host.durable.determinism import NonDeterminismError, check
+from local.host.durable.failures import (
+    non_deterministic,
+    orchestrator_raised,
+    orchestrator_threw,
+)
 from local.host.durable.history import EventType, HistoryEvent
 from local.host.durable.tasks import Steps, Task
 from local.host.durable.work import (
@@ -96,10 +101,6 @@ class KnownFunctions(Protocol):
     def no_entity(self, name: str) -> str | None: ...
 
 
-class NonDeterminismError(Exception):
-    """The history tells another story than this run."""
-
-
 class _CallError(Exception):
     """The extension throws before anything is scheduled."""
 
@@ -122,7 +123,7 @@ class Extension:
         self._continued: str | None = None
         self._carried: list[HistoryEvent] = []
         self._run: Task | None = None
-        self._non_determinism: str | None = None
+        self._non_determinism: Failed | None = None
 
     def replay(self, events: Iterable[HistoryEvent]) -> None:
         """Go through the whole history, what is new included."""
@@ -130,7 +131,7 @@ class Extension:
             for event in events:
                 self._process(event)
         except NonDeterminismError as error:
-            self._non_determinism = f"Non-Deterministic workflow detected: {error}"
+            self._non_determinism = non_deterministic(str(error))
 
     def decisions(self) -> tuple[Decision, ...]:
         """What is newly asked for, by number."""
@@ -139,7 +140,7 @@ class Extension:
     def ending(self) -> Ending | None:
         """How the generation ends, None if it goes on."""
         if self._non_determinism is not None:
-            return Failed(self._non_determinism, "")
+            return self._non_determinism
         if self._run is None or not self._run.is_done or self._open:
             return None
         if self._run.error is not None:
@@ -167,7 +168,7 @@ class Extension:
                 | EventType.SubOrchestrationInstanceCreated
                 | EventType.EventSent
             ):
-                self._check(event)
+                check(event, self._decided.get(event["EventId"]))
                 del self._decided[event["EventId"]]
             case EventType.TaskCompleted | EventType.SubOrchestrationInstanceCompleted:
                 self._results[event["TaskScheduledId"]] = event["Result"]
@@ -195,37 +196,6 @@ class Extension:
             waits.pop().complete()
         else:
             self._kept[name.lower()].append(None)
-
-    def _check(self, event: HistoryEvent) -> None:
-        """Raises ``NonDeterminismError`` in DurableTask.Core's words."""
-        number, kind = event["EventId"], _KINDS[event["EventType"]]
-        decision = self._decided.get(number)
-        name = event.get("Name")
-        changed = (
-            "Was a change made to the orchestrator code after this instance had already started"
-            " running?"
-        )
-        was = f"A previous execution of this orchestration scheduled {kind.was}"
-        if decision is None:
-            identified = f"{'number' if kind.type is CreateTimer else 'ID'} {number}"
-            named = kind.named.format(name=name, version=event.get("Version") or "")
-            raise NonDeterminismError(
-                f"{was} with sequence {identified}{named}, but the current replay execution hasn't"
-                f" (yet?) scheduled this task. {changed}"
-            )
-        if not isinstance(decision, kind.type):
-            raise NonDeterminismError(
-                f"{was} with sequence number {number} named '{name}', but the current"
-                f" orchestration replay instead produced a {_ACTIONS[type(decision)]} action with"
-                f" this sequence number. {changed}"
-            )
-        now = getattr(decision, "name", name)
-        if (now or "").lower() != (name or "").lower():
-            raise NonDeterminismError(
-                f"{was} with sequence number {number} named '{name}', but the current"
-                f" orchestration replay instead scheduled {kind.was} named '{now}' with this"
-                f" sequence number.  {changed}"
-            )
 
     # the actions
 
@@ -415,32 +385,6 @@ class _Failure(Exception):
     def __init__(self, failed: Failed) -> None:
         super().__init__(failed.reason)
         self.failed = failed
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """How DurableTask.Core speaks of a scheduling event."""
-
-    type: type[Decision]
-    was: str
-    named: str = ""
-
-
-_NAMED = " and name '{name}' (version '{version}')"
-_KINDS = {
-    EventType.TaskScheduled: _Kind(ScheduleActivity, "an activity task", _NAMED),
-    EventType.TimerCreated: _Kind(CreateTimer, "a timer task"),
-    EventType.SubOrchestrationInstanceCreated: _Kind(
-        StartChild, "a sub-orchestration task", _NAMED
-    ),
-    EventType.EventSent: _Kind(SendToEntity, "a send event task"),
-}
-_ACTIONS = {
-    ScheduleActivity: "ScheduleTaskOrchestratorAction",
-    CreateTimer: "CreateTimerOrchestratorAction",
-    StartChild: "CreateSubOrchestrationAction",
-    SendToEntity: "SendEventOrchestratorAction",
-}
 
 
 def _result_of(task: Task) -> Steps:

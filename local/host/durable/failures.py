@@ -108,6 +108,16 @@ def orchestrator_raised(name: str, error: str) -> Failed:
     )
 
 
+def non_deterministic(message: str) -> Failed:
+    """DurableTask.Core itself fails the orchestration."""
+    error = f"DurableTask.Core.Exceptions.NonDeterministicOrchestrationException: {message}"
+    return Failed(
+        message,
+        f"Unhandled exception while executing orchestration: {error}\n{HOST_FRAMES}\n\t"
+        f"{HOST_FRAMES}",
+    )
+
+
 def invocation_failed(message: str) -> str:
     """The message of an orchestrator's invocation that failed as a whole."""
     return f"One or more errors occurred. ({message})"

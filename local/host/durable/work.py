@@ -62,7 +62,7 @@ class SendToEntity:
 
 
 Decision = ScheduleActivity | CreateTimer | StartChild | SendToEntity
-"""What an orchestrator newly asks for; ``sequence`` is the SDK's own task number."""
+"""What an orchestrator newly asks for; ``sequence`` is the extension's number."""
 
 
 @dataclass(frozen=True, slots=True)
