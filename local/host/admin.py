@@ -222,7 +222,7 @@ class Admin:
                 )
                 await result_of(call)
             case kind:
-                _log.warning("'%s' is not run by hand: this host cannot with a %s", function, kind)
+                _log.warning("'%s' is not run: this host runs no %s by hand", function.name, kind)
 
 
 async def _not_served(_request: Request, _values: dict[str, str]) -> Response:

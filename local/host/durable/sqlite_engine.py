@@ -225,8 +225,8 @@ class SqliteEngine:
     def _turn(self, commands: list[_Command]) -> None:
         with self._store.transaction():
             self._hub.deliver_what_is_due()
-            self._renew()
             answers = [self._apply(command) for command in commands]
+            self._renew()  # not before ``take_up``, or what a former host had taken were renewed
             work = self._pick_work()
         for proceed in (*answers, *work):
             proceed()
