@@ -64,6 +64,8 @@ class Options:
     settings: Path | None = None
     """None reads the app's local.settings.json, if there is one."""
     auth: Auth = Auth.FUNCTIONS
+    names_itself_localhost: bool = False
+    """``WEBSITE_HOSTNAME`` is ``localhost:PORT`` unless it is set, as with ``func start``."""
     drop_events: float = 0.0
     """Probability of losing an external event."""
     lose_turns: float = 0.0
@@ -92,6 +94,9 @@ def serve(options: Options) -> int:
     os.environ.setdefault("AZURE_FUNCTIONS_ENVIRONMENT", "Development")
     os.environ.setdefault("FUNCTIONS_WORKER_RUNTIME", "python")
     os.environ.setdefault("AzureWebJobsScriptRoot", str(app))
+    port = listener.getsockname()[1]
+    if options.names_itself_localhost:
+        os.environ.setdefault("WEBSITE_HOSTNAME", f"localhost:{port}")
     config = load_host_config(app, os.environ)
     app_log = set_up_logging(
         options.log_level,
@@ -101,7 +106,7 @@ def serve(options: Options) -> int:
     worker = Worker(thread_count(os.environ), app_log)
     keys = Keys.from_environment(os.environ)
     links = DurableLinks(
-        origin=f"http://127.0.0.1:{listener.getsockname()[1]}",
+        origin=f"http://127.0.0.1:{port}",
         hub_name=config.hub_name,
         connection_name=config.connection_name,
         system_key=keys.system,

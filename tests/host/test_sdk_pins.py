@@ -90,8 +90,8 @@ def test_a_retry_is_one_action() -> None:
 def test_a_failure_carries_the_actions() -> None:
     def code(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
         context.signal_entity(df.EntityId("e", "k"), "op")
+        yield from ()
         raise ValueError("no")
-        yield
 
     with pytest.raises(Exception, match="no") as raised:
         state(code)

@@ -56,24 +56,16 @@ def _without_this_machine(name: str, answer: Answer) -> Answer:
     """Descriptions are long, and full of the machine that they come from."""
     body = answer["body"]
     if name == "admin/host/status" and isinstance(body, dict):
-        kept = ("state", "version", "extensionBundle")
-        body = {"fields": sorted(body), **{k: body[k] for k in kept if k in body}}
+        kept = {"state", "version", "extensionBundle"} & set(body)
+        body = {"fields": sorted(body), **{name: body[name] for name in kept}}
     elif name in ("admin/functions", "admin/functions/methods_get"):
         listed = body if isinstance(body, list) else [body]
         one: dict[str, Any] = next(
             (each for each in listed if isinstance(each, dict) and each["name"] == "methods_get"),
             {},
         )
-        kept = (
-            "name",
-            "language",
-            "config",
-            "isDisabled",
-            "isDirect",
-            "isProxy",
-            "invoke_url_template",
-        )
-        told = {k: one[k] for k in kept if k in one}
+        kept = {"name", "language", "config", "isDisabled", "isDirect", "isProxy"}
+        told = {field: one[field] for field in (kept | {"invoke_url_template"}) & set(one)}
         for place in ("scriptFile", "functionDirectory"):
             (told.get("config") or {}).pop(place, None)
         body = {"count": len(listed), "fields": sorted(one), "one": told}
