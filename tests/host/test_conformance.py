@@ -41,8 +41,7 @@ def test_a_deviation_is_one(answers: dict[str, Any], name: str) -> None:
 
 
 def test_the_guide_lists_the_same_deviations() -> None:
-    section = (
-        GUIDE.read_text(encoding="utf-8").partition("## Deviations\n")[2].partition("\n## ")[0]
-    )
+    guide = GUIDE.read_text(encoding="utf-8")
+    section = guide.partition("## Deviations\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `(.+?)` \| (.+) \|$", section, re.MULTILINE)
     assert dict(rows) == DEVIATIONS
