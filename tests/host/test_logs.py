@@ -1,7 +1,8 @@
-"""Which of an app's log lines arrive: those that belong to an invocation. The others are counted."""
+"""Which of an app's log lines arrive: an invocation's own. The others are counted."""
 
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,6 +36,18 @@ def test_lines_of_an_invocation_name_it(client: "Client") -> None:
         line = lines(client, place)[-1]
         told = rf"\[\S+\] WARNING Function\.{function}\.User \(Id={identifier}\) at\.{place}: .*"
         assert re.fullmatch(told, line)
+
+
+def test_a_task_belongs_to_who_made_it(client: "Client") -> None:
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(client.get, "/api/waits")
+        until = time.monotonic() + 10
+        while not lines(client, "waits"):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        client.get("/api/wakes")
+        identifier = waiting.result().text
+    assert f"Function.waits.User (Id={identifier})" in lines(client, "woken")[0]
 
 
 def test_lines_of_durable_functions_are_theirs(client: "Client") -> None:

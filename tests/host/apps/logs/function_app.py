@@ -68,3 +68,24 @@ def orchestrator(context):
 def activity(value: int) -> int:
     log("activity")
     return value
+
+
+WOKEN = asyncio.Event()
+
+
+@app.route(route="waits")
+async def waits(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    async def log_when_woken() -> None:
+        await WOKEN.wait()
+        log("woken")
+
+    log("waits")
+    await asyncio.create_task(log_when_woken())
+    return func.HttpResponse(context.invocation_id)
+
+
+@app.route(route="wakes")
+async def wakes(req: func.HttpRequest) -> func.HttpResponse:
+    WOKEN.set()
+    await asyncio.sleep(0.2)  # the other goes on while this one runs
+    return func.HttpResponse("done")
