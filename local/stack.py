@@ -12,6 +12,7 @@ import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -249,10 +250,8 @@ def _setting_names() -> set[str]:
 
 def _timeouts(time_scale: float) -> dict[str, str]:
     """How long what a host had taken is hidden after it has ended: as host.json says, scaled."""
-    seconds = max(1.0, _VISIBILITY_TIMEOUT / time_scale)
-    minutes, seconds = divmod(round(seconds, 3), 60)
-    span = f"{minutes // 60:02.0f}:{minutes % 60:02.0f}:{seconds:06.3f}"
-    return {name: span for name in _TIMEOUTS if name not in os.environ}
+    span = timedelta(seconds=max(0.5, round(_VISIBILITY_TIMEOUT / time_scale, 3)))
+    return {name: str(span) for name in _TIMEOUTS if name not in os.environ}
 
 
 def _every(seconds: float) -> str:

@@ -17,6 +17,7 @@ from starlette.responses import PlainTextResponse, Response
 from local.host import net_json
 from local.host.bindings import DurableLinks, bind
 from local.host.index import Function
+from local.host.query import Query
 from local.host.worker import Worker, result_of
 
 _VALIDATION = "Microsoft.EventGrid.SubscriptionValidationEvent"
@@ -35,7 +36,7 @@ class EventGridTriggers:
         }
 
     async def __call__(self, request: Request) -> Response:
-        name = request.query_params.get("functionName", "")
+        name = Query(request.url.query).get("functionName") or ""
         function = self._functions.get(name.lower())
         if function is None:
             return PlainTextResponse(f"cannot find function: '{name}'", status_code=404)

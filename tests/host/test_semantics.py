@@ -8,7 +8,8 @@ import json
 import threading
 from collections.abc import Callable, Generator, Iterator
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
 
 import azure.durable_functions as df
 import pytest
@@ -529,6 +530,51 @@ def test_a_sub_orchestration_replaces_who_runs_under_its_id(travel: TimeTravel) 
     assert parent.status is RuntimeStatus.COMPLETED
     child = travel.get("same")
     assert (child.name, child.parent_instance_id) == ("returns_at_once", parent.instance_id)
+
+
+# call_http
+
+
+class Slow(BaseHTTPRequestHandler):
+    """Answers a POST with 202, and what it points to with 200."""
+
+    seen: ClassVar[list[tuple[str, str, str | None]]] = []
+
+    def do_POST(self) -> None:
+        self._answer(202, {"Location": f"http://{self.headers['Host']}/result", "Retry-After": "5"})
+
+    def do_GET(self) -> None:
+        self._answer(200, {})
+
+    def _answer(self, status: int, headers: dict[str, str]) -> None:
+        self.seen.append((self.command, self.path, self.headers["x-functions-key"]))
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": "0"}.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def log_message(self, *_args: Any) -> None:
+        """Silent."""
+
+
+@orchestrator
+def calls_what_is_slow(context: df.DurableOrchestrationContext) -> Orchestration:
+    url = str(context.get_input())
+    response = yield context.call_http("POST", url, headers={"X-Functions-Key": "secret"})
+    return response["statusCode"]
+
+
+def test_a_202_is_followed_behind_the_back_of_user_code(travel: TimeTravel) -> None:
+    """User code gets the first answer; the orchestration ends with the last."""
+    Slow.seen.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        instance_id = travel.start("calls_what_is_slow", f"http://127.0.0.1:{server.server_port}/")
+        travel.finish(instance_id)
+        server.shutdown()
+    assert travel.output(instance_id) == 202
+    assert Slow.seen == [("POST", "/", "secret"), ("GET", "/result", None)]
+    assert travel.clock.now() - travel.START == timedelta(seconds=5)
 
 
 # requests

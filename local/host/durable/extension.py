@@ -325,12 +325,21 @@ class Extension:
             number = self._next_number
             yield from _result_of(self._schedule(HTTP_ACTIVITY, json.dumps(request)))
             response = json.loads(self._results[number] or "{}")
-            headers = {k.lower(): v for k, v in (response.get("headers") or {}).items()}
-            if response.get("statusCode") != 202 or "location" not in headers:
+            if response.get("statusCode") != 202:
                 return
-            pause = int(headers.get("retry-after", _HTTP_POLL_SECONDS))
+            answered = {k.lower(): v for k, v in (response.get("headers") or {}).items()}
+            pause = int(answered.get("retry-after", _HTTP_POLL_SECONDS))
             yield self._timer(self._now + timedelta(seconds=pause))
-            request = {**request, "method": "GET", "uri": headers["location"], "content": None}
+            if "location" not in answered:
+                return
+            headers = request.get("headers") or {}
+            request = {
+                **request,
+                "method": "GET",
+                "uri": answered["location"],
+                "content": None,
+                "headers": {k: v for k, v in headers.items() if k.lower() != "x-functions-key"},
+            }
 
     def _timer(self, fire_at: datetime, *, is_cancelled: bool = False) -> Task:
         number = self._number()

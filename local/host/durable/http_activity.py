@@ -1,8 +1,4 @@
-"""The built-in activity behind ``call_http``: sends one request.
-
-Unlike the extension it does not poll a 202 by itself: the SDK counts the call as one task, while
-the extension's polling timers use up task numbers that the SDK does not know of.
-"""
+"""The built-in activity behind ``call_http``: sends one request. ``extension`` follows a 202."""
 
 import json
 from typing import Any

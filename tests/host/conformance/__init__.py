@@ -1,4 +1,4 @@
-"""What a Functions host answers: some 440 questions to a host that runs `app/`.
+"""What a Functions host answers: 439 questions to a host that runs `app/`.
 
 `answers.json` holds what Microsoft's host answered (`__main__` says which versions), and
 `deviations` where ours may answer otherwise. `ask` asks any host: ours in `test_conformance`, or
