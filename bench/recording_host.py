@@ -5,34 +5,24 @@ Started by `bench.history` in place of `local.host`; writes JSON lines to the fi
 
 import json
 import os
-import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from local.host.__main__ import main
 from local.host.durable import replay
 
-_sdk: Any = vars(replay)["Orchestrator"]
-_handle = _sdk.handle
-_show = replay._context_json
-_shown = threading.local()
+_ask = replay._ask
 
 
-def _noted(*args: Any, **extra: Any) -> str:
-    context = _show(*args, **extra)
-    _shown.shown = context
-    return context
-
-
-def _timed(self: Any, context: Any) -> Any:
+def _timed(handle: Callable[[str], str], context: str) -> str:
     """The SDK's replay and the orchestrator, and a note of what that took."""
-    shown = _shown.shown  # the context was made in this thread a moment ago
     began = time.thread_time()
     try:
-        return _handle(self, context)
+        return _ask(handle, context)
     finally:
-        _write(json.loads(shown), time.thread_time() - began)
+        _write(json.loads(context), time.thread_time() - began)
 
 
 def _write(context: dict[str, Any], cpu: float) -> None:
@@ -50,6 +40,5 @@ def _write(context: dict[str, Any], cpu: float) -> None:
 
 
 if __name__ == "__main__":
-    replay._context_json = _noted
-    _sdk.handle = _timed
+    replay._ask = _timed
     main()

@@ -12,6 +12,7 @@ import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,6 +28,11 @@ WEBHOOK = {"name": "local", "secret_setting": "LOCAL_WEBHOOK_SECRET"}
 """The webhook of `local.settings.json`; the local topic receives it."""
 _AZURITE_PORTS = (10000, 10001, 10002)
 _SWEEP_PERIOD = 60.0
+_VISIBILITY_TIMEOUT = 60.0
+_TIMEOUTS = tuple(
+    f"AzureFunctionsJobHost__extensions__durableTask__storageProvider__{queue}VisibilityTimeout"
+    for queue in ("controlQueue", "workItemQueue")
+)
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,7 @@ class Stack:
         merged = {**self._moved(values), **shared, **self.overrides}
         if "SWEEP_SCHEDULE" not in {**shared, **self.overrides}:
             merged["SWEEP_SCHEDULE"] = _every(_SWEEP_PERIOD / float(merged["TIME_SCALE"]))
-        return merged
+        return {**_timeouts(float(merged["TIME_SCALE"])), **merged}
 
     def __enter__(self) -> Self:
         try:
@@ -240,6 +246,12 @@ def _setting_names() -> set[str]:
     from shared.settings import Settings
 
     return set(local_settings()) | {name.upper() for name in Settings.model_fields}
+
+
+def _timeouts(time_scale: float) -> dict[str, str]:
+    """How long what a host had taken is hidden after it has ended: as host.json says, scaled."""
+    span = timedelta(seconds=max(0.5, round(_VISIBILITY_TIMEOUT / time_scale, 3)))
+    return {name: str(span) for name in _TIMEOUTS if name not in os.environ}
 
 
 def _every(seconds: float) -> str:

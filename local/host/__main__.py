@@ -1,6 +1,7 @@
-"""``python -m local.host --app DIR``: run an app folder until Ctrl-C."""
+"""``python -m local.host --app DIR``, or ``start`` in the app's folder: run it until Ctrl-C."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -8,23 +9,63 @@ from local.host.config import ConfigError
 from local.host.durable.store import StoreError
 from local.host.index import IndexingError
 from local.host.keys import Auth
-from local.host.log import LEVELS, set_up_logging
+from local.host.log import LEVELS
 from local.host.server import Options, PortInUseError, serve
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Parse the command line and serve; the exit code."""
+    given = _parser().parse_args(arguments)
+    is_start = given.command == "start"
+    if is_start == (given.app is not None):
+        print("local.host: give either --app DIR or the command 'start'", file=sys.stderr)
+        return 2
+    state_dir = given.state_dir
+    if is_start and not given.ephemeral and "LOCAL_HOST_STATE_DIR" in os.environ:
+        state_dir = state_dir or Path(os.environ["LOCAL_HOST_STATE_DIR"])
+    try:
+        return serve(
+            Options(
+                app=Path.cwd() if is_start else given.app,
+                port=given.port,
+                state_dir=state_dir,
+                settings=given.settings,
+                auth=given.auth or (Auth.OFF if is_start else Auth.FUNCTIONS),
+                names_itself_localhost=is_start,
+                drop_events=given.drop_events,
+                lose_turns=given.lose_turns,
+                lose_activities=given.lose_activities,
+                rpc_origin=given.rpc_origin,
+                seed=given.seed,
+                log_level=given.log_level,
+            )
+        )
+    except (PortInUseError, ConfigError, IndexingError, StoreError) as error:
+        print(f"local.host: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:  # before it serves; from then on SIGINT is a clean stop
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m local.host",
         description="Run a Python v2 (Durable) Azure Functions app on this machine.",
     )
     parser.add_argument(
-        "--app", type=Path, required=True, help="folder with function_app.py and host.json"
+        "command",
+        nargs="?",
+        choices=["start"],
+        help="as 'func start': the app is in the current folder, keys are not asked for",
     )
+    parser.add_argument("--app", type=Path, help="folder with function_app.py and host.json")
     parser.add_argument("--port", type=int, default=7071, help="0 takes any free port")
     state = parser.add_mutually_exclusive_group()
     state.add_argument(
-        "--state-dir", type=Path, help="keep orchestrations, entities and timers in this folder"
+        "--state-dir",
+        type=Path,
+        help="keep orchestrations, entities and timers in this folder"
+        " ['start': default from LOCAL_HOST_STATE_DIR]",
     )
     state.add_argument(
         "--ephemeral", action="store_true", help="keep everything in memory (the default)"
@@ -36,45 +77,40 @@ def main(arguments: list[str] | None = None) -> int:
         "--auth",
         type=Auth,
         choices=list(Auth),
-        default=Auth.FUNCTIONS,
-        help="ask for keys as functions' AuthLevel says (functions), for the admin and webhook"
-        " endpoints too (all), or never, as 'func start' (off)",
+        help="ask for keys as functions' AuthLevel says (functions, the default), for the admin"
+        " and webhook endpoints too (all), or never (off, the default of 'start')",
     )
     parser.add_argument("--log-level", choices=LEVELS, default="info")
-    parser.add_argument(
+    faults = parser.add_argument_group("faults, each with a probability")
+    faults.add_argument(
         "--drop-events",
         type=_probability,
         default=0.0,
         metavar="P",
-        help="lose external events with this probability",
+        help="lose external events",
     )
+    faults.add_argument(
+        "--lose-turns",
+        type=_probability,
+        default=0.0,
+        metavar="P",
+        help="lose orchestrators' turns, as when the worker dies: the instance fails",
+    )
+    faults.add_argument(
+        "--lose-activities",
+        type=_probability,
+        default=0.0,
+        metavar="P",
+        help="lose activities' results, as when the worker dies: the activity fails",
+    )
+    faults.add_argument("--seed", type=int, help="makes these faults repeatable")
     parser.add_argument(
         "--rpc-origin",
         metavar="URL",
         help="where the durable client sends its requests, for a proxy in between"
         " [default: this host]",
     )
-    parser.add_argument("--seed", type=int, help="makes --drop-events repeatable")
-    options = parser.parse_args(arguments)
-    set_up_logging(options.log_level)
-    try:
-        return serve(
-            Options(
-                app=options.app,
-                port=options.port,
-                state_dir=options.state_dir,
-                settings=options.settings,
-                auth=options.auth,
-                drop_events=options.drop_events,
-                rpc_origin=options.rpc_origin,
-                seed=options.seed,
-            )
-        )
-    except (PortInUseError, ConfigError, IndexingError, StoreError) as error:
-        print(f"local.host: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:  # before it serves; from then on SIGINT is a clean stop
-        return 130
+    return parser
 
 
 def _probability(text: str) -> float:

@@ -1,4 +1,8 @@
-"""The host as an ASGI application: which part answers which path."""
+"""The host as an ASGI application: which part answers which path.
+
+The order is that of the Functions host's pipeline (``WebJobsApplicationBuilderExtension``): its own
+controllers, which take the paths and methods they know, then the app's routes, then the home page.
+"""
 
 import logging
 
@@ -6,21 +10,23 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from local.host import kestrel
 from local.host.admin import Admin
-from local.host.bindings import RPC_PATH, WEBHOOK_PATH
+from local.host.bindings import RPC_PATH
 from local.host.durable.management import ManagementApi
 from local.host.event_grid import EventGridTriggers
+from local.host.home import home_page
 from local.host.http_trigger import HttpTriggers
 from local.host.keys import Auth, Keys, presented_key
 
 _log = logging.getLogger("host")
 
-_ADMIN_PATH = "/admin/"
-_EVENT_GRID_PATH = "/runtime/webhooks/eventgrid"
+_WEBHOOKS = "/runtime/webhooks/"
+_WEBHOOK_METHODS = frozenset({"GET", "PUT", "POST", "DELETE", "OPTIONS"})
 
 
 class HostApp:
-    """``/admin`` and ``/runtime`` are the host's own; everything else is the app's."""
+    """Answers every request."""
 
     def __init__(
         self,
@@ -43,32 +49,38 @@ class HostApp:
             return  # neither lifespan nor WebSockets
         request = Request(scope, receive)
         try:
-            response = await self._answer(request)
+            kestrel.check(scope)
+            response = await self._answer(request, kestrel.decoded_path(scope["raw_path"]))
         except ClientDisconnect:
             return
+        except kestrel.RefusedError as refused:
+            response = Response(status_code=refused.status, headers={"Connection": "close"})
         except Exception:  # noqa: BLE001  a fault of this host: say where, and go on serving
             _log.exception("%s %s failed inside the host", request.method, request.url.path)
             response = Response(status_code=500)
         await response(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Response:
-        path = request.url.path
+    async def _answer(self, request: Request, path: str) -> Response:
         lower = path.lower()
         if lower.startswith(RPC_PATH):
             return await self._management(request, path[len(RPC_PATH) :])
-        if lower.startswith(_ADMIN_PATH):
-            return await self._admin(request, path[len(_ADMIN_PATH) :])
-        if lower.startswith("/runtime/"):
-            return await self._webhook(request, path, lower)
-        return await self._http(request)
+        response: Response | None = None
+        if lower.startswith("/admin/"):
+            response = await self._admin(request, lower[len("/admin/") :])
+        elif lower.startswith(_WEBHOOKS) and request.method in _WEBHOOK_METHODS:
+            response = await self._webhook(request, path[len(_WEBHOOKS) :])
+        if response is None:
+            response = await self._http(request, path)
+        if response is None:
+            response = home_page() if path == "/" else Response(status_code=404)
+        return response
 
-    async def _webhook(self, request: Request, path: str, lower: str) -> Response:
-        if self._auth is Auth.ALL and not self._keys.opens_webhooks(
-            presented_key(request.headers, request.query_params)
-        ):
-            return Response(status_code=401)
-        if lower.startswith(f"{WEBHOOK_PATH}/"):
-            return await self._management(request, path[len(WEBHOOK_PATH) :])
-        if lower.rstrip("/") == _EVENT_GRID_PATH:
+    async def _webhook(self, request: Request, path: str) -> Response:
+        if self._auth is Auth.ALL and not self._keys.opens_webhooks(presented_key(request)):
+            return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})
+        extension, _slash, rest = path.partition("/")
+        if extension.lower() == "durabletask":
+            return await self._management(request, rest)
+        if extension.lower() == "eventgrid":
             return await self._event_grid(request)
         return Response(status_code=404)

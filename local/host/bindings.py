@@ -29,6 +29,16 @@ class DurableLinks:
     system_key: str
     rpc_origin: str | None = None
     """Where the client's own requests go, if not to `origin`: a proxy that counts them."""
+    host_name: str | None = None
+    """What the host is called (``WEBSITE_HOSTNAME``), if not as in `origin`."""
+
+    @property
+    def public_origin(self) -> str:
+        """Where the host says it is when no request tells: on https, unless it is called
+        ``localhost:`` (host ``DefaultScriptWebHookProvider``)."""
+        name = self.host_name or self.origin.partition("://")[2]
+        scheme = "http" if name.lower().startswith("localhost:") else "https"
+        return f"{scheme}://{name}"
 
     def management(
         self,
@@ -38,10 +48,12 @@ class DurableLinks:
         connection_name: str | None = None,
     ) -> dict[str, str]:
         """The management URLs of one instance."""
-        instance = f"{origin or self.origin}{WEBHOOK_PATH}/instances/{quote_plus(instance_id)}"
+        instance = (
+            f"{origin or self.public_origin}{WEBHOOK_PATH}/instances/{url_encode(instance_id)}"
+        )
         suffix = (
-            f"taskHub={quote_plus(hub_name or self.hub_name)}"
-            f"&connection={quote_plus(connection_name or self.connection_name)}"
+            f"taskHub={url_encode(hub_name or self.hub_name)}"
+            f"&connection={url_encode(connection_name or self.connection_name)}"
             f"&code={self.system_key}"
         )
         return {
@@ -58,7 +70,7 @@ class DurableLinks:
 
     def client(self, hub_name: str | None, connection_name: str | None) -> str:
         """The durableClient binding's value (2.8 of the protocol), JSON text."""
-        base = f"{self.origin}{WEBHOOK_PATH}"
+        base = f"{self.public_origin}{WEBHOOK_PATH}"
         create = f"{base}/orchestrators/{{functionName}}[/{{instanceId}}]"
         wait = "timeout={timeoutInSeconds}&pollingInterval={intervalInSeconds}"
         return json.dumps(
@@ -80,6 +92,11 @@ class DurableLinks:
         )
 
 
+def url_encode(text: str) -> str:
+    """.NET's ``WebUtility.UrlEncode``."""
+    return quote_plus(text, safe="!*()").replace("~", "%7E")
+
+
 def bind(function: Function, links: DurableLinks, trigger: meta.Datum) -> dict[str, Any]:
     """Arguments by parameter name, decoded by azure-functions' own converters as in the worker."""
     values: dict[str, Any] = {}
@@ -92,3 +109,8 @@ def bind(function: Function, links: DurableLinks, trigger: meta.Datum) -> dict[s
         trigger, trigger_metadata={}
     )
     return values
+
+
+def bind_activity(function: Function, links: DurableLinks, data: str | None) -> dict[str, Any]:
+    """The same for an activity, whose trigger is JSON text."""
+    return bind(function, links, meta.Datum(data or "null", "string"))

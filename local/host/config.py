@@ -5,10 +5,12 @@ import os
 import re
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 _OVERRIDE_PREFIX = "AzureFunctionsJobHost__"
+_SPAN = re.compile(r"(?:(\d+)\.)?(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,7}))?)?")
 _SETTING_NAME = re.compile(r"%([^%]+)%")
 
 
@@ -38,38 +40,55 @@ class HostConfig:
     """``overridableExistingInstanceStates`` is ``AnyState``."""
     splits_long_timers: bool
     """Azure Storage's limit of six days, which the other storage providers do not have."""
+    keeps_inputs: bool
+    """``storeInputsInOrchestrationHistory``."""
+    control_queue_timeout: timedelta
+    """``controlQueueVisibilityTimeout``."""
+    work_item_queue_timeout: timedelta
+    """``workItemQueueVisibilityTimeout``."""
 
 
 def load_host_config(directory: Path, environ: Mapping[str, str]) -> HostConfig:
     """Read ``host.json``; environment variables ``AzureFunctionsJobHost__a__b`` override it.
 
-    Raises ``ConfigError``.
+    What the extension refuses is refused in host.json, which goes to Azure with the app. In a
+    variable, which is this machine's, it is taken: time may be scaled here. Raises ``ConfigError``.
     """
     document = _read_json(directory / "host.json")
+    _check_storage(_storage(document))
     for name, value in environ.items():
-        if name.startswith(_OVERRIDE_PREFIX):
-            _override(document, name.removeprefix(_OVERRIDE_PREFIX).split("__"), value)
+        if name.lower().startswith(_OVERRIDE_PREFIX.lower()):
+            _override(document, name[len(_OVERRIDE_PREFIX) :].split("__"), value)
     extensions = _section(document, "extensions")
     durable = _section(extensions, "durableTask")
-    storage = _section(durable, "storageProvider")
+    storage = _storage(document)
     # Outside of Consumption the extension's defaults are ten per core.
     per_core = 10 * (os.cpu_count() or 1)
     try:
         return HostConfig(
-            route_prefix=str(_section(extensions, "http").get("routePrefix", "api")).strip("/"),
-            hub_name=resolve(str(durable.get("hubName", "LocalHub")), environ),
+            route_prefix=str(_member(_section(extensions, "http"), "routePrefix", "api")).strip(
+                "/"
+            ),
+            hub_name=resolve(str(_member(durable, "hubName", "LocalHub")), environ),
             connection_name=str(
-                storage.get("connectionName", storage.get("connectionStringName", "Storage"))
+                _member(storage, "connectionName", None)
+                or _member(storage, "connectionStringName", "Storage")
             ),
-            max_concurrent_activities=int(durable.get("maxConcurrentActivityFunctions", per_core)),
+            max_concurrent_activities=int(
+                _member(durable, "maxConcurrentActivityFunctions", per_core)
+            ),
             max_concurrent_orchestrators=int(
-                durable.get("maxConcurrentOrchestratorFunctions", per_core)
+                _member(durable, "maxConcurrentOrchestratorFunctions", per_core)
             ),
-            default_version=str(durable.get("defaultVersion", "")),
+            default_version=str(_member(durable, "defaultVersion", "")),
             override_any_state=(
-                str(durable.get("overridableExistingInstanceStates", "")).lower() == "anystate"
+                str(_member(durable, "overridableExistingInstanceStates", "")).lower() == "anystate"
             ),
-            splits_long_timers=str(storage.get("type", "azureStorage")).lower() == "azurestorage",
+            splits_long_timers=_is_azure_storage(storage),
+            keeps_inputs=str(_member(durable, "storeInputsInOrchestrationHistory", False)).lower()
+            == "true",
+            control_queue_timeout=_span(storage, "controlQueueVisibilityTimeout"),
+            work_item_queue_timeout=_span(storage, "workItemQueueVisibilityTimeout"),
         )
     except (ValueError, MissingSettingError) as error:
         raise ConfigError(f"host.json: {error}") from error
@@ -124,12 +143,71 @@ def _read_json(path: Path) -> dict[str, Any]:
     return document
 
 
+def _storage(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The section of the storage provider."""
+    durable = _section(_section(document, "extensions"), "durableTask")
+    return _section(durable, "storageProvider")
+
+
+def _is_azure_storage(storage: Mapping[str, Any]) -> bool:
+    return str(_member(storage, "type", "azureStorage")).lower() == "azurestorage"
+
+
+def _check_storage(storage: Mapping[str, Any]) -> None:
+    """Refuse what the extension refuses (``AzureStorageOptions.Validate``)."""
+    if not _is_azure_storage(storage):
+        return
+    minute = timedelta(minutes=1)
+    try:
+        timeout = _span(storage, "controlQueueVisibilityTimeout")
+        checks = {
+            "ControlQueueBatchSize must be a non-negative integer.": (
+                int(_member(storage, "controlQueueBatchSize", 32)) > 0
+            ),
+            "PartitionCount must be an integer value between 1 and 16.": (
+                1 <= int(_member(storage, "partitionCount", 4)) <= 16
+            ),
+            "ControlQueueVisibilityTimeout must be between 1 and 60 minutes.": (
+                minute <= timeout <= 60 * minute
+            ),
+            "MaxQueuePollingInterval must be non-negative.": (
+                _span(storage, "maxQueuePollingInterval") > timedelta(0)
+            ),
+            "ControlQueueBufferThreshold must be between 1 and 1000.": (
+                1 <= int(_member(storage, "controlQueueBufferThreshold", 256)) <= 1000
+            ),
+        }
+    except ValueError as error:
+        raise ConfigError(f"host.json: {error}") from error
+    for problem, is_well in checks.items():
+        if not is_well:
+            raise ConfigError(f"host.json: {problem}")
+
+
+def _span(storage: Mapping[str, Any], name: str) -> timedelta:
+    """A .NET time span, five minutes if it is not there. Raises ``ValueError``."""
+    text = str(_member(storage, name, "00:05:00"))
+    found = _SPAN.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{name} is '{text}', which is no time span (hh:mm:ss)")
+    days, hours, minutes, seconds, fraction = (part or "0" for part in found.groups())
+    return timedelta(
+        days=int(days),
+        hours=int(hours),
+        minutes=int(minutes),
+        seconds=int(seconds) + float(f"0.{fraction}"),
+    )
+
+
+def _member(document: Mapping[str, Any], name: str, default: Any) -> Any:
+    """A member; names are compared without regard to case, as .NET does."""
+    return next((v for k, v in document.items() if k.lower() == name.lower()), default)
+
+
 def _section(document: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """A member that is an object; names are compared without regard to case, as .NET does."""
-    for key, value in document.items():
-        if key.lower() == name.lower() and isinstance(value, dict):
-            return value
-    return {}
+    """A member that is an object, an empty one if it is not there."""
+    value = _member(document, name, None)
+    return value if isinstance(value, dict) else {}
 
 
 def _override(document: dict[str, Any], path: list[str], value: str) -> None:

@@ -12,10 +12,12 @@ from typing import Any
 
 from azure.functions import meta
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
+from local.host import net_json
 from local.host.bindings import DurableLinks, bind
 from local.host.index import Function
+from local.host.query import Query
 from local.host.worker import Worker, result_of
 
 _VALIDATION = "Microsoft.EventGrid.SubscriptionValidationEvent"
@@ -34,7 +36,7 @@ class EventGridTriggers:
         }
 
     async def __call__(self, request: Request) -> Response:
-        name = request.query_params.get("functionName", "")
+        name = Query(request.url.query).get("functionName") or ""
         function = self._functions.get(name.lower())
         if function is None:
             return PlainTextResponse(f"cannot find function: '{name}'", status_code=404)
@@ -54,7 +56,7 @@ class EventGridTriggers:
             return PlainTextResponse("the body holds something else than events", status_code=400)
         if events and events[0].get("eventType") == _VALIDATION:
             code = (events[0].get("data") or {}).get("validationCode")
-            return JSONResponse({"validationResponse": code})
+            return net_json.reply({"validationResponse": code})
         if kind != "Notification":
             return Response(status_code=400)
         results = await asyncio.gather(*(self.fire(function, event) for event in events))

@@ -1,22 +1,26 @@
 """HTTP triggers: a request to ``func.HttpRequest``, what the function returns to a response.
 
 Request: host ``GrpcMessageConversionExtensions.ToRpcHttp`` with the Python worker's capabilities
-(the body as bytes; repeated headers and query values joined with commas; empty query values left
-out). Response: azure-functions 1.26 ``HttpResponseConverter``.
+(the body as bytes, and only if its length is known; repeated headers and query values joined with
+commas; empty query values left out). Response: azure-functions 1.26 ``HttpResponseConverter``, host
+``RawScriptResult``.
 """
 
 import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import azure.functions as func
 from azure.functions import meta
 from starlette.requests import Request
 from starlette.responses import Response
 
+from local.host import kestrel
 from local.host.bindings import DurableLinks, bind
+from local.host.converters import converter_of
+from local.host.cookies import rewritten
 from local.host.index import Function
 from local.host.keys import Auth, Keys, presented_key
+from local.host.query import Query, joined
 from local.host.routing import Route, RouteTable
 from local.host.worker import Worker, result_of
 
@@ -43,20 +47,20 @@ class HttpTriggers:
         self._keys = keys
         self._auth = auth
         self._table = RouteTable(
-            (route_of(function, route_prefix), function)
+            (function.name, route_of(function, route_prefix), function)
             for function in functions
             if function.trigger.type == "httpTrigger" and function.error is None
         )
 
-    async def __call__(self, request: Request) -> Response:
-        """Answer a request; an empty 404 when no function has this path and method."""
-        found = self._table.find(request.method, request.url.path)
+    async def __call__(self, request: Request, path: str) -> Response | None:
+        """Answer a request for a decoded path; None when no function has that and the method."""
+        found = self._table.find(request.method, path)
         if found is None:
-            return Response(status_code=404)
+            return None
         function, route_values = found
         if not self._may_call(function, request):
             return Response(status_code=401)
-        trigger = _datum(request, route_values, await request.body())
+        trigger = _datum(request, path, route_values, await _body(request))
         try:
             return await result_of(
                 self._worker.call(function, lambda: bind(function, self._links, trigger), _response)
@@ -68,7 +72,7 @@ class HttpTriggers:
         if self._auth is Auth.OFF:
             return True
         level = str(function.trigger.properties.get("authLevel") or "function")
-        key = presented_key(request.headers, request.query_params)
+        key = presented_key(request)
         if self._keys.opens_function(key, level, function.name):
             return True
         _log.warning(
@@ -88,8 +92,23 @@ def route_of(function: Function, route_prefix: str) -> Route:
     return Route(f"{prefix}{str(template).lstrip('/')}", properties.get("methods"))
 
 
-def _datum(request: Request, route_values: Mapping[str, str], body: bytes) -> meta.Datum:
+async def _body(request: Request) -> bytes:
+    """The body, if its length was announced: the host does not read a chunked one."""
+    if int(request.headers.get("content-length", "0")) > 0:
+        return await request.body()
+    async for _chunk in request.stream():
+        pass  # it has to go, or the connection could not be used again
+    return b""
+
+
+def _datum(request: Request, path: str, route_values: Mapping[str, str], body: bytes) -> meta.Datum:
     """The request as the worker hands it to ``HttpRequestConverter``."""
+    query = request.scope["query_string"].decode("latin-1")
+    host = request.headers.get("host", "")
+    url = f"http://{host}{kestrel.escaped_path(path)}{'?' if query else ''}{query}"
+    headers: dict[str, list[str]] = {}
+    for name, value in request.headers.raw:
+        headers.setdefault(name.decode("latin-1"), []).append(kestrel.header_text(value))
 
     def texts(values: Mapping[str, str]) -> dict[str, meta.Datum]:
         return {name: meta.Datum(value, "string") for name, value in values.items()}
@@ -97,15 +116,9 @@ def _datum(request: Request, route_values: Mapping[str, str], body: bytes) -> me
     return meta.Datum(
         {
             "method": meta.Datum(request.method, "string"),
-            "url": meta.Datum(_url(request), "string"),
-            "headers": texts(_joined(request.headers.items())),
-            "query": texts(
-                {
-                    name: value
-                    for name, value in _joined(request.query_params.multi_items()).items()
-                    if value
-                }
-            ),
+            "url": meta.Datum(url, "string"),
+            "headers": texts({name: joined(values) for name, values in headers.items()}),
+            "query": texts({n: value for n, value in Query(query).items().items() if value}),
             "params": texts(route_values),
             "body": meta.Datum(body, "bytes"),
         },
@@ -113,47 +126,37 @@ def _datum(request: Request, route_values: Mapping[str, str], body: bytes) -> me
     )
 
 
-def _url(request: Request) -> str:
-    """The URL as it was sent, with its escapes."""
-    path = request.scope["raw_path"].decode("ascii")
-    query = request.scope["query_string"].decode("ascii")
-    return f"{request.url.scheme}://{request.url.netloc}{path}{'?' if query else ''}{query}"
-
-
-def _joined(items: Iterable[tuple[str, str]]) -> dict[str, str]:
-    joined: dict[str, str] = {}
-    for name, value in items:
-        joined[name] = f"{joined[name]},{value}" if name in joined else value
-    return joined
-
-
 def _response(result: Any) -> Response:
     """What a function returned as a response.
 
-    Raises ``TypeError`` for anything but text and ``func.HttpResponse``, None included: the worker
+    Raises ``NotImplementedError`` for anything but text and ``func.HttpResponse``: the worker
     cannot encode it either.
     """
-    if isinstance(result, str):
-        return Response(result, media_type="text/plain")
-    if not isinstance(result, func.HttpResponse):
-        raise TypeError(f"unable to encode outgoing TypedData: unsupported type {type(result)}")
-    body = result.get_body()
-    headers = [(name.lower(), value) for name, value in result.headers.items()]
-    names = [name for name, _value in headers]
-    if "content-type" not in names:
-        charset = f"; charset={result.charset}" if result.mimetype.startswith("text/") else ""
-        headers.append(("content-type", f"{result.mimetype}{charset}"))
-    repeated = {name for name in names if names.count(name) > 1} - {"set-cookie"}
-    if repeated:
-        _log.warning("Azure keeps only the last of repeated headers: %s", ", ".join(repeated))
-    response = Response(b"" if result.status_code in _BODILESS else body, result.status_code)
-    length = [(name, value) for name, value in headers if name == "content-length"]
-    headers = [(name, value) for name, value in headers if name != "content-length"]
-    if body or not length:
-        length = [("content-length", str(len(response.body)))]
-    if result.status_code in _BODILESS:
-        length = []
-    response.raw_headers = [
-        (name.encode("latin-1"), value.encode("latin-1")) for name, value in [*headers, *length]
-    ]
+    datum = converter_of("http").encode(result, expected_type=None)
+    if datum.type == "string":
+        return Response(datum.value, media_type="text/plain")
+    parts = datum.value
+    status, body = int(parts["status_code"].value), parts["body"].value
+    headers = _one_of_each((name, value.value) for name, value in parts["headers"].items())
+    response = Response(b"" if status in _BODILESS else body, status)
+    length = headers.pop("content-length", None)
+    if body or length is None:
+        length = str(len(response.body))
+    lines = list(headers.items())
+    lines += [("set-cookie", line) for each in parts["cookies"] or () for line in rewritten(each)]
+    if status not in _BODILESS:
+        lines.append(("content-length", length))
+    response.raw_headers = [(name.encode("latin-1"), value.encode()) for name, value in lines]
     return response
+
+
+def _one_of_each(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Headers by name in lower case. What comes twice in another case is dropped by the host, what
+    comes twice as it is by the converter already."""
+    kept: dict[str, str] = {}
+    for name, value in headers:
+        if name.lower() == "content-type":
+            kept["content-type"] = value
+        else:
+            kept.setdefault(name.lower(), value)
+    return kept

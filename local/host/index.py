@@ -23,6 +23,7 @@ from azure.functions.decorators.function_app import Function as SdkFunction
 
 from local.host.config import MissingSettingError, resolve
 from local.host.converters import converter_of, has_implicit_output
+from local.host.routing import sort_key
 
 TRIGGERS = frozenset(
     {
@@ -49,6 +50,8 @@ class Binding:
     type: str
     properties: Mapping[str, Any]
     """As in function.json: ``route``, ``methods``, ``schedule``, ``authLevel``..."""
+    raw: Mapping[str, Any]
+    """The same with names of settings left as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +67,16 @@ class Function:
     is_async: bool
     requires_context: bool
     """Whether it takes an unbound parameter ``context: func.Context``."""
+    entry_point: str
+    """The Python function's own name."""
     has_return: bool
-    directory: Path
+    script: Path
     error: str | None = None
     """Why this host cannot serve it."""
 
 
 def index_app(directory: Path, script: str, environ: Mapping[str, str]) -> list[Function]:
-    """Import the app and describe its functions.
+    """Import the app and describe its functions, sorted by name as the host sorts them.
 
     Changes the process as the worker does: the working directory, and ``sys.path`` so that the
     app's modules and its ``.python_packages`` come first. Raises ``IndexingError``.
@@ -97,7 +102,8 @@ def index_app(directory: Path, script: str, environ: Mapping[str, str]) -> list[
         functions = apps[0].get_functions()
     except Exception as error:
         raise IndexingError(str(error)) from error
-    return [describe(function, directory, environ) for function in functions]
+    described = [describe(function, directory / script, environ) for function in functions]
+    return sorted(described, key=lambda function: sort_key(function.name))
 
 
 def _import(name: str, directory: Path) -> Any:
@@ -129,7 +135,7 @@ def _place(error: BaseException, directory: Path) -> str:
     return f"{Path(own[-1].filename).relative_to(directory)}, line {own[-1].lineno}"
 
 
-def describe(function: SdkFunction, directory: Path, environ: Mapping[str, str]) -> Function:
+def describe(function: SdkFunction, script: Path, environ: Mapping[str, str]) -> Function:
     """Describe a built function. Raises ``IndexingError``."""
     name = str(function.get_function_name())
     bindings, error = _bindings(function, environ)
@@ -149,8 +155,9 @@ def describe(function: SdkFunction, directory: Path, environ: Mapping[str, str])
         bindings=tuple(bindings),
         is_async=inspect.iscoroutinefunction(call),
         requires_context=requires_context,
+        entry_point=getattr(call, "__name__", name),
         has_return=has_return,
-        directory=directory,
+        script=script,
         error=error,
     )
 
@@ -162,7 +169,7 @@ def _bindings(
     bindings: list[Binding] = []
     error: str | None = None
     for raw in function.get_raw_bindings():
-        properties = json.loads(raw)
+        properties, unresolved = json.loads(raw), json.loads(raw)
         for key, value in properties.items():
             # Routes are templates of their own, in which the host resolves nothing.
             if isinstance(value, str) and key not in ("route", "name"):
@@ -172,7 +179,7 @@ def _bindings(
                     error = str(missing)
         if properties["type"] not in _SERVED:
             error = f"Bindings of type '{properties['type']}' are not served by this host."
-        bindings.append(Binding(properties["name"], properties["type"], properties))
+        bindings.append(Binding(properties["name"], properties["type"], properties, unresolved))
     return bindings, error
 
 

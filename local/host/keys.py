@@ -9,6 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from starlette.requests import Request
+
+from local.host.query import Query
+
 
 class Auth(StrEnum):
     """What the host asks keys for."""
@@ -16,7 +20,7 @@ class Auth(StrEnum):
     FUNCTIONS = "functions"
     """HTTP functions by their AuthLevel; the admin and webhook endpoints are open on loopback."""
     ALL = "all"
-    """These too: the master key for admin, a system key for webhooks."""
+    """These too, as on Azure: the master key for admin, a system key for webhooks."""
     OFF = "off"
     """Nothing, as ``func start``."""
 
@@ -64,9 +68,9 @@ class Keys:
         return _is_one_of(key, [self.system, self.master])
 
 
-def presented_key(headers: Mapping[str, str], query: Mapping[str, str]) -> str | None:
+def presented_key(request: Request) -> str | None:
     """The key of a request; the header wins."""
-    return headers.get("x-functions-key") or query.get("code")
+    return request.headers.get("x-functions-key") or Query(request.url.query).get("code")
 
 
 def _is_one_of(key: str | None, accepted: list[str]) -> bool:

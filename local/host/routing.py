@@ -1,9 +1,10 @@
 """ASP.NET route templates: which function answers a path.
 
 Syntax and constraints: ASP.NET Core routing (``{id}``, ``{id?}``, ``{id=1}``, ``{id:int}``,
-``{*rest}``, ``{name}.{ext}``). Order: ``WebJobsRouteBuilder.RouteComparison`` of the Functions
-host (literals before parameters, constrained before unconstrained, longer before shorter); a
-catch-all comes after a parameter. Literals are compared without regard to case.
+``{*rest}``, ``{name}.{ext?}``). Order: functions sorted by name, and the first route that matches
+path and method wins, however specific another one is (host ``FunctionMetadataManager``,
+``WebScriptHostHttpRoutesManager``; azure-functions-host#3153, #9876). Literals are compared without
+regard to case.
 """
 
 import re
@@ -12,7 +13,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from functools import cmp_to_key
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -41,8 +41,16 @@ class _Segment:
     pattern: re.Pattern[str]
 
     @property
-    def first(self) -> str | _Parameter:
-        return self.parts[0]
+    def catch_all(self) -> _Parameter | None:
+        first = self.parts[0]
+        return first if isinstance(first, _Parameter) and first.is_catch_all else None
+
+    @property
+    def may_be_missing(self) -> bool:
+        first = self.parts[0]
+        if isinstance(first, str) or len(self.parts) > 1:
+            return False
+        return first.is_optional or first.is_catch_all or first.default is not None
 
 
 class Route:
@@ -55,39 +63,49 @@ class Route:
         self.segments = [_segment(text) for text in _split(self.template)]
 
     def match(self, path: str) -> dict[str, str] | None:
-        """The route's values for a decoded path, or None. Optional parameters may be missing."""
-        parts = path.strip("/").split("/") if path.strip("/") else []
-        values: dict[str, str] = {}
-        for position, segment in enumerate(self.segments):
-            first = segment.first
-            if isinstance(first, _Parameter) and first.is_catch_all:
-                rest = "/".join(parts[position:])
-                return _checked(first, rest, values) if rest else _defaulted(first, values)
-            if position >= len(parts):
-                if isinstance(first, str) or len(segment.parts) > 1:
+        """The route's values for a decoded path, or None. Optional parameters may be missing.
+
+        As ``RoutePatternMatcher``: an empty segment is matched by a catch-all only that began
+        before it, and what a catch-all takes is taken as it is.
+        """
+        rest = path.removeprefix("/")
+        values = self._defaults()
+        for segment in self.segments:
+            if not rest:
+                if not segment.may_be_missing:
                     return None
-                if not (first.is_optional or first.default is not None):
-                    return None
-                if first.default is not None:
-                    values[first.name] = first.default
                 continue
-            found = segment.pattern.fullmatch(parts[position])
+            part, _slash, following = rest.partition("/")
+            if not part:
+                return None
+            if segment.catch_all is not None:
+                return values if _take(segment.catch_all, rest, values) else None
+            found = segment.pattern.fullmatch(part)
             if found is None:
                 return None
-            parameters = [part for part in segment.parts if isinstance(part, _Parameter)]
+            parameters = [each for each in segment.parts if isinstance(each, _Parameter)]
             for parameter, value in zip(parameters, found.groups(), strict=True):
-                if not all(constraint(value) for constraint in parameter.constraints):
+                if value is not None and not _take(parameter, value, values):
                     return None
-                values[parameter.name] = value
-        return values if len(parts) <= len(self.segments) else None
+            rest = following
+        return None if rest else values
+
+    def _defaults(self) -> dict[str, str]:
+        return {
+            part.name: part.default
+            for segment in self.segments
+            for part in segment.parts
+            if isinstance(part, _Parameter) and part.default is not None
+        }
 
 
 class RouteTable(Generic[T]):
-    """Routes and what they lead to, most specific first."""
+    """Routes and what they lead to, in the order of their functions' names."""
 
-    def __init__(self, routes: Iterable[tuple[Route, T]]) -> None:
-        by_specificity = cmp_to_key(_compare)
-        self._routes = sorted(routes, key=lambda entry: by_specificity(entry[0]))
+    def __init__(self, routes: Iterable[tuple[str, Route, T]]) -> None:
+        """``routes`` are (function's name, route, what it leads to)."""
+        named = sorted(routes, key=lambda entry: sort_key(entry[0]))
+        self._routes = [(route, target) for _name, route, target in named]
 
     def find(self, method: str, path: str) -> tuple[T, dict[str, str]] | None:
         """The first route of that method that matches, with its values."""
@@ -97,6 +115,17 @@ class RouteTable(Generic[T]):
                 if values is not None:
                     return target, values
         return None
+
+
+def sort_key(function_name: str) -> str:
+    """By which the host sorts functions: ordinal, in upper case, so ``_`` follows the letters."""
+    return function_name.upper()
+
+
+def _take(parameter: _Parameter, value: str, values: dict[str, str]) -> bool:
+    """Keep a parameter's value; whether its constraints allow it."""
+    values[parameter.name] = value
+    return all(constraint(value) for constraint in parameter.constraints)
 
 
 def _split(template: str) -> list[str]:
@@ -121,8 +150,14 @@ def _segment(text: str) -> _Segment:
     while position < len(text):
         if text[position] == "{":
             end = _closing_brace(text, position)
-            parts.append(_parameter(text[position + 1 : end]))
-            pattern += "(.+)"  # greedy: ASP.NET looks for the text between parameters from the end
+            parameter = _parameter(text[position + 1 : end])
+            if parameter.is_optional and pattern.endswith(r"(.+)\."):
+                # {name}.{ext?}: without an extension there is no full stop either
+                pattern = pattern.removesuffix(r"(.+)\.") + r"(.+?)(?:\.([^.]+))?"
+            else:
+                # greedy: ASP.NET looks for the text between parameters from the end
+                pattern += "(.+)"
+            parts.append(parameter)
             position = end + 1
         else:
             end = text.find("{", position)
@@ -257,31 +292,3 @@ _CONSTRAINTS: Mapping[str, Callable[[str], Constraint]] = {
     "maxlength": lambda arguments: lambda value: len(value) <= int(arguments),
     "regex": _regex,
 }
-
-
-def _checked(parameter: _Parameter, value: str, values: dict[str, str]) -> dict[str, str] | None:
-    if not all(constraint(value) for constraint in parameter.constraints):
-        return None
-    return {**values, parameter.name: value}
-
-
-def _defaulted(parameter: _Parameter, values: dict[str, str]) -> dict[str, str]:
-    return values if parameter.default is None else {**values, parameter.name: parameter.default}
-
-
-def _compare(x: Route, y: Route) -> int:
-    for position, segment in enumerate(x.segments):
-        if position >= len(y.segments):
-            return -1
-        ours, theirs = segment.first, y.segments[position].first
-        if isinstance(ours, str) and isinstance(theirs, str):
-            if ours.lower() != theirs.lower():
-                return -1 if ours.lower() < theirs.lower() else 1
-        elif isinstance(ours, _Parameter) and isinstance(theirs, _Parameter):
-            if ours.is_catch_all != theirs.is_catch_all:
-                return 1 if ours.is_catch_all else -1
-            if len(ours.constraints) != len(theirs.constraints):
-                return len(theirs.constraints) - len(ours.constraints)
-        else:
-            return -1 if isinstance(ours, str) else 1
-    return 1 if len(y.segments) > len(x.segments) else 0

@@ -11,19 +11,22 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
+from local.host import invocations
 from local.host.admin import Admin
 from local.host.app import HostApp
 from local.host.bindings import DurableLinks
 from local.host.config import HostConfig, apply_settings, load_host_config, thread_count
 from local.host.durable.clock import SystemClock
-from local.host.durable.functions import DurableFunctions
+from local.host.durable.delivery import Queues
+from local.host.durable.functions import DurableFunctions, WorkerDeaths
 from local.host.durable.management import ManagementApi
-from local.host.durable.recording import speed_up_replay
-from local.host.durable.replay import ReplayOptions
+from local.host.durable.replay import ReplayOptions, speed_up_replay
 from local.host.durable.sqlite_engine import Limits, SqliteEngine
 from local.host.durable.store import Store
 from local.host.durable.task_hub import HubOptions
@@ -31,6 +34,7 @@ from local.host.event_grid import EventGridTriggers
 from local.host.http_trigger import HttpTriggers, route_of
 from local.host.index import Function, index_app
 from local.host.keys import Auth, Keys
+from local.host.log import set_up_logging
 from local.host.routing import RouteError
 from local.host.timer_trigger import Monitor, ScheduleError, TimerTriggers, parse_schedule
 from local.host.worker import Worker
@@ -38,6 +42,10 @@ from local.host.worker import Worker
 _log = logging.getLogger("host")
 
 STOP_GRACE_SECONDS = 1
+CLIENT_LATENCY = timedelta(milliseconds=100)
+"""How long a client's message to an instance is on its way: on Azure it goes through a queue."""
+_MAX_HEAD_BYTES = 256 * 1024
+"""What uvicorn reads of a request's head before it gives up; ``kestrel`` refuses far less."""
 
 
 class PortInUseError(Exception):
@@ -56,11 +64,18 @@ class Options:
     settings: Path | None = None
     """None reads the app's local.settings.json, if there is one."""
     auth: Auth = Auth.FUNCTIONS
+    names_itself_localhost: bool = False
+    """``WEBSITE_HOSTNAME`` is ``localhost:PORT`` unless it is set, as with ``func start``."""
     drop_events: float = 0.0
     """Probability of losing an external event."""
+    lose_turns: float = 0.0
+    """Probability of losing an orchestrator's turn, as when the worker dies in it."""
+    lose_activities: float = 0.0
+    """The same for the result of an activity."""
     rpc_origin: str | None = None
     """Where the durable client's own requests go; None sends them to this host directly."""
     seed: int | None = None
+    log_level: str = "info"
 
 
 def serve(options: Options) -> int:
@@ -79,15 +94,24 @@ def serve(options: Options) -> int:
     os.environ.setdefault("AZURE_FUNCTIONS_ENVIRONMENT", "Development")
     os.environ.setdefault("FUNCTIONS_WORKER_RUNTIME", "python")
     os.environ.setdefault("AzureWebJobsScriptRoot", str(app))
+    port = listener.getsockname()[1]
+    if options.names_itself_localhost:
+        os.environ.setdefault("WEBSITE_HOSTNAME", f"localhost:{port}")
     config = load_host_config(app, os.environ)
-    worker = Worker(thread_count(os.environ))
+    app_log = set_up_logging(
+        options.log_level,
+        debug=os.environ.get("PYTHON_ENABLE_DEBUG_LOGGING", "").lower() in ("1", "true"),
+        invocation=invocations.current,
+    )
+    worker = Worker(thread_count(os.environ), app_log)
     keys = Keys.from_environment(os.environ)
     links = DurableLinks(
-        origin=f"http://127.0.0.1:{listener.getsockname()[1]}",
+        origin=f"http://127.0.0.1:{port}",
         hub_name=config.hub_name,
         connection_name=config.connection_name,
         system_key=keys.system,
         rpc_origin=options.rpc_origin,
+        host_name=os.environ.get("WEBSITE_HOSTNAME"),
     )
     script = os.environ.get("PYTHON_SCRIPT_FILE_NAME", "function_app.py")
     functions = [_checked(function, config) for function in index_app(app, script, os.environ)]
@@ -112,6 +136,7 @@ class _Host:
         state_dir: Path | None,
     ) -> None:
         clock = SystemClock()
+        chance = _Chance(options.seed)
         self._config = config
         self._functions = functions
         self._worker = worker
@@ -120,13 +145,22 @@ class _Host:
         self._auth = options.auth
         self._engine = SqliteEngine(
             Store(state_dir / "taskhub.db" if state_dir else None),
-            DurableFunctions(functions, worker, links, ReplayOptions(config.splits_long_timers)),
+            DurableFunctions(
+                functions,
+                worker,
+                links,
+                ReplayOptions(config.splits_long_timers),
+                WorkerDeaths(chance.of(options.lose_turns), chance.of(options.lose_activities)),
+            ),
             clock,
             Limits(config.max_concurrent_activities, config.max_concurrent_orchestrators),
             HubOptions(
                 config.default_version,
                 config.override_any_state,
-                _event_loss(options.drop_events, options.seed),
+                Queues(
+                    CLIENT_LATENCY, config.control_queue_timeout, config.work_item_queue_timeout
+                ),
+                chance.of(options.drop_events),
             ),
             on_failure=lambda: self._stop(exit_code=1),
         )
@@ -136,8 +170,17 @@ class _Host:
         self._app = HostApp(
             HttpTriggers(functions, config.route_prefix, worker, links, keys, options.auth),
             event_grid,
-            ManagementApi(self._engine, links),
-            Admin(functions, config.route_prefix, self._timers, event_grid, keys, options.auth),
+            ManagementApi(self._engine, links, inputs_are_kept=config.keeps_inputs),
+            Admin(
+                functions,
+                config.route_prefix,
+                worker,
+                links,
+                self._timers,
+                event_grid,
+                keys,
+                options.auth,
+            ),
             keys,
             options.auth,
         )
@@ -153,6 +196,7 @@ class _Host:
                 server_header=False,
                 timeout_graceful_shutdown=STOP_GRACE_SECONDS,
                 backlog=2048,
+                h11_max_incomplete_event_size=_MAX_HEAD_BYTES,
             ),
         )
 
@@ -174,6 +218,7 @@ class _Host:
 
     async def _serve(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_log_fault)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
         timers = asyncio.create_task(self._timers.run())
@@ -231,6 +276,11 @@ class _Server(uvicorn.Server):
         yield
 
 
+def _log_fault(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """asyncio's own logger is the app's, and what goes wrong on the host's loop is the host's."""
+    _log.error("%s", context["message"], exc_info=context.get("exception"))
+
+
 def _listen(port: int) -> socket.socket:
     # Only for sockets that name their protocol does asyncio turn Nagle's algorithm off, which would
     # cost 40 ms for each answer.
@@ -261,6 +311,12 @@ def _checked(function: Function, config: HostConfig) -> Function:
     return function
 
 
-def _event_loss(probability: float, seed: int | None) -> Callable[[], bool]:
-    chance = random.Random(seed)
-    return lambda: chance.random() < probability
+class _Chance:
+    """Faults with a probability, repeatable with a seed; each kind draws numbers of its own."""
+
+    def __init__(self, seed: int | None) -> None:
+        self._seed = seed
+
+    def of(self, probability: float) -> Callable[[], bool]:
+        drawn = random.Random(self._seed)
+        return lambda: drawn.random() < probability

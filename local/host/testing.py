@@ -23,10 +23,9 @@ from azure.functions.decorators.function_app import FunctionBuilder
 from local.host.bindings import DurableLinks
 from local.host.durable.clock import ManualClock
 from local.host.durable.engine import Instance, StartRequest
-from local.host.durable.functions import DurableFunctions
+from local.host.durable.functions import DurableFunctions, WorkerDeaths
 from local.host.durable.history import HistoryEvent
-from local.host.durable.recording import speed_up_replay
-from local.host.durable.replay import ReplayOptions
+from local.host.durable.replay import ReplayOptions, speed_up_replay
 from local.host.durable.sqlite_engine import Limits, SqliteEngine
 from local.host.durable.store import Store
 from local.host.durable.task_hub import HubOptions
@@ -53,7 +52,9 @@ class HostProcess:
         Raises ``RuntimeError`` with the host's log when it does not come up.
         """
         self.app = app
-        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed by ``close``
+        self._log: IO[bytes] = tempfile.NamedTemporaryFile()  # noqa: SIM115  closed by ``close``
+        self.log_file = Path(self._log.name)
+        """Where its output goes; gone after ``close``."""
         self.process = subprocess.Popen(
             [sys.executable, "-m", "local.host", "--app", str(app), "--port", "0", *arguments],
             cwd=_ROOT,
@@ -133,15 +134,19 @@ class TimeTravel:
         *,
         threads: int = 4,
         split_long_timers: bool = True,
+        deaths: WorkerDeaths | None = None,
     ) -> None:
-        """``functions`` are what the decorators of a blueprint return."""
+        """``functions`` are what the decorators of a blueprint return, ``deaths`` faults."""
         links = DurableLinks("http://127.0.0.1:0", "TestHub", "Storage", "key")
-        described = [describe(builder.build(), Path.cwd(), os.environ) for builder in functions]
+        script = Path.cwd() / "function_app.py"
+        described = [describe(builder.build(), script, os.environ) for builder in functions]
         self.clock = ManualClock(self.START)
         self._worker = Worker(threads)
         self.engine = SqliteEngine(
             Store(None),
-            DurableFunctions(described, self._worker, links, ReplayOptions(split_long_timers)),
+            DurableFunctions(
+                described, self._worker, links, ReplayOptions(split_long_timers), deaths
+            ),
             self.clock,
             Limits(activities=threads, orchestrators=threads),
             HubOptions(),

@@ -3,7 +3,7 @@
 Synchronous functions, orchestrators and entities share one thread pool of
 ``PYTHON_THREADPOOL_THREAD_COUNT``; async functions share one event loop in a thread of its own. So
 code that blocks stalls what it would stall on Azure, and never the host. Each invocation leaves one
-log line.
+log line, and what it logs itself is its own (``invocations``).
 """
 
 import asyncio
@@ -20,7 +20,9 @@ from typing import Any, TypeVar
 import azure.functions as func
 from azure.durable_functions.models.utils import http_utils
 
+from local.host import invocations
 from local.host.index import Function
+from local.host.log import AppLog
 
 _log = logging.getLogger("host.invocation")
 
@@ -33,7 +35,6 @@ class Context(func.Context):
     def __init__(self, function: Function, invocation: str) -> None:
         self._function = function
         self._invocation = invocation
-        self._local = threading.local()
 
     @property
     def invocation_id(self) -> str:
@@ -41,7 +42,7 @@ class Context(func.Context):
 
     @property
     def thread_local_storage(self) -> Any:
-        return self._local
+        return invocations.thread_local
 
     @property
     def function_name(self) -> str:
@@ -49,7 +50,7 @@ class Context(func.Context):
 
     @property
     def function_directory(self) -> str:
-        return str(self._function.directory)
+        return str(self._function.script.parent)
 
     @property
     def trace_context(self) -> Any:
@@ -67,9 +68,12 @@ class Context(func.Context):
 class Worker:
     """A thread pool and an event loop for the app's code."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, log: AppLog | None = None) -> None:
+        """``log`` is where the app's lines go, if not where the process sends them."""
+        self._log = log
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="function")
         self._loop = asyncio.new_event_loop()
+        self._loop.set_task_factory(invocations.make_task)  # type: ignore[arg-type]
         self._thread = threading.Thread(target=self._loop.run_forever, name="async", daemon=True)
         self._in_flight: set[Future[Any]] = set()
 
@@ -94,6 +98,10 @@ class Worker:
         self._thread.join()
         self._loop.close()
         return True
+
+    def lost_lines(self) -> dict[str, int]:
+        """Logger's name -> how many of the app's lines belonged to no invocation."""
+        return self._log.lost if self._log else {}
 
     def call(
         self,
@@ -129,7 +137,11 @@ class Worker:
             )
 
         async def invoke() -> T:
-            with _kept_inside(), _Invocation(function.name, identifier, note):
+            with (
+                _kept_inside(),
+                _Invocation(function.name, identifier, note),
+                invocations.executing(function.name, identifier),
+            ):
                 return checked(await function.call(**arguments()))
 
         return self._follow(asyncio.run_coroutine_threadsafe(invoke(), self._loop))
@@ -146,11 +158,13 @@ class Worker:
 
         ``failure_of`` says what to log when a result stands for a failure of the app's code.
         """
+        own_id = identifier or str(uuid.uuid4())
 
         def invoke() -> T:
             with (
                 _kept_inside(),
-                _Invocation(name, identifier or str(uuid.uuid4()), note) as invocation,
+                _Invocation(name, own_id, note) as invocation,
+                invocations.executing(name, own_id),
             ):
                 result = code()
                 invocation.failure = failure_of(result)

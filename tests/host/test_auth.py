@@ -28,8 +28,9 @@ def test_the_admin_api_wants_the_master_key(client: "Client") -> None:
     assert client.post("/runtime/webhooks/eventgrid").status_code == 401
 
 
-def test_the_probe_wants_none(client: "Client") -> None:
-    assert client.get("/admin/host/status").status_code == 200
+def test_the_ping_wants_none(client: "Client") -> None:
+    assert client.get("/admin/host/status").status_code == 401
+    assert client.get("/admin/host/ping").status_code == 200
 
 
 def test_off_is_like_func_start(client: "Client") -> None:

@@ -1,4 +1,8 @@
-"""``kill -9`` at every point: after a restart everything goes on, activities at least once."""
+"""``kill -9`` at every point: after a restart everything goes on, activities at least once.
+
+What the host had taken waits until its visibility timeout has passed (``test_engine`` has the
+rules), which is short here.
+"""
 
 import time
 from collections.abc import Iterator
@@ -14,12 +18,18 @@ if TYPE_CHECKING:
 
 APP = "crash"
 
+_PROVIDER = "AzureFunctionsJobHost__extensions__durableTask__storageProvider__"
+
 
 class Victim:
     """A host on a state directory that can be killed and started again."""
 
-    def __init__(self, app: Path, directory: Path, client_class: type["Client"]) -> None:
+    def __init__(
+        self, app: Path, directory: Path, client_class: type["Client"], timeout: int
+    ) -> None:
+        """``timeout``: seconds for which what was taken is hidden."""
         self._app = app
+        self._timeout = f"00:00:0{timeout}"
         self._directory = directory
         self._client_class = client_class
         self.journal = directory / "journal"
@@ -30,7 +40,11 @@ class Victim:
             self._app,
             "--state-dir",
             str(self._directory / "state"),
-            environ={"JOURNAL": str(self.journal)},
+            environ={
+                "JOURNAL": str(self.journal),
+                f"{_PROVIDER}controlQueueVisibilityTimeout": self._timeout,
+                f"{_PROVIDER}workItemQueueVisibilityTimeout": self._timeout,
+            },
         )
         return self._client_class(host)
 
@@ -57,7 +71,8 @@ class Victim:
 @pytest.fixture
 def victim(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Victim]:
     client_class: Any = request.getfixturevalue("client_class")
-    victim = Victim(Path(__file__).parent / "apps" / APP, tmp_path, client_class)
+    timeout = getattr(request, "param", 1)
+    victim = Victim(Path(__file__).parent / "apps" / APP, tmp_path, client_class, timeout)
     yield victim
     victim.close()
 
@@ -84,7 +99,7 @@ def test_a_timer_that_came_due_while_the_host_was_down(victim: Victim) -> None:
     victim.client.host.kill()
     time.sleep(1.6)
     victim.kill_and_restart()
-    assert victim.client.wait(instance_id, seconds=1)["output"] == "after"
+    assert victim.client.wait(instance_id)["output"] == "after"
 
 
 def test_during_an_activity(victim: Victim) -> None:
@@ -93,6 +108,20 @@ def test_during_an_activity(victim: Victim) -> None:
     victim.kill_and_restart()
     assert victim.client.wait(instance_id)["output"] == ["activity", "after"]
     assert victim.lines() == ["begin activity", "end activity", "step after"]
+
+
+@pytest.mark.parametrize("victim", [6], indirect=True)
+@pytest.mark.parametrize("signal", ["kill", "stop"])
+def test_an_activity_under_way_is_hidden_for_a_while(victim: Victim, signal: str) -> None:
+    """A host gives nothing back, not even when it ends in good order."""
+    instance_id = victim.client.start("during_an_activity")
+    victim.wait_for("begin activity")
+    before = time.monotonic()
+    getattr(victim.client.host, signal)()
+    victim.kill_and_restart()
+    victim.client.wait(instance_id)
+    # It was renewed a third of those six seconds before, at the earliest.
+    assert time.monotonic() - before > 4
 
 
 def test_during_a_child(victim: Victim) -> None:
@@ -149,8 +178,6 @@ def test_many_crashes_in_a_row(victim: Victim) -> None:
 def test_a_clean_stop_keeps_everything_too(victim: Victim) -> None:
     instance_id = victim.client.start("during_an_activity")
     victim.wait_for("begin activity")
-    started = time.monotonic()
     assert victim.client.host.stop() == 0
-    assert time.monotonic() - started < 2.5
     victim.kill_and_restart()
     assert victim.client.wait(instance_id)["output"] == ["activity", "after"]

@@ -49,8 +49,6 @@ def test_what_is_not_there(client: "Client") -> None:
     assert call(client, "rewind", "missing", "x") == {
         "raised": "No instance with ID missing found."
     }
-    assert "not a valid" not in str(call(client, "start_new", "shows_input", "fine-id", 1))
-    assert "must not start with @" in call(client, "start_new", "shows_input", "@x")["raised"]
 
 
 def test_what_has_ended(client: "Client") -> None:
@@ -59,8 +57,9 @@ def test_what_has_ended(client: "Client") -> None:
     assert "is gone" in call(client, "raise_event", "ended", "event")["raised"]
     assert call(client, "terminate", "ended", "x") is None  # 410 is well with the SDK
     assert call(client, "suspend", "ended", "x") is None
-    assert "412" in str(call(client, "rewind", "ended", "x")) or "only supported" in str(
-        call(client, "rewind", "ended", "x")
+    assert call(client, "rewind", "ended", "x")["raised"] == (
+        'This orchestration has status Completed, but only orchestrations in the "Failed" state can'
+        " be rewound."
     )
     assert call(client, "purge_instance_history", "ended") == 1
     assert call(client, "get_status", "ended") is None
@@ -146,7 +145,9 @@ def test_versions(client: "Client") -> None:
 def test_management_payload(client: "Client") -> None:
     payload = client.get("/api/payload/some id").json()
     assert payload["id"] == "some id"
-    assert payload["statusQueryGetUri"].startswith(f"{client.base_url}{MANAGEMENT}/instances/")
+    # Made from WEBSITE_HOSTNAME, which always has a certificate on Azure.
+    origin = str(client.base_url).replace("http:", "https:")
+    assert payload["statusQueryGetUri"].startswith(f"{origin}{MANAGEMENT}/instances/some id?")
     assert "taskHub=TheHub" in payload["sendEventPostUri"]
 
 
@@ -218,8 +219,8 @@ def test_call_http(client: "Client") -> None:
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("POST", "orchestrators/nobody", 400),
-        ("POST", "orchestrators/shows_input/@id", 400),
+        ("POST", "orchestrators/nobody", 202),
+        ("POST", "orchestrators/shows_input/@id", 202),
         ("GET", "orchestrators/shows_input", 404),
         ("GET", "instances/missing", 404),
         ("DELETE", "instances/missing", 404),
@@ -237,7 +238,7 @@ def test_call_http(client: "Client") -> None:
         ("POST", "instances/ended-for-statuses/resume", 410),
         ("POST", "instances/ended-for-statuses/rewind", 412),
         ("POST", "instances/ended-for-statuses/raiseEvent/e", 410),
-        ("POST", "instances/failed-for-statuses/rewind", 501),
+        ("POST", "instances/failed-for-statuses/rewind", 202),
         ("POST", "INSTANCES/ended-for-statuses/Terminate", 410),
         ("POST", "instances/ended-for-statuses/dance", 404),
         ("GET", "entities/mirror/missing", 404),

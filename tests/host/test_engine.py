@@ -6,16 +6,17 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local.host.durable.clock import ManualClock
+from local.host.durable.delivery import Queues
 from local.host.durable.engine import EngineError, RuntimeStatus, StartRequest
 from local.host.durable.sqlite_engine import Limits, SqliteEngine
-from local.host.durable.store import Store, StoreError
+from local.host.durable.store import Queue, Store, StoreError
 from local.host.durable.task_hub import HubOptions
 from local.host.durable.work import (
     ActivityCall,
@@ -54,29 +55,37 @@ class FakeFunctions:
             ActivityOutcome("1")
         )
         self.run_entity: Callable[[EntityBatch], Future[EntityOutcome]] = lambda batch: done(
-            EntityOutcome("1", (OperationResult("1", is_error=False),) * len(batch.operations))
+            EntityOutcome(
+                exists=True,
+                state="1",
+                results=(OperationResult("1", is_error=False),) * len(batch.operations),
+            )
         )
 
-    def has_orchestrator(self, name: str) -> bool:
-        return name == "orchestrator"
-
-    def has_entity(self, name: str) -> bool:
-        return name == "entity"
+    def no_entity(self, name: str) -> str | None:
+        return None if name == "entity" else f"no entity {name}"
 
 
 class Rig:
-    """An engine in memory with fake functions."""
+    """An engine with fake functions, whose time stands still; in memory if it has no store."""
 
-    def __init__(self, store: Store | None = None, limits: Limits | None = None) -> None:
-        self.functions = FakeFunctions()
+    def __init__(
+        self,
+        store: Store | None = None,
+        limits: Limits | None = None,
+        queues: Queues | None = None,
+        functions: FakeFunctions | None = None,
+    ) -> None:
+        self.functions = functions or FakeFunctions()
         self.store = store or Store(None)
+        self.clock = ManualClock(datetime(2030, 1, 1, tzinfo=UTC))
         self.failed = threading.Event()
         self.engine = SqliteEngine(
             self.store,
             self.functions,
-            ManualClock(datetime(2030, 1, 1, tzinfo=UTC)),
+            self.clock,
             limits or Limits(activities=10, orchestrators=10),
-            HubOptions(),
+            HubOptions(queues=queues or Queues()),
             on_failure=self.failed.set,
         )
         self.engine.run()
@@ -90,6 +99,17 @@ class Rig:
                 return
             time.sleep(0.002)
         pytest.fail("the engine is not idle")
+
+    def advance(self, **step: float) -> None:
+        self.clock.advance(timedelta(**step))
+        self.settle()
+
+    def wait_for_history(self, length: int, instance_id: str = "i") -> None:
+        for _attempt in range(2000):
+            if len(self.engine.history(instance_id).result(timeout=5)) >= length:
+                return
+            time.sleep(0.002)
+        pytest.fail(f"{self.engine.history(instance_id).result(timeout=5)}")
 
     def status(self, instance_id: str = "i") -> tuple[RuntimeStatus, str | None]:
         instance = self.engine.get(instance_id).result(timeout=5)
@@ -158,7 +178,7 @@ def test_a_fault_of_the_bridge_fails_the_activity(rig: Rig, run: Any) -> None:
     [
         raises,
         lambda _batch: failed(RuntimeError("bridge")),
-        lambda _batch: done(EntityOutcome("1", ())),  # too few results
+        lambda _batch: done(EntityOutcome(True, "1", ())),  # too few results
     ],
 )
 def test_a_fault_of_the_bridge_fails_the_operations(rig: Rig, run: Any) -> None:
@@ -219,10 +239,10 @@ def test_an_entity_never_runs_twice_at_a_time(rig: Rig) -> None:
         rig.engine.signal("@entity@k", "op", None).result(timeout=5)
     assert len(batches) == 1
     results = (OperationResult("1", is_error=False),)
-    futures[0].set_result(EntityOutcome("1", results))
+    futures[0].set_result(EntityOutcome(True, "1", results))
     rig.engine.is_idle().result(timeout=5)
     assert [len(batch.operations) for batch in batches] == [1, 2]
-    futures[1].set_result(EntityOutcome("2", results * 2))
+    futures[1].set_result(EntityOutcome(True, "2", results * 2))
     rig.settle()
     entity = rig.engine.get_entity("@entity@k").result(timeout=5)
     assert entity is not None
@@ -241,21 +261,180 @@ def test_draining_commits_what_comes_back_and_hands_out_no_more(tmp_path: Path) 
     again = Rig(Store(tmp_path / "db"))
     again.settle()
     assert again.status() == (RuntimeStatus.COMPLETED, "1")
+    again.advance(minutes=5)
     assert again.status("later") == (RuntimeStatus.COMPLETED, "1")
     again.engine.stop(grace=1)
 
 
-def test_what_does_not_come_back_is_done_again(tmp_path: Path) -> None:
-    rig = Rig(Store(tmp_path / "db"))
-    rig.functions.run_orchestrator = lambda _episode: Future()
-    rig.start()
+def never(_item: Any) -> Future[Any]:
+    return Future()
+
+
+def killed(rig: Rig) -> None:
+    """End it while its functions are at work."""
     assert not rig.engine.stop(grace=0.05)
     with pytest.raises(EngineError, match="shutting down"):
         rig.engine.get("i").result(timeout=5)
-    again = Rig(Store(tmp_path / "db"))
-    again.settle()
+
+
+QUEUES = Queues(control_timeout=timedelta(seconds=90), work_item_timeout=timedelta(seconds=60))
+
+
+def test_a_turn_that_does_not_come_back_is_taken_after_the_control_queues_timeout(
+    tmp_path: Path,
+) -> None:
+    rig = Rig(Store(tmp_path / "db"), queues=QUEUES)
+    rig.functions.run_orchestrator = never
+    rig.start()
+    killed(rig)
+    again = Rig(Store(tmp_path / "db"), queues=QUEUES)
+    again.advance(seconds=89.9)
+    assert again.status()[0] is RuntimeStatus.PENDING
+    again.advance(seconds=0.1)
     assert again.status()[0] is RuntimeStatus.COMPLETED
     again.engine.stop(grace=1)
+
+
+def test_an_activity_that_does_not_come_back_is_taken_after_the_work_item_queues_timeout(
+    tmp_path: Path,
+) -> None:
+    """One that was still waiting for a free thread is taken at once."""
+    functions = FakeFunctions()
+    functions.run_orchestrator = lambda episode: done(
+        EpisodeOutcome()
+        if episode.past
+        else EpisodeOutcome(
+            (ScheduleActivity(0, "activity", "taken"), ScheduleActivity(1, "activity", "waiting"))
+        )
+    )
+    functions.run_activity = never
+    rig = Rig(
+        Store(tmp_path / "db"),
+        Limits(activities=1, orchestrators=1),
+        queues=QUEUES,
+        functions=functions,
+    )
+    rig.start()
+    rig.wait_for_history(4)
+    killed(rig)
+    ran: list[str | None] = []
+
+    def run(call: ActivityCall) -> Future[Any]:
+        ran.append(call.input)
+        return done(ActivityOutcome("1"))
+
+    functions.run_activity = run
+    again = Rig(Store(tmp_path / "db"), queues=QUEUES, functions=functions)
+    again.advance(seconds=59.9)
+    assert ran == ["waiting"]
+    again.advance(seconds=0.1)
+    assert ran == ["waiting", "taken"]
+    again.engine.stop(grace=1)
+
+
+def test_an_operation_that_does_not_come_back_is_taken_after_the_control_queues_timeout(
+    tmp_path: Path,
+) -> None:
+    rig = Rig(Store(tmp_path / "db"), queues=QUEUES)
+    rig.functions.run_entity = never
+    rig.engine.signal("@entity@k", "op", None).result(timeout=5)
+    killed(rig)
+    again = Rig(Store(tmp_path / "db"), queues=QUEUES)
+    again.advance(seconds=89.9)
+    assert again.engine.get_entity("@entity@k").result(timeout=5) is None
+    again.advance(seconds=0.1)
+    assert again.engine.get_entity("@entity@k").result(timeout=5) is not None
+    again.engine.stop(grace=1)
+
+
+def test_a_host_renews_what_it_has_taken(tmp_path: Path) -> None:
+    store = Store(tmp_path / "db")
+    # Renewed every 100 ms of real time; the clock below has nothing to do with that.
+    queues = Queues(control_timeout=timedelta(seconds=0.3))
+    rig = Rig(store, queues=queues)
+    rig.functions.run_orchestrator = never
+    rig.start()
+    rig.clock.advance(timedelta(seconds=10))
+    renewed = threading.Event()
+    renew = store.renew
+
+    def noted(queue: Queue, until: str) -> None:
+        renew(queue, until)
+        renewed.set()
+
+    store.renew = noted  # type: ignore[method-assign]
+    assert renewed.wait(timeout=5)
+    killed(rig)
+    again = Rig(Store(tmp_path / "db"), queues=queues)
+    again.advance(seconds=10.2)
+    assert again.status()[0] is RuntimeStatus.PENDING
+    again.advance(seconds=0.1)
+    assert again.status()[0] is RuntimeStatus.COMPLETED
+    again.engine.stop(grace=1)
+
+
+def test_what_comes_before_a_start_that_is_hidden_is_lost(tmp_path: Path) -> None:
+    """A termination is shown until then, and undone."""
+    rig = Rig(Store(tmp_path / "db"))
+    rig.functions.run_orchestrator = never
+    rig.start()
+    rig.start("other")
+    killed(rig)
+    again = Rig(Store(tmp_path / "db"))
+    again.engine.raise_event("i", "event", "1").result(timeout=5)
+    again.engine.terminate("other", "enough").result(timeout=5)
+    again.settle()
+    assert again.status() == (RuntimeStatus.PENDING, None)
+    assert again.status("other") == (RuntimeStatus.TERMINATED, "enough")
+    seen: list[str | None] = []
+
+    def run(episode: Episode) -> Future[Any]:
+        seen.extend(event.get("Name") for event in episode.new[1:])
+        return done(EpisodeOutcome(ending=Completed("1")))
+
+    again.functions.run_orchestrator = run
+    again.advance(minutes=5)
+    assert seen == ["orchestrator", "orchestrator"]
+    assert again.status() == (RuntimeStatus.COMPLETED, "1")
+    assert again.status("other") == (RuntimeStatus.COMPLETED, "1")
+    again.engine.stop(grace=1)
+
+
+def test_a_new_event_overtakes_one_that_is_hidden(tmp_path: Path) -> None:
+    """The instance has run before, so it reads whatever can be seen."""
+    functions = FakeFunctions()
+    functions.run_orchestrator = lambda episode: (
+        Future() if episode.past else done(EpisodeOutcome())
+    )
+    rig = Rig(Store(tmp_path / "db"), functions=functions)
+    rig.start()
+    rig.settle()
+    rig.engine.raise_event("i", "first", "1").result(timeout=5)
+    killed(rig)
+    read: list[str] = []
+
+    def run(episode: Episode) -> Future[Any]:
+        read.extend(event["Name"] for event in episode.new if event["EventType"] == 15)
+        return done(EpisodeOutcome())
+
+    functions.run_orchestrator = run
+    again = Rig(Store(tmp_path / "db"), functions=functions)
+    again.engine.raise_event("i", "second", "2").result(timeout=5)
+    again.settle()
+    assert read == ["second"]
+    again.advance(minutes=5)
+    assert read == ["second", "first"]
+    again.engine.stop(grace=1)
+
+
+def test_what_a_client_sends_is_on_its_way_for_a_while() -> None:
+    rig = Rig(queues=Queues(latency=timedelta(milliseconds=100)))
+    rig.start()
+    rig.settle()
+    assert rig.status()[0] is RuntimeStatus.PENDING
+    rig.advance(milliseconds=100)
+    assert rig.status()[0] is RuntimeStatus.COMPLETED
+    rig.engine.stop(grace=1)
 
 
 def test_an_engine_that_cannot_commit_says_so_and_stops(
@@ -279,10 +458,11 @@ def test_an_error_of_one_request_undoes_only_that(
 ) -> None:
     put_message = rig.store.put_message
 
-    def put_then_fail(instance_id: str, execution_id: str | None, event: str) -> None:
-        put_message(instance_id, execution_id, event)
+    def put_then_fail(instance_id: str, *rest: Any, **options: Any) -> int:
+        row = put_message(instance_id, *rest, **options)
         if instance_id == "bad":
             raise ValueError("late")
+        return row
 
     monkeypatch.setattr(rig.store, "put_message", put_then_fail)
     bad = rig.engine.start(StartRequest("orchestrator", None, "bad"))

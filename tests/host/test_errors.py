@@ -26,7 +26,7 @@ def test_an_http_function_that_fails_is_an_empty_500(client: "Client", name: str
             "Orchestrator function 'orchestrator_raises' failed: in the orchestrator",
         ),
         ("raises_nothing_to_say", "failed: <class 'ValueError'>"),
-        ("activity_raises", "Activity function 'raising' failed:  ValueError: in the activity"),
+        ("activity_raises", "Activity function 'raising' failed: ValueError: in the activity"),
         ("activity_exits", "the function raised SystemExit: 3"),
         ("activity_result_is_no_json", "activity trigger output must be json serializable"),
         ("yields_no_task", "Orchestrator function 'yields_no_task' failed: "),
@@ -48,11 +48,14 @@ def test_the_details_are_a_traceback(client: "Client") -> None:
     assert failed["FunctionName"] == "raising"
 
 
-def test_an_unknown_orchestrator_is_a_clean_exception_for_the_client(client: "Client") -> None:
-    response = client.get("/api/start_unknown")
-    assert response.status_code == 418
-    assert response.text == (
-        "The function 'nobody' doesn't exist, is disabled, or is not an orchestrator function."
+def test_an_unknown_orchestrator_can_be_started_and_fails(client: "Client") -> None:
+    instance_id = client.get("/api/start_unknown").text
+    status = client.wait(instance_id)
+    assert (status["name"], status["runtimeStatus"]) == ("nobody", "Failed")
+    assert status["output"].startswith(
+        "Orchestrator function 'nobody' failed: The function 'nobody' doesn't exist, is disabled,"
+        " or is not an orchestrator function. Additional info: The following are the known"
+        " orchestrator functions: '"
     )
 
 

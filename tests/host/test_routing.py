@@ -21,6 +21,9 @@ from local.host.routing import Route, RouteError, RouteTable
         ("a/{x:int?}", "/a/b", None),
         ("{*rest}", "/", {}),
         ("{*rest}", "/a/b", {"rest": "a/b"}),
+        ("{*rest}", "/a//b/", {"rest": "a//b/"}),
+        ("{*rest}", "//a", None),
+        ("a/{x}", "/a//", None),
         ("a/{**rest}", "/a/b/c", {"rest": "b/c"}),
         ("a/{*rest=z}", "/a", {"rest": "z"}),
         ("v{major:int}.{minor:int}", "/v1.20", {"major": "1", "minor": "20"}),
@@ -72,42 +75,46 @@ def test_templates_that_are_refused(template: str) -> None:
         Route(template)
 
 
-def test_order_does_not_depend_on_registration() -> None:
-    templates = [
-        "openai/v1/videos/edits",
-        "openai/v1/videos/{id}/content",
-        "openai/v1/videos/{id:guid}",
-        "openai/v1/videos/{id}",
-        "openai/v1/videos",
-        "openai/v1/{resource}",
-        "openai/v1/{*rest}",
-        "{*path}",
+def names(*routes: tuple[str, str]) -> RouteTable[str]:
+    """A table of (function's name, template); what it finds is the name."""
+    return RouteTable((name, Route(template), name) for name, template in routes)
+
+
+def test_the_first_function_by_name_wins_however_specific_another_one_is() -> None:
+    routes = [
+        ("fallback", "{*path}"),
+        ("get_video", "videos/{id}"),
+        ("edits", "videos/edits"),
     ]
-    paths = {
-        "openai/v1/videos/edits": "openai/v1/videos/edits",
-        "openai/v1/videos/5/content": "openai/v1/videos/{id}/content",
-        "openai/v1/videos/12345678-1234-1234-1234-123456789abc": "openai/v1/videos/{id:guid}",
-        "openai/v1/videos/5": "openai/v1/videos/{id}",
-        "openai/v1/videos": "openai/v1/videos",
-        "openai/v1/models": "openai/v1/{resource}",
-        "openai/v1/models/sora": "openai/v1/{*rest}",
-        "elsewhere": "{*path}",
-    }
-    for order in (templates, templates[::-1], sorted(templates)):
-        table = RouteTable((Route(template), template) for template in order)
-        for path, template in paths.items():
-            found = table.find("GET", path)
-            assert found is not None
-            assert found[0] == template
+    for order in (routes, routes[::-1]):
+        table = names(*order)
+        assert table.find("GET", "/videos/edits") == ("edits", {})
+        assert table.find("GET", "/videos/5") == ("fallback", {"path": "videos/5"})
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("a", "b"),
+        ("a", "B"),
+        ("A", "b"),
+        ("get2", "getA"),
+        ("geta", "get_a"),  # an underscore follows every letter
+        ("getZ", "get_a"),
+        ("get", "get_a"),
+    ],
+)
+def test_names_are_compared_in_upper_case(first: str, second: str) -> None:
+    assert names((second, "x"), (first, "{y}")).find("GET", "/x") == (first, {"y": "x"})
 
 
 def test_methods() -> None:
     table = RouteTable(
         [
-            (Route("a", ["GET"]), "get"),
-            (Route("a", ["POST", "PUT"]), "post"),
-            (Route("b"), "all"),
-            (Route("{*rest}", ["DELETE"]), "rest"),
+            ("a1", Route("a", ["GET"]), "get"),
+            ("a2", Route("a", ["POST", "PUT"]), "post"),
+            ("b", Route("b"), "all"),
+            ("c", Route("{*rest}", ["DELETE"]), "rest"),
         ]
     )
     assert table.find("GET", "/a") == ("get", {})

@@ -2,26 +2,25 @@
 
 When an upgrade of the SDK breaks one of these tests, read the SDK's new
 ``DurableOrchestrationContext``, ``Task`` and ``TaskOrchestrationExecutor`` before touching
-``local/host/durable/recording.py``, ``awaiting.py`` and ``replay.py``; then pin the new version.
+``local/host/durable/replay.py`` and ``extension.py``; then pin the new version.
 """
 
 import inspect
 import json
 import sys
+from collections.abc import Callable, Generator
+from datetime import timedelta
 from importlib.metadata import version
+from typing import Any
 
 import azure.durable_functions as df
-from azure.durable_functions.models.actions.NoOpAction import NoOpAction
-from azure.durable_functions.models.DurableOrchestrationContext import DurableOrchestrationContext
+import pytest
 from azure.durable_functions.models.history.HistoryEventType import HistoryEventType
 from azure.durable_functions.models.ReplaySchema import ReplaySchema
-from azure.durable_functions.models.Task import AtomicTask, RetryAbleTask, TaskBase, TaskState
-from azure.durable_functions.models.TaskOrchestrationExecutor import TaskOrchestrationExecutor
 from azure.durable_functions.models.utils import http_utils
 from azure.durable_functions.orchestrator import Orchestrator
 
 from local.host.durable import history
-from local.host.durable.recording import RecordingContext
 
 EVENTS = [
     {"EventType": 12, "EventId": -1, "IsPlayed": False, "Timestamp": "2030-01-01T00:00:00Z"},
@@ -35,75 +34,70 @@ EVENTS = [
 ]
 
 
-def context() -> RecordingContext:
-    made: RecordingContext = RecordingContext.from_json(
-        json.dumps(
-            {
-                "history": EVENTS,
-                "instanceId": "i",
-                "isReplaying": False,
-                "parentInstanceId": None,
-                "upperSchemaVersion": 1,
-                "upperSchemaVersionNew": 2,
-            }
-        )
-    )
-    return made
+def state(code: Callable[..., Any]) -> dict[str, Any]:
+    """What the SDK answers to the first turn of an orchestrator."""
+    builder = df.Blueprint().orchestration_trigger(context_name="context")(code)
+    context = {
+        "history": EVENTS,
+        "instanceId": "i",
+        "isReplaying": False,
+        "parentInstanceId": None,
+        "upperSchemaVersion": 1,
+        "upperSchemaVersionNew": 2,
+        "maximumShortTimerDuration": "6.00:00:00",
+        "longRunningTimerIntervalDuration": "3.00:00:00",
+    }
+    answer: dict[str, Any] = json.loads(builder.build().get_user_function()(json.dumps(context)))
+    return answer
 
 
 def test_the_version_that_was_read() -> None:
     assert version("azure-functions-durable").startswith("1.7."), "read the SDK anew"
 
 
-def test_numbers_are_given_where_they_are_recorded() -> None:
-    source = inspect.getsource(DurableOrchestrationContext._add_to_open_tasks)
-    assert "if task._is_scheduled:" in source
-    assert "if isinstance(task, AtomicTask):" in source
-    assert "task.id = self._sequence_number" in source
-    source = inspect.getsource(DurableOrchestrationContext._record_fire_and_forget_action)
-    assert source.rstrip().endswith("self._sequence_number += 1")
-    # Nobody else counts.
-    whole = inspect.getsource(DurableOrchestrationContext)
-    assert whole.count("_sequence_number += 1") == 2
+def test_all_actions_are_told_in_the_order_in_which_user_code_yields() -> None:
+    def code(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
+        context.set_custom_status("half")
+        second = context.call_activity("b", 2)
+        timer: Any = context.create_timer(context.current_utc_datetime + timedelta(hours=1))
+        context.signal_entity(df.EntityId("E", "k"), "op", 3)
+        timer.cancel()
+        yield context.task_any([timer, second])
+        yield context.call_activity_with_retry("c", df.RetryOptions(1000, 3), 1)
+
+    answer = state(code)
+    assert [each["actionType"] for each in answer["actions"][0]] == [9, 11]
+    signal, either = answer["actions"][0]
+    assert (signal["instanceId"], signal["operation"], signal["input"]) == ("@e@k", "op", "3")
+    timer, second = either["compoundActions"]
+    assert (timer["isCanceled"], timer["fireAt"]) == (True, "2030-01-01T01:00:00.000000Z")
+    assert (second["functionName"], second["input"]) == ("b", "2")
+    assert (answer["isDone"], answer["customStatus"]) == (False, "half")
 
 
-def test_a_task_is_recorded_with_the_number_it_gets() -> None:
-    made = context()
-    first = made.call_activity("a", 1)
-    second = made.call_activity("b", 2)
-    made._add_to_open_tasks(made.task_all([second, first]))
-    assert (second.id, first.id) == (0, 1)
-    assert {n: r.action.function_name for n, r in made.recorded.items()} == {0: "b", 1: "a"}  # type: ignore[attr-defined]
-    made.signal_entity(df.EntityId("e", "k"), "op")
-    assert made.recorded[2].action is made.actions[-1]
+def test_a_retry_is_one_action() -> None:
+    def code(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
+        yield context.call_activity_with_retry("c", df.RetryOptions(1000, 3), 1)
+
+    (all_of,) = state(code)["actions"][0]
+    assert all_of["actionType"] == 12
+    (retry,) = all_of["compoundActions"]
+    assert (retry["actionType"], retry["functionName"], retry["input"]) == (1, "c", "1")
+    assert retry["retryOptions"]["maxNumberOfAttempts"] == 3
+    assert retry["retryOptions"]["firstRetryIntervalInMilliseconds"] == 1000
 
 
-def test_the_parts_of_a_retry_are_told_apart() -> None:
-    made = context()
-    retry = made.call_activity_with_retry("a", df.RetryOptions(1000, 3), 1)
-    assert isinstance(retry, RetryAbleTask)
-    made._add_to_open_tasks(retry)
-    retry.children[0].set_value(is_error=True, value=Exception("no"))
-    timer = made.open_tasks[1]
-    assert isinstance(timer, AtomicTask)
-    assert isinstance(timer.action_repr, NoOpAction)
-    assert timer.action_repr.metadata == "-WithRetry timer"
-    assert timer.parent is retry
-    timer.set_value(is_error=False, value=None)
-    again = made.open_tasks[2]
-    assert isinstance(again, AtomicTask)
-    assert isinstance(again.action_repr, NoOpAction)
-    assert again.action_repr.metadata == "rescheduled task"
-    assert made.recorded[2].action is retry.actions
-    assert retry.state is TaskState.RUNNING
+def test_a_failure_carries_the_actions() -> None:
+    def code(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
+        context.signal_entity(df.EntityId("e", "k"), "op")
+        yield from ()
+        raise ValueError("no")
 
-
-def test_replay_goes_through_our_executor() -> None:
-    orchestrator = Orchestrator(lambda _context: 7)  # type: ignore[arg-type,return-value]
-    assert isinstance(orchestrator.task_orchestration_executor, TaskOrchestrationExecutor)
-    assert "self.process_event(event)" in inspect.getsource(TaskOrchestrationExecutor.execute)
-    source = inspect.getsource(TaskOrchestrationExecutor.get_orchestrator_state_str)
-    assert r"\n\n$OutOfProcData$:" in source
+    with pytest.raises(Exception, match="no") as raised:
+        state(code)
+    answer = json.loads(str(raised.value).split("\n\n$OutOfProcData$:")[1])
+    assert [each["actionType"] for each in answer["actions"][0]] == [9]
+    assert (answer["isDone"], answer["error"]) == (False, "no")
 
 
 def test_the_decorators_keep_what_we_look_for() -> None:
@@ -130,7 +124,5 @@ def test_the_parser_of_timestamps_is_where_we_replace_it() -> None:
     assert "dt_parse(Timestamp)" in inspect.getsource(module)
 
 
-def test_other_names() -> None:
+def test_the_session_that_the_worker_closes() -> None:
     assert inspect.iscoroutinefunction(http_utils._close_session)
-    assert hasattr(TaskBase(0, []), "_is_scheduled")
-    assert context()._action_payload_v2 == []

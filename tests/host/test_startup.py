@@ -1,11 +1,14 @@
 """Starting and stopping: apps that cannot be indexed, bad configuration, signals, faults."""
 
+import contextlib
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -157,9 +160,11 @@ def test_a_state_directory_in_use(tmp_path: Path) -> None:
 
 
 def test_wrong_arguments() -> None:
-    ended = start(QUICKSTART, "--drop-events", "2")
-    assert ended.returncode == 2
-    assert "must be between 0 and 1" in ended.stderr
+    for fault in ("--drop-events", "--lose-turns", "--lose-activities"):
+        ended = start(QUICKSTART, fault, "2")
+        assert ended.returncode == 2
+        assert "must be between 0 and 1" in ended.stderr
+    assert start(QUICKSTART, "start").returncode == 2
     ended = start(QUICKSTART, "--ephemeral", "--state-dir", "x")
     assert ended.returncode == 2
 
@@ -258,6 +263,92 @@ def test_lost_events_are_repeatable(tmp_path: Path) -> None:
     first = lost()
     assert 3 < sum(first) < 17
     assert lost() == first
+
+
+@pytest.mark.parametrize(
+    ("arguments", "output"),
+    [
+        (
+            ["--lose-turns", "1"],
+            "Orchestrator function 'steps' failed: One or more errors occurred."
+            " (python exited with code 137 (0x89))",
+        ),
+        (
+            ["--lose-activities", "1"],
+            "Orchestrator function 'steps' failed: Activity function 'step' failed:"
+            " python exited with code 137 (0x89) \n",
+        ),
+    ],
+)
+def test_a_worker_that_dies(tmp_path: Path, arguments: list[str], output: str) -> None:
+    code = GOOD + (
+        "@app.orchestration_trigger(context_name='context')\n"
+        "def steps(context):\n"
+        "    yield context.call_activity('step', 1)\n"
+        "@app.activity_trigger(input_name='value')\n"
+        "def step(value: int) -> int:\n"
+        "    return value\n"
+    )
+    with HostProcess(write_app(tmp_path, code), *arguments) as host:
+        base = f"{host.url}/runtime/webhooks/durabletask"
+        response = httpx.post(f"{base}/orchestrators/steps?timeout=20&pollingInterval=0.1")
+        assert response.json()["output"].startswith(output)
+
+
+@contextlib.contextmanager
+def like_func_start(app: Path, *arguments: str, **environ: str) -> Iterator[str]:
+    """Run ``start`` in the app's folder; where it listens."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "local.host", "start", "--port", "0", *arguments],
+        cwd=app,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().removeprefix("Listening on ").strip()
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+
+
+SHOWS_ITSELF = GOOD + (
+    "import os\n"
+    "@app.route(route='locked', auth_level=func.AuthLevel.ADMIN)\n"
+    "def locked(req: func.HttpRequest):\n"
+    "    return os.environ['SETTING']\n"
+    "@app.route(route='links')\n"
+    "@app.durable_client_input(client_name='client')\n"
+    "async def links(req: func.HttpRequest, client):\n"
+    "    return client.create_http_management_payload('x')['statusQueryGetUri']\n"
+    "@app.orchestration_trigger(context_name='context')\n"
+    "def waits(context):\n"
+    "    yield context.wait_for_external_event('never')\n"
+)
+
+
+def test_start_in_the_apps_folder_is_like_func_start(tmp_path: Path) -> None:
+    app = write_app(tmp_path, SHOWS_ITSELF)
+    with like_func_start(app, SETTING="from the environment") as url:
+        assert httpx.get(f"{url}/api/locked").text == "from the environment"
+        port = url.rpartition(":")[2]
+        assert httpx.get(f"{url}/api/links").text.startswith(f"http://localhost:{port}/")
+    with like_func_start(app, "--auth", "functions") as url:
+        assert httpx.get(f"{url}/api/locked").status_code == 401
+
+
+def test_start_keeps_its_state_where_the_environment_says(tmp_path: Path) -> None:
+    app = write_app(tmp_path, SHOWS_ITSELF)
+    status = "runtime/webhooks/durabletask/instances/x"
+    state = {"LOCAL_HOST_STATE_DIR": str(tmp_path / "state")}
+    with like_func_start(app, **state) as url:
+        httpx.post(f"{url}/runtime/webhooks/durabletask/orchestrators/waits/x")
+    with like_func_start(app, **state) as url:
+        assert httpx.get(f"{url}/{status}").status_code == 202
+    with like_func_start(app) as url:
+        assert httpx.get(f"{url}/{status}").status_code == 404
 
 
 def test_a_missed_timer_runs_past_due(tmp_path: Path) -> None:

@@ -43,13 +43,22 @@ def test_by_hand(client: "Client") -> None:
 
 def test_by_hand_what_cannot_be(client: "Client") -> None:
     assert client.post("/admin/functions/nobody", json={}).status_code == 404
-    assert client.post("/admin/functions/yearly").status_code == 400
+    assert client.post("/admin/functions/yearly").status_code == 415
     assert client.post("/admin/functions/yearly", json=[]).status_code == 400
-    assert client.post("/admin/functions/yearly", content="{").status_code == 400
-    assert client.post("/admin/functions/orchestration", json={}).status_code == 400
-    assert client.post("/admin/functions/without_setting", json={}).status_code == 400
-    assert client.get("/admin/functions/yearly").json()["type"] == "timerTrigger"
-    assert client.put("/admin/functions/yearly").status_code == 404
+    headers = {"Content-Type": "application/json"}
+    bad = client.post("/admin/functions/yearly", content="{", headers=headers)
+    assert bad.status_code == 400
+    assert client.post("/admin/functions/yearly", json={"input": {}}).status_code == 400
+    assert client.post("/admin/functions/without_setting", json={}).status_code == 404
+    assert client.post("/admin/functions/orchestration", json={}).status_code == 202
+    assert "'orchestration' is not run: this host runs no orchestrationTrigger" in client.host.log
+
+
+def test_a_description(client: "Client") -> None:
+    described = client.get("/admin/functions/YEARLY").json()
+    assert (described["name"], described["isDisabled"]) == ("yearly", False)
+    [binding] = described["config"]["bindings"]
+    assert (binding["type"], binding["schedule"]) == ("timerTrigger", "%YEARLY%")
 
 
 def test_a_timer_with_a_durable_client(client: "Client") -> None:
@@ -62,12 +71,12 @@ def test_a_timer_with_a_durable_client(client: "Client") -> None:
 
 
 def test_functions_in_error_do_not_stop_the_others(client: "Client") -> None:
-    status = client.get("/admin/host/status").json()
-    errors = {f["name"]: f["error"] for f in status["functions"] if "error" in f}
-    assert errors == {
-        "without_setting": "'%MISSING%' does not resolve to a value.",
-        "without_schedule": "'every now and then' is not an NCRONTAB expression of six fields",
+    errors = {
+        function["name"]: client.get(f"/admin/functions/{function['name']}/status").json()
+        for function in client.get("/admin/functions").json()
+    }
+    assert {name: found["errors"] for name, found in errors.items() if found} == {
+        "without_setting": ["'%MISSING%' does not resolve to a value."],
+        "without_schedule": ["'every now and then' is not an NCRONTAB expression of six fields"],
     }
     assert "Function 'without_setting' is in error: '%MISSING%'" in client.host.log
-    errors_of = client.get("/admin/functions/without_setting/status").json()["errors"]
-    assert errors_of == ["'%MISSING%' does not resolve to a value."]

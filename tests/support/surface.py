@@ -48,7 +48,9 @@ def http_functions() -> list[HttpFunction]:
 
 @lru_cache(maxsize=1)
 def _table() -> RouteTable[HttpFunction]:
-    return RouteTable((Route(each.route, each.methods), each) for each in http_functions())
+    return RouteTable(
+        (each.name, Route(each.route, each.methods), each) for each in http_functions()
+    )
 
 
 @dataclass(frozen=True)

@@ -52,27 +52,16 @@ class EngineError(Exception):
     """Base of what an engine refuses.
 
     EngineError
-    |- UnknownFunctionError     no such orchestrator or entity (400)
-    |- InvalidIdError           an instance id or entity key that Azure refuses (400)
+    |- UnknownFunctionError     no such entity (400)
     |- InstanceNotFoundError    (404)
     |- InstanceExistsError      the id belongs to an unfinished instance (409)
     |- InstanceGoneError        the instance has ended (410)
     |- WrongStateError          not possible in this state (412)
-    |- InvalidTransitionError   suspending twice, resuming what runs (500)
-    `- UnsupportedError         not offered by this engine (501)
+    `- InvalidTransitionError   suspending twice, resuming what runs (500)
     """
 
 
 class UnknownFunctionError(EngineError):
-    def __init__(self, name: str, kind: str) -> None:
-        article = "an" if kind[0] in "aeiou" else "a"
-        super().__init__(
-            f"The function '{name}' doesn't exist, is disabled, or is not {article} {kind}"
-            " function."
-        )
-
-
-class InvalidIdError(EngineError):
     pass
 
 
@@ -104,10 +93,6 @@ class InvalidTransitionError(EngineError):
         )
 
 
-class UnsupportedError(EngineError):
-    pass
-
-
 @dataclass(frozen=True, slots=True)
 class Instance:
     """The state of one orchestration instance. Payloads are JSON text, times ISO 8601 UTC."""
@@ -125,6 +110,14 @@ class Instance:
     parent_instance_id: str | None = None
     parent_execution_id: str | None = None
     parent_sequence: int | None = None
+    generation: int | None = None
+    """How often a client has started this id again; None in what a parent or continue-as-new
+    starts."""
+
+    @property
+    def has_run(self) -> bool:
+        """Whether an episode of it was committed."""
+        return self.status not in (RuntimeStatus.PENDING, RuntimeStatus.TERMINATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +151,9 @@ class InstancePage:
 class Entity:
     entity_id: str
     """``@name@key``."""
-    state: str
-    """JSON text."""
+    exists: bool
+    state: str | None
+    """JSON text; what was deleted, or has failed at once, is ``null``."""
     last_operation_at: str
 
 
@@ -179,7 +173,7 @@ class Engine(Protocol):
         ...
 
     def start(self, request: StartRequest) -> Future[str]:
-        """Start an instance and return its id. Unknown function, invalid id, existing instance."""
+        """Start an instance and return its id. Existing instance."""
         ...
 
     def get(self, instance_id: str) -> Future[Instance | None]: ...
@@ -204,8 +198,8 @@ class Engine(Protocol):
         """Not found, gone, invalid transition."""
         ...
 
-    def rewind(self, instance_id: str) -> Future[None]:
-        """Not found, wrong state, unsupported."""
+    def rewind(self, instance_id: str, reason: str | None) -> Future[None]:
+        """Take back the failures of a failed instance and run it again. Not found, wrong state."""
         ...
 
     def restart(self, instance_id: str, *, with_new_id: bool) -> Future[str]:
@@ -217,17 +211,17 @@ class Engine(Protocol):
         ...
 
     def purge_by(self, query: InstanceQuery) -> Future[int]:
-        """Forget the ended instances of a query; how many were deleted."""
+        """Forget the instances of a query, whatever their state; how many were deleted."""
         ...
 
     def signal(self, entity_id: str, operation: str, data: str | None) -> Future[None]:
-        """Send an operation to an entity; ``data`` is JSON text. Unknown function, invalid id."""
+        """Send an operation to an entity; ``data`` is JSON text. Unknown function."""
         ...
 
     def get_entity(self, entity_id: str) -> Future[Entity | None]: ...
 
     def list_entities(self, name: str) -> Future[list[Entity]]:
-        """All entities of that name, or all there are."""
+        """All entities of that name, or of all names, those that were deleted included."""
         ...
 
 
@@ -238,9 +232,9 @@ class Functions(Protocol):
     engine then fails the work item, so that nothing stays in flight for ever.
     """
 
-    def has_orchestrator(self, name: str) -> bool: ...
-
-    def has_entity(self, name: str) -> bool: ...
+    def no_entity(self, name: str) -> str | None:
+        """Why there is no such entity function, None if there is one."""
+        ...
 
     def run_orchestrator(self, episode: Episode) -> Future[EpisodeOutcome]: ...
 

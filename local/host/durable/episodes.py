@@ -73,11 +73,20 @@ class Episodes:
 
     def _open(self, instance_id: str) -> Episode | None:
         instance = self._store.instance(instance_id)
-        if instance is None or instance.status.is_terminal:
+        if instance is None:
             self._store.clear_inbox(instance_id)
             return None
         messages = self._messages(instance)
+        if not messages:
+            return None
         kinds = _kinds(messages)
+        past = self._store.history(instance_id)
+        if not past and EventType.ExecutionStarted not in kinds and not instance.has_run:
+            self._discard(instance, messages)
+            return None
+        if instance.status.is_terminal and past:
+            self._store.clear_inbox(instance_id)
+            return None
         if EventType.ExecutionTerminated in kinds:
             self._terminate(instance, messages[: kinds.index(EventType.ExecutionTerminated) + 1])
             return None
@@ -97,15 +106,13 @@ class Episodes:
                 self._delivery.instances.add(instance_id)
                 return None
             messages = messages[:position]
-        if not messages:
-            return None
         return Episode(
             instance_id=instance_id,
             execution_id=instance.execution_id,
             name=instance.name,
             input=instance.input,
             parent_instance_id=instance.parent_instance_id,
-            past=tuple(self._store.history(instance_id)),
+            past=tuple(past),
             new=(
                 history.orchestrator_started(self._clock.now()),
                 *(event for _row, event in messages),
@@ -127,6 +134,19 @@ class Episodes:
             _log.debug("Dropped %d stale messages for '%s'", len(stale), instance.instance_id)
             self._store.delete_messages(stale)
         return messages
+
+    def _discard(self, instance: Instance, messages: Sequence[_Message]) -> None:
+        """Drop what comes before an instance's start, which a former host took and has not given
+        back: there is no such instance yet (``IsExecutableInstanceAsync``). A termination is shown
+        nevertheless, and undone when the start comes."""
+        _log.warning("Dropped messages for '%s', which has not started", instance.instance_id)
+        self._store.delete_messages(row for row, _event in messages)
+        for _row, event in messages:
+            if event["EventType"] == EventType.ExecutionTerminated:
+                status, now = RuntimeStatus.TERMINATED, history.timestamp(self._clock.now())
+                self._store.put_instance(
+                    replace(instance, status=status, output=event["Input"], updated_at=now)
+                )
 
     def _suspend(self, instance: Instance, message: _Message) -> None:
         row, event = message
@@ -188,9 +208,9 @@ class Episodes:
             case Completed(output):
                 instance = replace(instance, status=RuntimeStatus.COMPLETED, output=output)
                 events.append(history.execution_completed(now, instance.status, output))
-            case Failed(reason, details):
+            case Failed(reason):
                 instance = replace(instance, status=RuntimeStatus.FAILED, output=reason)
-                events.append(history.execution_completed(now, instance.status, reason, details))
+                events.append(history.execution_completed(now, instance.status, reason))
         events.append(history.orchestrator_completed(now))
         self._store.append_history(
             instance.instance_id, len(episode.past), [history.stored(event) for event in events]
@@ -204,6 +224,7 @@ class Episodes:
     def _continue_as_new(self, instance: Instance, ending: ContinuedAsNew) -> None:
         """Begin the next generation with its start, then what is carried, then what is unread."""
         unread = self._store.inbox(instance.instance_id)
+        # they keep their order behind the start
         self._store.clear_inbox(instance.instance_id)
         self._store.clear_history(instance.instance_id)
         self._store.clear_timers(instance.instance_id)
@@ -218,7 +239,7 @@ class Episodes:
         for event in ending.carried:
             self._delivery.send(successor.instance_id, None, event)
         for _row, execution_id, text in unread:
-            self._store.put_message(successor.instance_id, execution_id, text)
+            self._delivery.keep(successor.instance_id, execution_id, text)
 
     def _finish(self, instance: Instance) -> None:
         now = history.timestamp(self._clock.now())

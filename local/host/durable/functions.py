@@ -1,19 +1,17 @@
 """The app's durable functions as an engine calls them."""
 
 import json
-import traceback
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from azure.functions import meta
-
-from local.host.bindings import DurableLinks, bind
+from local.host.bindings import DurableLinks, bind_activity
 from local.host.converters import converter_of
-from local.host.durable import http_activity
-from local.host.durable.engine import UnknownFunctionError
+from local.host.durable import failures, http_activity
 from local.host.durable.entity_id import split_entity_id
-from local.host.durable.replay import HTTP_ACTIVITY, ReplayOptions, replay
+from local.host.durable.extension import HTTP_ACTIVITY, Answer
+from local.host.durable.replay import ReplayOptions, carry_out, replay
 from local.host.durable.work import (
     ActivityCall,
     ActivityOutcome,
@@ -30,6 +28,16 @@ from local.host.worker import Worker
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class WorkerDeaths:
+    """Faults to inject: whether the worker dies with the work at hand."""
+
+    in_turn: Callable[[], bool] = lambda: False
+    """In an orchestrator's turn."""
+    in_activity: Callable[[], bool] = lambda: False
+    """In an activity that has done its work."""
+
+
 class DurableFunctions:
     """The orchestrators, activities and entities of an app."""
 
@@ -39,6 +47,7 @@ class DurableFunctions:
         worker: Worker,
         links: DurableLinks,
         options: ReplayOptions,
+        deaths: WorkerDeaths | None = None,
     ) -> None:
         functions = [function for function in functions if function.error is None]
         self._orchestrators = _by_name(functions, "orchestrationTrigger", "orchestration")
@@ -47,47 +56,65 @@ class DurableFunctions:
         self._worker = worker
         self._links = links
         self._options = options
+        self._deaths = deaths or WorkerDeaths()
 
-    def has_orchestrator(self, name: str) -> bool:
-        return name.lower() in self._orchestrators
+    def no_orchestrator(self, name: str) -> str | None:
+        return _missing(self._orchestrators, name, "orchestrator")
 
-    def has_entity(self, name: str) -> bool:
-        return name.lower() in self._entities
+    def no_activity(self, name: str) -> str | None:
+        return None if name == HTTP_ACTIVITY else _missing(self._activities, name, "activity")
+
+    def no_entity(self, name: str) -> str | None:
+        return _missing(self._entities, name, "entity")
 
     def run_orchestrator(self, episode: Episode) -> Future[EpisodeOutcome]:
-        function = self._orchestrators.get(episode.name.lower())
-        if function is None:
-            problem = str(UnknownFunctionError(episode.name, "orchestrator"))
-            return _done(EpisodeOutcome(ending=Failed(problem, "")))
+        if problem := self.no_orchestrator(episode.name):
+            return _done(carry_out(episode, Answer(fault=problem), self))
+        if self._deaths.in_turn():
+            # What was scheduled before is not scheduled in a run that gave nothing: after the
+            # first turn the extension takes that for non-determinism.
+            fault = failures.invocation_failed(failures.WORKER_EXITED)
+            return _done(carry_out(episode, Answer(fault=fault), self))
+        function = self._orchestrators[episode.name.lower()]
         future = self._worker.run(
             function.name,
-            lambda: replay(function.call, episode, self._options),
+            lambda: replay(function.call, episode, self._options, self),
             note=f"Instance={episode.instance_id}",
-            failure_of=lambda outcome: (
-                outcome.ending.reason if isinstance(outcome.ending, Failed) else None
+            failure_of=_trouble,
+        )
+        return _or_else(
+            future,
+            lambda error: carry_out(
+                episode,
+                Answer(fault=failures.invocation_failed(failures.rpc_text(error))),
+                self,
             ),
         )
-        return _or_else(future, lambda error: _orchestrator_failed(episode.name, error))
 
     def run_activity(self, call: ActivityCall) -> Future[ActivityOutcome]:
         note = f"Instance={call.instance_id}"
         if call.name == HTTP_ACTIVITY:
             return self._run_http_activity(call, note)
         function = self._activities.get(call.name.lower())
-        if function is None:
-            problem = str(UnknownFunctionError(call.name, "activity"))
+        if function is None:  # it was there when it was asked for
+            problem = self.no_activity(call.name) or ""
             return _done(ActivityOutcome(failure=Failed(problem, "")))
-        data = meta.Datum(call.input or "null", "string")
         future = self._worker.call(
-            function, lambda: bind(function, self._links, data), _encode_result, note
+            function, lambda: bind_activity(function, self._links, call.input), _encode_result, note
         )
-        return _or_else(future, lambda error: _activity_failed(call.name, error))
+        if self._deaths.in_activity():
+            lost = ActivityOutcome(failure=failures.activity_lost(call.name))
+            return _then(future, lambda _done: lost)
+        return _or_else(
+            future,
+            lambda error: ActivityOutcome(failure=failures.activity_raised(call.name, error)),
+        )
 
     def run_entity(self, batch: EntityBatch) -> Future[EntityOutcome]:
         name, key = split_entity_id(batch.entity_id)
         function = self._entities.get(name.lower())
         if function is None:
-            return _done(_entity_failed(batch, str(UnknownFunctionError(name, "entity"))))
+            return _done(_entity_failed(batch, self.no_entity(name) or ""))
         call = function.call
         future = self._worker.run(
             function.name,
@@ -95,9 +122,7 @@ class DurableFunctions:
             note=f"Entity={batch.entity_id}",
             failure_of=_operation_errors,
         )
-        return _or_else(
-            future, lambda error: _entity_failed(batch, f"{type(error).__name__}: {error}")
-        )
+        return _or_else(future, lambda error: _entity_failed(batch, failures.error_text(error)))
 
     def _run_http_activity(self, call: ActivityCall, note: str) -> Future[ActivityOutcome]:
         future = self._worker.run(
@@ -105,9 +130,8 @@ class DurableFunctions:
             lambda: ActivityOutcome(result=http_activity.send(call.input or "null")),
             note,
         )
-        # TaskHttpActivityShim reports the bare message.
         return _or_else(
-            future, lambda error: ActivityOutcome(failure=Failed(str(error), _trace(error)))
+            future, lambda error: ActivityOutcome(failure=failures.http_activity_raised(error))
         )
 
 
@@ -120,21 +144,16 @@ def _by_name(functions: Iterable[Function], trigger: str, override: str) -> dict
     }
 
 
+def _missing(functions: dict[str, Function], name: str, kind: str) -> str | None:
+    """Why a function cannot be called, if so."""
+    if name.lower() in functions:
+        return None
+    return failures.unknown_function(name, kind, [each.name for each in functions.values()])
+
+
 def _encode_result(result: Any) -> ActivityOutcome:
     encoded = converter_of("activityTrigger").encode(result, expected_type=None)
     return ActivityOutcome(result=encoded.value)
-
-
-def _activity_failed(name: str, error: BaseException) -> ActivityOutcome:
-    # Two spaces: the extension cuts the message out of the worker's text after "Exception:"
-    # (OutOfProcExceptionHelpers, TaskActivityShim).
-    reason = f"Activity function '{name}' failed:  {type(error).__name__}: {error}"
-    return ActivityOutcome(failure=Failed(reason, _trace(error)))
-
-
-def _orchestrator_failed(name: str, error: BaseException) -> EpisodeOutcome:
-    reason = f"Orchestrator function '{name}' failed: {type(error).__name__}: {error}"
-    return EpisodeOutcome(ending=Failed(reason, _trace(error)))
 
 
 def _run_entity(
@@ -146,7 +165,7 @@ def _run_entity(
             json.dumps(
                 {
                     "self": {"name": name, "key": key},
-                    "exists": batch.state is not None,
+                    "exists": batch.exists,
                     "state": batch.state,
                     "batch": [
                         {
@@ -161,9 +180,16 @@ def _run_entity(
         )
     )
     return EntityOutcome(
-        answer["entityState"] if answer["entityExists"] else None,
+        answer["entityExists"],
+        answer["entityState"],
         tuple(OperationResult(item["result"], item["isError"]) for item in answer["results"]),
     )
+
+
+def _trouble(outcome: EpisodeOutcome) -> str | None:
+    if isinstance(outcome.ending, Failed):
+        return "\n".join(filter(None, (outcome.ending.reason, outcome.trouble)))
+    return outcome.trouble
 
 
 def _operation_errors(outcome: EntityOutcome) -> str | None:
@@ -173,11 +199,7 @@ def _operation_errors(outcome: EntityOutcome) -> str | None:
 def _entity_failed(batch: EntityBatch, problem: str) -> EntityOutcome:
     """All operations fail and the state stays, as after a timeout (``TaskEntityShim``)."""
     result = OperationResult(json.dumps(problem), is_error=True)
-    return EntityOutcome(batch.state, (result,) * len(batch.operations))
-
-
-def _trace(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error))
+    return EntityOutcome(batch.exists, batch.state, (result,) * len(batch.operations))
 
 
 def _done(result: T) -> Future[T]:
@@ -188,11 +210,23 @@ def _done(result: T) -> Future[T]:
 
 def _or_else(future: Future[T], failed: Callable[[BaseException], T]) -> Future[T]:
     """The same result, or what ``failed`` makes of the error."""
+
+    def settled(done: Future[T]) -> T:
+        error = RuntimeError("the host is shutting down") if done.cancelled() else done.exception()
+        return done.result() if error is None else failed(error)
+
+    return _then(future, settled)
+
+
+def _then(future: Future[Any], settled: Callable[[Future[Any]], T]) -> Future[T]:
+    """What ``settled`` makes of a future that is done."""
     result: Future[T] = Future()
 
-    def settle(done: Future[T]) -> None:
-        error = RuntimeError("the host is shutting down") if done.cancelled() else done.exception()
-        result.set_result(done.result() if error is None else failed(error))
+    def settle(done: Future[Any]) -> None:
+        try:
+            result.set_result(settled(done))
+        except Exception as error:  # noqa: BLE001  the bridge's fault, which fails the work item
+            result.set_exception(error)
 
     future.add_done_callback(settle)
     return result

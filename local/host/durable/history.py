@@ -15,6 +15,8 @@ from typing import Any
 
 HistoryEvent = dict[str, Any]
 
+_EXTENSION = "Microsoft.Azure.WebJobs.Extensions.DurableTask"
+
 
 class EventType(IntEnum):
     """SDK 1.7.0 ``HistoryEventType``; the names are DurableTask.Core's."""
@@ -81,30 +83,34 @@ def execution_started(
     instance_id: str,
     execution_id: str,
     parent: dict[str, Any] | None,
+    generation: int | None,
 ) -> HistoryEvent:
     """Starts a generation. The SDK fails without the key ``Version``."""
     return _event(
         EventType.ExecutionStarted,
         at,
+        OrchestrationInstance={"InstanceId": instance_id, "ExecutionId": execution_id},
+        ParentInstance=parent,
         Name=name,
         Version=version,
         Input=input,
-        OrchestrationInstance={"InstanceId": instance_id, "ExecutionId": execution_id},
-        ParentInstance=parent,
         Tags=None,
+        Correlation=None,
+        ParentTraceContext=None,
+        ScheduledStartTime=None,
+        Generation=generation,
+        GenerateNewTrace=False,
     )
 
 
-def execution_completed(
-    at: datetime, status: str, result: str | None, details: str | None = None
-) -> HistoryEvent:
+def execution_completed(at: datetime, status: str, result: str | None) -> HistoryEvent:
     """Ends an instance; ``status`` is a runtime status by name."""
     return _event(
         EventType.ExecutionCompleted,
         at,
         OrchestrationStatus=status,
         Result=result,
-        Details=details,
+        FailureDetails=None,
     )
 
 
@@ -133,7 +139,12 @@ def task_completed(at: datetime, sequence: int, result: str | None) -> HistoryEv
 
 def task_failed(at: datetime, sequence: int, reason: str, details: str) -> HistoryEvent:
     return _event(
-        EventType.TaskFailed, at, TaskScheduledId=sequence, Reason=reason, Details=details
+        EventType.TaskFailed,
+        at,
+        TaskScheduledId=sequence,
+        Reason=reason,
+        Details=details,
+        FailureDetails=None,
     )
 
 
@@ -166,6 +177,7 @@ def sub_orchestration_failed(
         TaskScheduledId=sequence,
         Reason=reason,
         Details=details,
+        FailureDetails=None,
     )
 
 
@@ -183,6 +195,54 @@ def event_sent(at: datetime, sequence: int, entity_id: str, message: str) -> His
     return _event(EventType.EventSent, at, sequence, InstanceId=entity_id, Name="op", Input=message)
 
 
+def request_message(
+    at: datetime,
+    *,
+    operation: str,
+    data: str | None,
+    request_id: str,
+    is_signal: bool,
+    caller_id: str,
+    caller_execution_id: str,
+) -> str:
+    """A message to an entity (extension ``RequestMessage``). ``data`` is JSON text."""
+    moment = timestamp(at)
+    return json.dumps(
+        {
+            "$type": f"{_EXTENSION}.RequestMessage, {_EXTENSION}",
+            "op": operation,
+            **({"signal": True} if is_signal else {}),
+            "input": data,
+            "id": request_id,
+            "parent": caller_id,
+            "parentExecution": caller_execution_id,
+            "Timestamp": moment,
+            "Predecessor": "0001-01-01T00:00:00",
+            "requestTime": moment,
+        },
+        separators=(",", ":"),
+    )
+
+
+def response_message(result: str, *, is_error: bool) -> str:
+    """An entity's reply (extension ``ResponseMessage``). ``result`` is JSON text."""
+    message = {"$type": f"{_EXTENSION}.ResponseMessage, {_EXTENSION}", "result": result}
+    if is_error:
+        message["exceptionType"] = "Error"
+    return json.dumps(message, separators=(",", ":"))
+
+
 def event_raised(at: datetime, name: str, data: str | None) -> HistoryEvent:
     """An external event (``name`` as raised) or an entity's reply (``name`` is the request id)."""
-    return _event(EventType.EventRaised, at, Name=name, Input=data)
+    return _event(EventType.EventRaised, at, Name=name, Input=data, ParentTraceContext=None)
+
+
+def generic(at: datetime, reason: str | None) -> HistoryEvent:
+    """Wakes an instance that was rewound, and changes nothing else."""
+    return _event(EventType.GenericEvent, at, Data=reason)
+
+
+def rewound(event: HistoryEvent) -> HistoryEvent:
+    """What a rewind leaves of an event: replays pass over it (``RewindHistoryAsync``)."""
+    name = EventType(event["EventType"]).name
+    return {**event, "EventType": int(EventType.GenericEvent), "Reason": f"Rewound: {name}"}

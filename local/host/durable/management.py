@@ -1,22 +1,24 @@
 """The HTTP API of orchestrations and entities, for the SDK's client and for the public webhooks.
 
-Paths, statuses, headers and bodies: extension ``HttpApiHandler`` (2024, and its 2026 statuses:
-409 for an id in use, 412 for purging what runs, 501 for rewinding where that is not supported).
-Paths are compared without regard to case.
+Paths, statuses, headers and bodies: extension ``HttpApiHandler`` (2026). Paths are compared without
+regard to case.
 """
 
 import asyncio
 import base64
+import binascii
 import json
+import os
 import time
-from collections.abc import Mapping
 from concurrent.futures import Future
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TypeVar
+from urllib.parse import unquote_plus
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
+from local.host import kestrel, net_json
 from local.host.bindings import DurableLinks
 from local.host.durable import history
 from local.host.durable.engine import (
@@ -26,167 +28,203 @@ from local.host.durable.engine import (
     InstanceGoneError,
     InstanceNotFoundError,
     InstanceQuery,
-    InvalidIdError,
     RuntimeStatus,
     StartRequest,
     UnknownFunctionError,
-    UnsupportedError,
     WrongStateError,
 )
 from local.host.durable.entity_id import join_entity_id
+from local.host.durable.failures import HOST_FRAMES
 from local.host.durable.payloads import entity_payload, history_payload, status_payload
+from local.host.query import Query
 
 T = TypeVar("T")
 
 _CONTINUATION = "x-ms-continuation-token"
-_EMPTY_ENTITY_KEY = "$"  # the webhook's way to write an empty key
-
-_STATUS_OF: Mapping[type[EngineError], int] = {
-    InstanceNotFoundError: 404,
-    InstanceGoneError: 410,
-    InstanceExistsError: 409,
-    WrongStateError: 412,
-    UnsupportedError: 501,
-    UnknownFunctionError: 400,
-    InvalidIdError: 400,
-}
-
-
-class _BadRequestError(Exception):
-    """The request itself is wrong: 400 with this message and detail."""
+_EMPTY_ENTITY_KEY = "$"  # how an empty key is written where it is read
+_INVALID_OPERATION = "System.InvalidOperationException"
+_EXISTS = "DurableTask.Core.Exceptions.OrchestrationAlreadyExistsException"
+_WENT_WRONG = "Something went wrong while processing your request"
 
 
 class ManagementApi:
     """Both faces of the API: they differ only in who may call them."""
 
-    def __init__(self, engine: Engine, links: DurableLinks) -> None:
+    def __init__(
+        self, engine: Engine, links: DurableLinks, *, inputs_are_kept: bool = False
+    ) -> None:
+        """``inputs_are_kept`` is host.json's ``storeInputsInOrchestrationHistory``."""
         self._engine = engine
         self._links = links
+        self._inputs_are_kept = inputs_are_kept
 
     async def __call__(self, request: Request, path: str) -> Response:
-        """Answer a request; ``path`` is what follows the API's base, decoded."""
+        """Answer a request; ``path`` is what follows the API's base, as the web server decoded
+        it: the extension decodes it once more, as if it were a form."""
+        call = _Call(self._engine, self._links, request, inputs_are_kept=self._inputs_are_kept)
         try:
-            return await self._route(request, path.strip("/").split("/"))
-        except _BadRequestError as error:
-            return _error(400, "Invalid JSON content", error)
-        except (InstanceNotFoundError, InstanceGoneError) as error:
-            return Response(status_code=_STATUS_OF[type(error)])
-        except (UnknownFunctionError, InvalidIdError) as error:
-            message = "One or more of the arguments submitted is incorrect"
-            return _error(400, message, error)
+            problem = self._elsewhere(call)
+            if problem is not None:
+                return problem
+            decoded = unquote_plus(kestrel.escaped_path(path)).strip("/")
+            return await call.route(decoded.split("/"))
+        except net_json.JsonReaderError as error:
+            kind = "Newtonsoft.Json.JsonReaderException"
+            return _error(400, "Invalid JSON content", str(error), kind)
+        except InstanceNotFoundError:
+            return Response(status_code=404)
+        except InstanceGoneError:
+            return Response(status_code=410)
+        except WrongStateError as error:
+            return net_json.reply(str(error), 412)
+        except InstanceExistsError as error:
+            return _message(409, str(error))
+        except UnknownFunctionError as error:
+            return _message(400, str(error))
         except EngineError as error:
-            status = _STATUS_OF.get(type(error), 500)
-            return _error(status, str(error), error)
+            return _error(500, _WENT_WRONG, str(error), _INVALID_OPERATION)
 
-    async def _route(self, request: Request, parts: list[str]) -> Response:
+    def _elsewhere(self, call: "_Call") -> Response | None:
+        """The answer to a request for another storage account or task hub than this host's."""
+        links, query = self._links, call.query
+        connection = (query.get("connection") or "").strip()
+        hub = (query.get("taskHub") or "").strip()
+        if connection and connection != links.connection_name and not _is_connection(connection):
+            problem = f"Unable to resolve the Azure Storage connection named '{connection}'."
+            return _error(500, _WENT_WRONG, problem, _INVALID_OPERATION)
+        is_here = (not hub or hub.lower() == links.hub_name.lower()) and (
+            not connection or connection == links.connection_name
+        )
+        # Another hub is taken to be empty.
+        return None if is_here else Response(status_code=404)
+
+
+class _Call:
+    """One request."""
+
+    def __init__(
+        self, engine: Engine, links: DurableLinks, request: Request, *, inputs_are_kept: bool
+    ) -> None:
+        self._engine = engine
+        self._links = links
+        self._request = request
+        self._inputs_are_kept = inputs_are_kept
+        self.query = Query(request.url.query)
+
+    async def route(self, parts: list[str]) -> Response:
+        """Answer it; ``parts`` are the segments of its path."""
         head = [part.lower() for part in parts]
-        match request.method, head[0], len(parts):
+        if "" in parts:
+            return Response(status_code=404)
+        match self._request.method, head[0], len(parts):
             case "POST", "orchestrators", 2 | 3:
-                return await self._start(request, parts[1], parts[2] if len(parts) == 3 else None)
+                return await self._start(parts[1], parts[2] if len(parts) == 3 else None)
             case "GET", "instances", 1:
-                return await self._list(request)
+                return await self._list()
             case "DELETE", "instances", 1:
-                return await self._purge_by(request)
+                return await self._purge_by()
             case "GET", "instances", 2:
-                return await self._status(request, parts[1])
+                return await self._status(parts[1])
             case "DELETE", "instances", 2:
                 deleted = await _answer(self._engine.purge(parts[1]))
-                return JSONResponse({"instancesDeleted": deleted})
+                return net_json.reply({"instancesDeleted": deleted})
             case "POST", "instances", 3:
-                return await self._operate(request, parts[1], head[2])
+                return await self._operate(parts[1], head[2])
             case "POST", "instances", 4 if head[2] == "raiseevent":
-                return await self._raise_event(request, parts[1], parts[3])
+                return await self._raise_event(parts[1], parts[3])
             case "GET", "entities", 1 | 2:
-                return await self._list_entities(request, parts[1] if len(parts) == 2 else "")
+                return await self._list_entities(parts[1] if len(parts) == 2 else "")
             case "GET", "entities", 3:
                 return await self._entity(parts[1], parts[2])
-            case "POST" | "DELETE", "entities", 3:
-                return await self._signal(request, parts[1], parts[2])
+            case "POST" | "DELETE", "entities", 2 | 3:
+                return await self._signal(parts[1], parts[2] if len(parts) == 3 else "")
         return Response(status_code=404)
 
     # instances
 
-    async def _start(self, request: Request, name: str, instance_id: str | None) -> Response:
-        version = request.query_params.get("version")
-        data = await _json_text(request)
-        started = await _answer(self._engine.start(StartRequest(name, data, instance_id, version)))
-        return await self._started(request, started)
+    async def _start(self, name: str, instance_id: str | None) -> Response:
+        text = await self._text()
+        if text is not None:
+            net_json.loads(text)
+        request = StartRequest(name, text, instance_id, self.query.get("version"))
+        return await self._started(await _answer(self._engine.start(request)))
 
-    async def _started(self, request: Request, instance_id: str) -> Response:
+    async def _started(self, instance_id: str) -> Response:
         """The result if the caller waits long enough for it, else 202 with the management URLs."""
-        timeout = _number(request, "timeout")
-        interval = _number(request, "pollingInterval")
+        timeout, interval = self._number("timeout"), self._number("pollingInterval")
         if timeout is not None and interval is not None:
-            answer = await self._wait(request, instance_id, timeout, interval)
+            answer = await self._wait(instance_id, timeout, interval)
             if answer is not None:
                 return answer
-        links = self._links.management(instance_id, origin=_origin(request))
+        links = self._links.management(instance_id, origin=self._origin())
         del links["rewindPostUri"]
         headers = {"Location": links["statusQueryGetUri"], "Retry-After": "10"}
-        return JSONResponse(links, status_code=202, headers=headers)
+        return net_json.reply(links, 202, headers)
 
-    async def _wait(
-        self, request: Request, instance_id: str, seconds: float, interval: float
-    ) -> Response | None:
+    async def _wait(self, instance_id: str, seconds: float, interval: float) -> Response | None:
         """The output of an instance that completes in time, the status of one that fails."""
         deadline = time.monotonic() + seconds
         while True:
             instance = await _answer(self._engine.get(instance_id))
             if instance is not None and instance.status is RuntimeStatus.COMPLETED:
-                payload = status_payload(instance, show_input=False)
-                return JSONResponse(payload["output"])
+                return net_json.reply(status_payload(instance, show_input=False)["output"])
             if instance is not None and instance.status.is_terminal:
-                return await self._status(request, instance_id)
+                return await self._status(instance_id)
             remaining = deadline - time.monotonic()
             if remaining <= 0:
                 return None
             await asyncio.sleep(min(remaining, max(interval, 0.01)))
 
-    async def _status(self, request: Request, instance_id: str) -> Response:
+    async def _status(self, instance_id: str) -> Response:
         instance = await _answer(self._engine.get(instance_id))
         if instance is None:
             return Response(status_code=404)
-        show_input = _flag(request, "showInput", default=True)
+        show_input = self._flag("showInput", default=True)
         events = None
-        if _flag(request, "showHistory", default=False):
+        shows_history = self._flag("showHistory", default=False)
+        if shows_history and instance.status is not RuntimeStatus.PENDING:
             events = history_payload(
                 await _answer(self._engine.history(instance_id)),
                 show_input=show_input,
-                show_output=_flag(request, "showHistoryOutput", default=False),
+                show_output=self._flag("showHistoryOutput", default=False),
+                inputs_are_kept=self._inputs_are_kept,
             )
         payload = status_payload(instance, show_input=show_input, history=events)
         if not instance.status.is_terminal:
-            headers = {"Location": str(request.url), "Retry-After": "5"}
-            return JSONResponse(payload, status_code=202, headers=headers)
-        as_error = _flag(request, "returnInternalServerErrorOnFailure", default=False)
+            return net_json.reply(payload, 202, {"Location": self._url(), "Retry-After": "5"})
+        as_error = self._flag("returnInternalServerErrorOnFailure", default=False)
         failed = instance.status is RuntimeStatus.FAILED
-        return JSONResponse(payload, status_code=500 if failed and as_error else 200)
+        return net_json.reply(payload, 500 if failed and as_error else 200)
 
-    async def _list(self, request: Request) -> Response:
-        page = await _answer(self._engine.query(_query(request)))
-        show_input = _flag(request, "showInput", default=True)
+    async def _list(self) -> Response:
+        token = self._request.headers.get(_CONTINUATION, "")
+        top = self.query.get("top") or ""
+        try:
+            after = base64.urlsafe_b64decode(token).decode()
+        except (binascii.Error, ValueError):
+            return net_json.reply([])
+        size = int(top) if top.isdigit() else 100
+        if size == 0:
+            return net_json.reply([])
+        page = await _answer(self._engine.query(self._query(size, after)))
+        show_input = self._flag("showInput", default=True)
         headers = {}
         if page.continuation is not None:
-            token = base64.urlsafe_b64encode(page.continuation.encode())
-            headers[_CONTINUATION] = token.decode()
-        return JSONResponse(
-            [status_payload(instance, show_input=show_input) for instance in page.instances],
-            headers=headers,
-        )
+            headers[_CONTINUATION] = base64.urlsafe_b64encode(page.continuation.encode()).decode()
+        listed = [status_payload(instance, show_input=show_input) for instance in page.instances]
+        return net_json.reply(listed, headers=headers)
 
-    async def _purge_by(self, request: Request) -> Response:
-        query = _query(request)
+    async def _purge_by(self) -> Response:
+        query = self._query()
         if not query.created_from:
-            return JSONResponse(
-                "Please provide value for 'createdTimeFrom' parameter.", status_code=400
-            )
+            return net_json.reply("Please provide value for 'createdTimeFrom' parameter.", 400)
         deleted = await _answer(self._engine.purge_by(query))
         if deleted == 0:
             return Response(status_code=404)
-        return JSONResponse({"instancesDeleted": deleted})
+        return net_json.reply({"instancesDeleted": deleted})
 
-    async def _operate(self, request: Request, instance_id: str, operation: str) -> Response:
-        reason = request.query_params.get("reason")
+    async def _operate(self, instance_id: str, operation: str) -> Response:
+        reason = self.query.get("reason")
         match operation:
             case "terminate":
                 await _answer(self._engine.terminate(instance_id, reason))
@@ -195,102 +233,145 @@ class ManagementApi:
             case "resume":
                 await _answer(self._engine.resume(instance_id, reason))
             case "rewind":
-                await _answer(self._engine.rewind(instance_id))
+                return await self._rewind(instance_id, reason)
             case "restart":
-                return await self._restart(request, instance_id)
+                return await self._restart(instance_id)
             case _:
                 return Response(status_code=404)
         return Response(status_code=202)
 
-    async def _restart(self, request: Request, instance_id: str) -> Response:
-        with_new_id = _flag(request, "restartWithNewInstanceId", default=True)
+    async def _rewind(self, instance_id: str, reason: str | None) -> Response:
+        try:
+            await _answer(self._engine.rewind(instance_id, reason))
+        except InstanceNotFoundError:
+            # the stray dollar sign is the extension's
+            return net_json.reply(f'No orchestration with instance ID "${instance_id}" found.', 404)
+        return Response(status_code=202)
+
+    async def _restart(self, instance_id: str) -> Response:
+        with_new_id = self._flag("restartWithNewInstanceId", default=True)
         try:
             started = await _answer(self._engine.restart(instance_id, with_new_id=with_new_id))
         except InstanceNotFoundError as error:
             message = "InstanceId does not match a valid orchestration instance."
-            return _error(400, message, error)
-        return await self._started(request, started)
+            detail = f"{error} (Parameter 'instanceId')"
+            return _error(400, message, detail, "System.ArgumentException")
+        except InstanceExistsError as error:
+            message = "A non-terminal instance with this instance ID already exists."
+            return _error(409, message, str(error), _EXISTS)
+        return await self._started(started)
 
-    async def _raise_event(self, request: Request, instance_id: str, name: str) -> Response:
+    async def _raise_event(self, instance_id: str, name: str) -> Response:
         # First the instance, then the body: that is the order of the extension's answers.
         instance = await _answer(self._engine.get(instance_id))
         if instance is None:
             raise InstanceNotFoundError(instance_id)
         if instance.status.is_terminal:
             raise InstanceGoneError(instance_id, instance.status)
-        if _media_type(request) != "application/json":
-            message = "Only application/json request content is supported"
-            return JSONResponse({"Message": message}, status_code=400)
-        data = await _json_text(request)
-        if data is None:
-            raise _BadRequestError("the body is empty")
+        if self._media_type() != "application/json":
+            return _message(400, "Only application/json request content is supported")
+        data = _same_json(await self._text() or "")
         await _answer(self._engine.raise_event(instance_id, name, data))
         return Response(status_code=202)
 
     # entities
 
-    async def _list_entities(self, request: Request, name: str) -> Response:
-        fetch_state = _flag(request, "fetchState", default=False)
+    async def _list_entities(self, name: str) -> Response:
+        fetch_state = self._flag("fetchState", default=False)
         entities = await _answer(self._engine.list_entities(name.lower()))
-        return JSONResponse(
-            [entity_payload(entity, fetch_state=fetch_state) for entity in entities]
+        # Without their states it is known of each whether it exists, with them it is not asked.
+        return net_json.reply(
+            [
+                entity_payload(entity, fetch_state=fetch_state)
+                for entity in entities
+                if (entity.state is not None if fetch_state else entity.exists)
+            ]
         )
 
     async def _entity(self, name: str, key: str) -> Response:
-        entity = await _answer(self._engine.get_entity(_entity_id(name, key)))
-        if entity is None:
+        entity_id = join_entity_id(name, "" if key == _EMPTY_ENTITY_KEY else key)
+        entity = await _answer(self._engine.get_entity(entity_id))
+        if entity is None or entity.state is None:
             return Response(status_code=404)
-        return Response(entity.state, media_type="application/json")
+        return net_json.reply(net_json.loads(entity.state))
 
-    async def _signal(self, request: Request, name: str, key: str) -> Response:
-        operation = request.query_params.get("op", "")
-        if request.method == "DELETE":
+    async def _signal(self, name: str, key: str) -> Response:
+        operation = self.query.get("op") or ""
+        if self._request.method == "DELETE":
             operation = "delete"
-        body = await request.body()
-        data: str | None = None
-        if body and _media_type(request) == "application/json":
-            data = await _json_text(request)
-        elif body:
-            data = json.dumps(body.decode())
-        await _answer(self._engine.signal(_entity_id(name, key), operation, data))
+        data = await self._text()
+        if data is not None and self._media_type() == "application/json":
+            try:
+                data = _same_json(data)
+            except net_json.JsonReaderError as error:
+                return _message(400, f"Could not parse JSON content: {error}")
+        elif data is not None:
+            data = net_json.dumps(data)
+        await _answer(self._engine.signal(join_entity_id(name, key), operation, data))
         return Response(status_code=202)
+
+    # the request
+
+    async def _text(self) -> str | None:
+        """The body, None if it is empty."""
+        body = await self._request.body()
+        return body.decode("utf-8", "replace") if body else None
+
+    def _query(self, page_size: int = 100, after: str = "") -> InstanceQuery:
+        known = {str(status) for status in RuntimeStatus}
+        return InstanceQuery(
+            id_prefix=self.query.get("instanceIdPrefix") or "",
+            created_from=_moment(self.query.get("createdTimeFrom")),
+            created_to=_moment(self.query.get("createdTimeTo")),
+            statuses=[
+                RuntimeStatus(name)
+                for value in self.query.all("runtimeStatus")
+                for name in value.split(",")
+                if name in known
+            ],
+            page_size=page_size,
+            after=after,
+        )
+
+    def _flag(self, name: str, *, default: bool) -> bool:
+        value = (self.query.get(name) or "").lower()
+        return {"true": True, "false": False}.get(value, default)
+
+    def _number(self, name: str) -> float | None:
+        try:
+            return float(self.query.get(name) or "")
+        except ValueError:
+            return None
+
+    def _media_type(self) -> str:
+        return self._request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    def _origin(self) -> str:
+        return f"http://{self._request.headers.get('host', '')}"
+
+    def _url(self) -> str:
+        """The request's own URL, as the host writes it."""
+        scope = self._request.scope
+        path = kestrel.escaped_path(kestrel.decoded_path(scope["raw_path"]))
+        query = scope["query_string"].decode("latin-1")
+        return f"{self._origin()}{path}{'?' if query else ''}{query}"
 
 
 async def _answer(future: Future[T]) -> T:
     return await asyncio.wrap_future(future)
 
 
-async def _json_text(request: Request) -> str | None:
-    """The body as JSON text, None if it is empty. Raises ``_BadRequestError``."""
-    body = await request.body()
-    if not body:
-        return None
-    try:
-        text = body.decode()
-        json.loads(text)
-    except ValueError as error:
-        raise _BadRequestError(str(error)) from error
-    return text
+def _same_json(text: str) -> str:
+    """A JSON text as it is after .NET has read and written it. Raises ``JsonReaderError``."""
+    value = net_json.loads(text)
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _query(request: Request) -> InstanceQuery:
-    parameters = request.query_params
-    statuses = [
-        RuntimeStatus(name)
-        for value in parameters.getlist("runtimeStatus")
-        for name in value.split(",")
-        if name in set(RuntimeStatus)
-    ]
-    after = request.headers.get(_CONTINUATION, "")
-    top = parameters.get("top", "")
-    return InstanceQuery(
-        id_prefix=parameters.get("instanceIdPrefix", ""),
-        created_from=_moment(parameters.get("createdTimeFrom")),
-        created_to=_moment(parameters.get("createdTimeTo")),
-        statuses=statuses,
-        page_size=int(top) if top.isdigit() and int(top) > 0 else 100,
-        after=base64.urlsafe_b64decode(after).decode() if after else "",
-    )
+def _is_connection(name: str) -> bool:
+    """Whether the environment says where a storage account of that name is."""
+    wanted = {name.lower(), f"azurewebjobs{name}".lower()}
+    settings = (setting.lower() for setting in os.environ)
+    return any(setting in wanted or setting.startswith(f"{name.lower()}__") for setting in settings)
 
 
 def _moment(text: str | None) -> str:
@@ -302,36 +383,18 @@ def _moment(text: str | None) -> str:
     return history.timestamp(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
-def _flag(request: Request, name: str, *, default: bool) -> bool:
-    value = request.query_params.get(name, "").lower()
-    return {"true": True, "false": False}.get(value, default)
+def _message(status: int, message: str) -> Response:
+    return net_json.reply({"Message": message}, status)
 
 
-def _number(request: Request, name: str) -> float | None:
-    try:
-        return float(request.query_params[name])
-    except (KeyError, ValueError):
-        return None
-
-
-def _media_type(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-def _origin(request: Request) -> str:
-    return f"{request.url.scheme}://{request.url.netloc}"
-
-
-def _entity_id(name: str, key: str) -> str:
-    return join_entity_id(name, "" if key == _EMPTY_ENTITY_KEY else key)
-
-
-def _error(status: int, message: str, error: Exception) -> Response:
-    """``CreateErrorResponse``; the SDK's client reads ``ExceptionMessage`` of a 400."""
-    payload: dict[str, Any] = {
-        "Message": message,
-        "ExceptionMessage": str(error),
-        "ExceptionType": type(error).__name__,
-        "StackTrace": None,
-    }
-    return JSONResponse(payload, status_code=status)
+def _error(status: int, message: str, detail: str, kind: str) -> Response:
+    """``CreateErrorResponse`` with a .NET exception of that kind."""
+    return net_json.reply(
+        {
+            "Message": message,
+            "ExceptionMessage": detail,
+            "ExceptionType": kind,
+            "StackTrace": HOST_FRAMES,
+        },
+        status,
+    )

@@ -3,22 +3,24 @@
 Extension ``HttpApiHandler.ConvertFrom`` and ``DurableClient.GetDurableOrchestrationStatusAsync``.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from local.host.durable.engine import Entity, Instance
 from local.host.durable.entity_id import split_entity_id
 from local.host.durable.history import EventType, HistoryEvent
+from local.host.net_json import first_value
 
 
 def status_payload(
     instance: Instance, *, show_input: bool, history: list[HistoryEvent] | None = None
 ) -> dict[str, Any]:
     """The status of an instance; payloads are parsed one level, so an input may stay a string."""
+    parent = instance.parent_instance_id
     return {
         "name": instance.name,
         "instanceId": instance.instance_id,
+        **({} if parent is None else {"parentInstanceId": parent}),
         "runtimeStatus": str(instance.status),
         "input": _token(instance.input) if show_input else None,
         "customStatus": _token(instance.custom_status),
@@ -35,14 +37,17 @@ def entity_payload(entity: Entity, *, fetch_state: bool) -> dict[str, Any]:
     return {
         "entityId": {"name": name, "key": key},
         "lastOperationTime": entity.last_operation_at,
-        **({"state": _token(entity.state)} if fetch_state else {}),
+        "state": _token(entity.state) if fetch_state else None,
     }
 
 
 def history_payload(
-    events: list[HistoryEvent], *, show_input: bool, show_output: bool
+    events: list[HistoryEvent], *, show_input: bool, show_output: bool, inputs_are_kept: bool
 ) -> list[dict[str, Any]]:
-    """History for reading: results merged with what scheduled them, bookkeeping left out."""
+    """History for reading: results merged with what scheduled them, bookkeeping left out.
+
+    ``inputs_are_kept`` is host.json's ``storeInputsInOrchestrationHistory``: inputs of tasks.
+    """
     scheduled: dict[tuple[EventType, int], HistoryEvent] = {}
     merged: set[int] = set()
     shown: list[dict[str, Any]] = []
@@ -55,13 +60,17 @@ def history_payload(
         item["EventType"] = kind.name
         if kind in (EventType.TaskScheduled, EventType.SubOrchestrationInstanceCreated):
             scheduled[kind, event["EventId"]] = item
+            if not inputs_are_kept:
+                item["Input"] = None
         elif kind in _SCHEDULED_AS:
             cause = scheduled.get((_SCHEDULED_AS[kind], event["TaskScheduledId"]))
             if cause is not None:
                 merged.add(id(cause))
                 item["ScheduledTime"] = cause["Timestamp"]
                 item["FunctionName"] = cause["Name"]
-                item["Input"] = cause.get("Input")
+                item["Input"] = cause["Input"]
+                if "InstanceId" in cause:
+                    item["InstanceId"] = cause["InstanceId"]
         elif kind is EventType.ExecutionStarted:
             item["FunctionName"] = event["Name"]
         if kind in _WITH_RESULT:
@@ -101,13 +110,7 @@ _DROPPED: Mapping[EventType, frozenset[str]] = {
 
 
 def _token(text: str | None) -> Any:
-    """JSON text as JSON; other text (a reason, a failure) as it is (``ParseToJToken``)."""
-    if text is None:
-        return None
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+    return None if text is None else first_value(text)
 
 
 def _seconds(timestamp: str) -> str:

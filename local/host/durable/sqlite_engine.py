@@ -1,7 +1,7 @@
 """The engine: one thread that owns a task hub, commits in groups and hands out work.
 
-Requests and results are posted to the thread. Each turn it applies whatever has arrived and the
-timers that are due in one transaction, picks work within the concurrency limits, commits, and only
+Requests and results are posted to the thread. Each turn it applies whatever has arrived and what is
+due in one transaction, picks work within the concurrency limits, commits, and only
 then answers requests and starts the work: nothing is told or begun that a crash could take back.
 """
 
@@ -9,6 +9,7 @@ import json
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -78,6 +79,8 @@ class SqliteEngine:
         on_failure: Callable[[], None],
     ) -> None:
         """``on_failure`` is called when the engine cannot go on (a full disk, a bug of its own)."""
+        self._renewal_pause = options.queues.seconds_between_renewals if store.outlives else None
+        self._next_renewal = time.monotonic()
         self._store = store
         self._functions = functions
         self._clock = clock
@@ -123,7 +126,7 @@ class SqliteEngine:
         )
 
     def next_due(self) -> Future[datetime | None]:
-        """When the next timer fires."""
+        """When the next timer fires, or the next message is there."""
         return self._post(self._hub.next_due)
 
     # requests
@@ -152,8 +155,8 @@ class SqliteEngine:
     def resume(self, instance_id: str, reason: str | None) -> Future[None]:
         return self._post(partial(self._hub.resume, instance_id, reason))
 
-    def rewind(self, instance_id: str) -> Future[None]:
-        return self._post(partial(self._hub.rewind, instance_id))
+    def rewind(self, instance_id: str, reason: str | None) -> Future[None]:
+        return self._post(partial(self._hub.rewind, instance_id, reason))
 
     def restart(self, instance_id: str, *, with_new_id: bool) -> Future[str]:
         return self._post(partial(self._hub.restart, instance_id, with_new_id=with_new_id))
@@ -168,10 +171,10 @@ class SqliteEngine:
         return self._post(partial(self._hub.signal, entity_id, operation, data))
 
     def get_entity(self, entity_id: str) -> Future[Entity | None]:
-        return self._post(partial(self._store.entity, entity_id))
+        return self._post(partial(self._hub.entity, entity_id))
 
     def list_entities(self, name: str) -> Future[list[Entity]]:
-        return self._post(partial(self._store.entities, f"@{name}@" if name else "@"))
+        return self._post(partial(self._hub.entities, f"@{name}@" if name else "@"))
 
     def _post(self, action: Callable[[], T]) -> Future[T]:
         future: Future[T] = Future()
@@ -197,11 +200,10 @@ class SqliteEngine:
             self._refuse_the_rest()
 
     def _take(self) -> list[_Command]:
-        """Wait for a command or a timer, then take all that has arrived meanwhile."""
-        due = self._hub.next_due()
+        """Wait for a command or what is due, then take all that has arrived meanwhile."""
         commands: list[_Command] = []
         try:
-            item = self._commands.get(timeout=None if due is None else self._clock.wait_for(due))
+            item = self._commands.get(timeout=self._patience())
             while True:
                 if item is not None:
                     commands.append(item)
@@ -212,15 +214,29 @@ class SqliteEngine:
             pass
         return commands
 
+    def _patience(self) -> float | None:
+        """Seconds until something is due, None if nothing is."""
+        due = self._hub.next_due()
+        waits = [None if due is None else self._clock.wait_for(due)]
+        if self._renewal_pause is not None:
+            waits.append(max(0.0, self._next_renewal - time.monotonic()))
+        return min((wait for wait in waits if wait is not None), default=None)
+
     def _turn(self, commands: list[_Command]) -> None:
         with self._store.transaction():
-            self._hub.fire_due_timers()
+            self._hub.deliver_what_is_due()
             answers = [self._apply(command) for command in commands]
+            self._renew()  # not before ``take_up``, or what a former host had taken were renewed
             work = self._pick_work()
         for proceed in (*answers, *work):
             proceed()
         if self._draining and self._running_orchestrators == self._running_activities == 0:
             self._drained.set()
+
+    def _renew(self) -> None:
+        if self._renewal_pause is not None and time.monotonic() >= self._next_renewal:
+            self._hub.renew()
+            self._next_renewal = time.monotonic() + self._renewal_pause
 
     def _apply(self, command: _Command) -> Callable[[], None]:
         """Do it; how to tell the one who asked once it is committed."""
@@ -315,7 +331,7 @@ class SqliteEngine:
 
         def failed(fault: Failed) -> EntityOutcome:
             error = OperationResult(json.dumps(fault.reason), is_error=True)
-            return EntityOutcome(batch.state, (error,) * len(batch.operations))
+            return EntityOutcome(batch.exists, batch.state, (error,) * len(batch.operations))
 
         self._end(future, partial(self._hub.complete_batch, batch), failed)
 

@@ -28,8 +28,10 @@ class Starter:
         version: str | None,
         parent: tuple[Instance, int] | None = None,
     ) -> None:
-        """Replace whatever has this id by a new, pending instance."""
+        """Replace whatever has this id, be it running, by a new, pending instance."""
         now = history.timestamp(self._clock.now())
+        before = self._store.instance(instance_id)
+        generation = 0 if before is None or before.generation is None else before.generation + 1
         self._store.delete_instance(instance_id)
         instance = Instance(
             instance_id=instance_id,
@@ -45,11 +47,14 @@ class Starter:
             parent_instance_id=parent[0].instance_id if parent else None,
             parent_execution_id=parent[0].execution_id if parent else None,
             parent_sequence=parent[1] if parent else None,
+            generation=None if parent else generation,
         )
         self._store.put_instance(instance)
-        self.begin(instance)
+        self.begin(instance, generation=instance.generation, by_client=parent is None)
 
-    def begin(self, instance: Instance) -> None:
+    def begin(
+        self, instance: Instance, *, generation: int | None = None, by_client: bool = False
+    ) -> None:
         """Send a generation the message that starts it."""
         parent = None
         if instance.parent_instance_id is not None:
@@ -68,5 +73,6 @@ class Starter:
             instance_id=instance.instance_id,
             execution_id=instance.execution_id,
             parent=parent,
+            generation=generation,
         )
-        self._delivery.send(instance.instance_id, instance.execution_id, event)
+        self._delivery.send(instance.instance_id, instance.execution_id, event, by_client=by_client)

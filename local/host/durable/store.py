@@ -1,23 +1,32 @@
 """The task hub's tables, in SQLite: a file that survives ``kill -9``, or memory.
 
 Everything that is owed to somebody is a row (messages, activities, timers, operations on
-entities), so taking up work after a crash is reading the tables. History rows are appended, never
-rewritten. One thread uses a store; every change happens inside ``transaction``.
+entities), so taking up work after a crash is reading the tables. History rows are appended, and
+rewritten by a rewind only. One thread uses a store; every change happens inside ``transaction``.
 """
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from local.host.durable import schema
-from local.host.durable.engine import Entity, Instance, InstanceQuery, RuntimeStatus
+from local.host.durable.engine import Instance, InstanceQuery, RuntimeStatus
 
 _INSTANCE_COLUMNS = (
     "instance_id, execution_id, name, version, status, input, output, custom_status, created_at,"
-    " updated_at, parent_instance_id, parent_execution_id, parent_sequence"
+    " updated_at, parent_instance_id, parent_execution_id, parent_sequence, generation"
 )
+
+
+class Queue(StrEnum):
+    """The tables that are queues."""
+
+    INBOX = "inbox"
+    ACTIVITIES = "activities"
+    OPERATIONS = "operations"
 
 
 class StoreError(Exception):
@@ -32,6 +41,8 @@ class Store:
 
         Raises ``StoreError``.
         """
+        self.outlives = path is not None
+        """Whether what is stored is still there after the process has ended."""
         # Opened where the host starts, used by the engine's thread only.
         self._db = sqlite3.connect(
             str(path) if path else ":memory:",
@@ -130,7 +141,7 @@ class Store:
 
     def put_instance(self, instance: Instance) -> None:
         """Insert the instance or replace it."""
-        marks = ", ".join("?" * 13)
+        marks = ", ".join("?" * 14)
         self._db.execute(
             f"INSERT OR REPLACE INTO instances ({_INSTANCE_COLUMNS}) VALUES ({marks})",  # noqa: S608
             (
@@ -147,11 +158,12 @@ class Store:
                 instance.parent_instance_id,
                 instance.parent_execution_id,
                 instance.parent_sequence,
+                instance.generation,
             ),
         )
 
     def delete_instance(self, instance_id: str) -> None:
-        """Forget the instance and everything that is addressed to it."""
+        """Forget the instance and what was taken for it; what is on its way still arrives."""
         self.clear_history(instance_id)
         self.clear_inbox(instance_id)
         self.clear_timers(instance_id)
@@ -172,39 +184,77 @@ class Store:
             [(instance_id, length + offset, event) for offset, event in enumerate(events)],
         )
 
+    def replace_event(self, instance_id: str, position: int, event: str) -> None:
+        self._db.execute(
+            "UPDATE history SET event = ? WHERE instance_id = ? AND position = ?",
+            (event, instance_id, position),
+        )
+
     def clear_history(self, instance_id: str) -> None:
         self._db.execute("DELETE FROM history WHERE instance_id = ?", (instance_id,))
+
+    # queues
+
+    def take(self, queue: Queue, row: int, until: str) -> None:
+        """Hide a row from other hosts until then."""
+        self._db.execute(
+            f"UPDATE {queue} SET taken = 1, visible_at = ? WHERE id = ?",  # noqa: S608
+            (until, row),
+        )
+
+    def renew(self, queue: Queue, until: str) -> None:
+        """Hide all that was taken for longer."""
+        self._db.execute(f"UPDATE {queue} SET visible_at = ? WHERE taken", (until,))  # noqa: S608
+
+    def left_behind(self, queue: Queue) -> list[tuple[str, int]]:
+        """What a former host left, as (visible at, id); nothing of it is taken any more."""
+        self._db.execute(f"UPDATE {queue} SET taken = 0")  # noqa: S608
+        return self._db.execute(f"SELECT visible_at, id FROM {queue}").fetchall()  # noqa: S608
+
+    def owner(self, queue: Queue, row: int) -> str | None:
+        """The instance or entity that a message or operation is for; None if it is gone."""
+        column = "instance_id" if queue is Queue.INBOX else "entity_id"
+        found = self._db.execute(
+            f"SELECT {column} FROM {queue} WHERE id = ?",  # noqa: S608
+            (row,),
+        ).fetchone()
+        return found[0] if found else None
 
     # messages to instances
 
     def inbox(self, instance_id: str) -> list[tuple[int, str | None, str]]:
-        """Rows of (id, execution id, event), oldest first."""
+        """What was taken, in rows of (id, execution id, event), oldest first."""
         return self._db.execute(
-            "SELECT id, execution_id, event FROM inbox WHERE instance_id = ? ORDER BY id",
+            "SELECT id, execution_id, event FROM inbox WHERE instance_id = ? AND taken ORDER BY id",
             (instance_id,),
         ).fetchall()
 
     def has_messages(self, instance_id: str) -> bool:
-        query = "SELECT 1 FROM inbox WHERE instance_id = ? LIMIT 1"
+        query = "SELECT 1 FROM inbox WHERE instance_id = ? AND taken LIMIT 1"
         return self._db.execute(query, (instance_id,)).fetchone() is not None
 
-    def instances_with_messages(self) -> list[str]:
-        rows = self._db.execute(
-            "SELECT instance_id FROM inbox GROUP BY instance_id ORDER BY min(id)"
+    def put_message(
+        self,
+        instance_id: str,
+        execution_id: str | None,
+        event: str,
+        visible_at: str = "",
+        *,
+        is_taken: bool = False,
+    ) -> int:
+        cursor = self._db.execute(
+            "INSERT INTO inbox (instance_id, execution_id, event, visible_at, taken)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (instance_id, execution_id, event, visible_at, is_taken),
         )
-        return [instance_id for (instance_id,) in rows]
-
-    def put_message(self, instance_id: str, execution_id: str | None, event: str) -> None:
-        self._db.execute(
-            "INSERT INTO inbox (instance_id, execution_id, event) VALUES (?, ?, ?)",
-            (instance_id, execution_id, event),
-        )
+        return _inserted(cursor)
 
     def delete_messages(self, ids: Iterable[int]) -> None:
         self._db.executemany("DELETE FROM inbox WHERE id = ?", [(row,) for row in ids])
 
     def clear_inbox(self, instance_id: str) -> None:
-        self._db.execute("DELETE FROM inbox WHERE instance_id = ?", (instance_id,))
+        """Drop what was taken."""
+        self._db.execute("DELETE FROM inbox WHERE instance_id = ? AND taken", (instance_id,))
 
     # activities
 
@@ -212,8 +262,9 @@ class Store:
         self, instance_id: str, execution_id: str, sequence: int, name: str, arguments: str | None
     ) -> int:
         cursor = self._db.execute(
-            "INSERT INTO activities (instance_id, execution_id, sequence, name, input)"
-            " VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO activities"
+            " (instance_id, execution_id, sequence, name, input, visible_at, taken)"
+            " VALUES (?, ?, ?, ?, ?, '', 0)",
             (instance_id, execution_id, sequence, name, arguments),
         )
         return _inserted(cursor)
@@ -225,10 +276,6 @@ class Store:
             (work_id,),
         ).fetchone()
         return row
-
-    def activity_ids(self) -> list[int]:
-        rows = self._db.execute("SELECT id FROM activities ORDER BY id")
-        return [work_id for (work_id,) in rows]
 
     def delete_activity(self, work_id: int) -> None:
         self._db.execute("DELETE FROM activities WHERE id = ?", (work_id,))
@@ -258,33 +305,6 @@ class Store:
     def clear_timers(self, instance_id: str) -> None:
         self._db.execute("DELETE FROM timers WHERE instance_id = ?", (instance_id,))
 
-    # entities
-
-    def entity(self, entity_id: str) -> Entity | None:
-        row = self._db.execute(
-            "SELECT entity_id, state, last_operation_at FROM entities WHERE entity_id = ?",
-            (entity_id,),
-        ).fetchone()
-        return Entity(*row) if row else None
-
-    def entities(self, prefix: str) -> list[Entity]:
-        rows = self._db.execute(
-            "SELECT entity_id, state, last_operation_at FROM entities"
-            " WHERE substr(entity_id, 1, ?) = ? ORDER BY entity_id",
-            (len(prefix), prefix),
-        )
-        return [Entity(*row) for row in rows]
-
-    def put_entity(self, entity: Entity) -> None:
-        self._db.execute(
-            "INSERT OR REPLACE INTO entities (entity_id, state, last_operation_at)"
-            " VALUES (?, ?, ?)",
-            (entity.entity_id, entity.state, entity.last_operation_at),
-        )
-
-    def delete_entity(self, entity_id: str) -> None:
-        self._db.execute("DELETE FROM entities WHERE entity_id = ?", (entity_id,))
-
     # operations on entities
 
     def put_operation(
@@ -295,29 +315,36 @@ class Store:
         request_id: str,
         caller_id: str | None,
         caller_execution_id: str | None,
-    ) -> None:
-        self._db.execute(
-            "INSERT INTO operations"
-            " (entity_id, name, input, request_id, caller_id, caller_execution_id)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (entity_id, name, data, request_id, caller_id, caller_execution_id),
+        visible_at: str,
+        *,
+        is_taken: bool,
+    ) -> int:
+        cursor = self._db.execute(
+            "INSERT INTO operations (entity_id, name, input, request_id, caller_id,"
+            " caller_execution_id, visible_at, taken) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                entity_id,
+                name,
+                data,
+                request_id,
+                caller_id,
+                caller_execution_id,
+                visible_at,
+                is_taken,
+            ),
         )
+        return _inserted(cursor)
 
     def operations(
         self, entity_id: str
     ) -> list[tuple[int, str, str | None, str, str | None, str | None]]:
-        """Rows of (id, name, input, request id, caller id, caller execution id), oldest first."""
+        """What was taken, in rows of (id, name, input, request id, caller id, caller execution id),
+        oldest first."""
         return self._db.execute(
             "SELECT id, name, input, request_id, caller_id, caller_execution_id FROM operations"
-            " WHERE entity_id = ? ORDER BY id",
+            " WHERE entity_id = ? AND taken ORDER BY id",
             (entity_id,),
         ).fetchall()
-
-    def entities_with_operations(self) -> list[str]:
-        rows = self._db.execute(
-            "SELECT entity_id FROM operations GROUP BY entity_id ORDER BY min(id)"
-        )
-        return [entity_id for (entity_id,) in rows]
 
     def delete_operations(self, ids: Iterable[int]) -> None:
         self._db.executemany("DELETE FROM operations WHERE id = ?", [(row,) for row in ids])

@@ -8,16 +8,15 @@ Which requests are refused, and how: extension ``DurableClient`` and ``HttpApiHa
 
 import json
 import logging
-import unicodedata
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from local.host.durable import history
+from local.host.durable import entities, history
 from local.host.durable.clock import Clock
 from local.host.durable.decisions import Decisions
-from local.host.durable.delivery import Delivery
+from local.host.durable.delivery import Delivery, Queues
 from local.host.durable.engine import (
     Entity,
     Functions,
@@ -27,17 +26,15 @@ from local.host.durable.engine import (
     InstanceNotFoundError,
     InstancePage,
     InstanceQuery,
-    InvalidIdError,
     InvalidTransitionError,
     RuntimeStatus,
     StartRequest,
     UnknownFunctionError,
-    UnsupportedError,
     WrongStateError,
 )
 from local.host.durable.entity_id import split_entity_id
 from local.host.durable.episodes import Episodes
-from local.host.durable.history import HistoryEvent
+from local.host.durable.history import EventType, HistoryEvent
 from local.host.durable.starting import Starter
 from local.host.durable.store import Store
 from local.host.durable.work import (
@@ -51,17 +48,17 @@ from local.host.durable.work import (
 
 _log = logging.getLogger("host.durable")
 
-MAX_ID_LENGTH = 256  # extension DurableClient; the Durable Task Scheduler allows 100
-_FORBIDDEN_IN_IDS = frozenset("/\\#?")
+_FAILED = (EventType.TaskFailed, EventType.SubOrchestrationInstanceFailed)
 
 
 @dataclass(frozen=True, slots=True)
 class HubOptions:
-    """The first two are host.json's; the last is a fault to inject."""
+    """host.json's, and a fault to inject."""
 
     default_version: str = ""
     override_any_state: bool = False
     """``overridableExistingInstanceStates: AnyState``."""
+    queues: Queues = field(default_factory=Queues)
     lose_event: Callable[[], bool] = lambda: False
     """Whether to lose the external event at hand, though its sender is told that all is well."""
 
@@ -76,9 +73,9 @@ class TaskHub:
         self._functions = functions
         self._clock = clock
         self._options = options
-        self._delivery = Delivery(store, clock)
+        self._delivery = Delivery(store, clock, options.queues)
         self._starter = Starter(store, self._delivery, clock, options.default_version)
-        decisions = Decisions(store, self._delivery, functions, self._starter)
+        decisions = Decisions(self._delivery, self._starter)
         self._episodes = Episodes(store, self._delivery, self._starter, decisions, clock)
 
     def take_up(self) -> None:
@@ -88,10 +85,7 @@ class TaskHub:
     # requests
 
     def start(self, request: StartRequest) -> str:
-        if not self._functions.has_orchestrator(request.name):
-            raise UnknownFunctionError(request.name, "orchestrator")
         instance_id = request.instance_id or uuid.uuid4().hex
-        _check_id("Orchestration instance ids", instance_id)
         existing = self._store.instance(instance_id)
         if existing and not (existing.status.is_terminal or self._options.override_any_state):
             raise InstanceExistsError(existing.status)
@@ -140,39 +134,84 @@ class TaskHub:
             raise InvalidTransitionError("resume", instance_id, status)
         self._send(instance_id, history.execution_resumed(self._clock.now(), reason))
 
-    def rewind(self, instance_id: str) -> None:
-        if self._existing(instance_id).status is not RuntimeStatus.FAILED:
+    def rewind(self, instance_id: str, reason: str | None) -> None:
+        status = self._existing(instance_id).status
+        if status is not RuntimeStatus.FAILED:
             raise WrongStateError(
-                "The rewind operation is only supported on failed orchestration instances."
+                f"This orchestration has status {status}, but only orchestrations in the"
+                ' "Failed" state can be rewound.'
             )
-        raise UnsupportedError("Rewind is not supported by this host.")
+        for leaf in self._take_back(instance_id):
+            self._send(leaf, history.generic(self._clock.now(), reason))
+
+    def _take_back(self, instance_id: str) -> list[str]:
+        """Take failures out of an instance's history and those of its children; the ids of those
+        that have to be woken (``AzureTableTrackingStore.RewindHistoryAsync``)."""
+        instance = self._store.instance(instance_id)
+        if instance is None:
+            return []
+        events = self.history(instance_id)
+        failed = {e["TaskScheduledId"] for e in events if e["EventType"] in _FAILED}
+        leaves: list[str] = []
+        has_failed_children = False
+        for position, event in enumerate(events):
+            kind, is_failed = event["EventType"], event["EventId"] in failed
+            if kind == EventType.SubOrchestrationInstanceCreated and is_failed:
+                has_failed_children = True  # the child itself goes on
+                leaves += self._take_back(event["InstanceId"])
+            elif (
+                kind in (*_FAILED, EventType.ExecutionCompleted)
+                or (kind == EventType.TaskScheduled and is_failed)  # it is scheduled again
+            ):
+                text = history.stored(history.rewound(event))
+                self._store.replace_event(instance_id, position, text)
+        now = history.timestamp(self._clock.now())
+        self._store.put_instance(replace(instance, status=RuntimeStatus.PENDING, updated_at=now))
+        return leaves if has_failed_children else [instance_id]
 
     def purge(self, instance_id: str) -> int:
         status = self._existing(instance_id).status
-        if not status.is_terminal:
+        # An id that begins with @ may be an entity's, and these never end.
+        if not status.is_terminal and not instance_id.startswith("@"):
             raise WrongStateError(
-                f"Cannot purge the orchestration instance {instance_id} because instance is in"
-                f" the {status} state."
+                "Only orchestrations in a terminal state can be purged, but the orchestration with"
+                f" instance ID {instance_id} has status {status}"
             )
         self._store.delete_instance(instance_id)
         return 1
 
     def purge_by(self, query: InstanceQuery) -> int:
+        """Statuses that are not terminal are passed over, so if there are only such, all that were
+        created in that time are deleted (``AzureTableTrackingStore``)."""
         deleted = 0
+        statuses = [status for status in query.statuses if status.is_terminal]
+        query = replace(query, statuses=statuses)
         while page := self._store.instances(query):
             for instance in page:
-                if instance.status.is_terminal:
-                    self._store.delete_instance(instance.instance_id)
-                    deleted += 1
+                self._store.delete_instance(instance.instance_id)
+            deleted += len(page)
             query = replace(query, after=page[-1].instance_id)
         return deleted
 
     def signal(self, entity_id: str, operation: str, data: str | None) -> None:
-        name, key = split_entity_id(entity_id)
-        _check_id("Entity keys", key)
-        if not self._functions.has_entity(name):
-            raise UnknownFunctionError(name, "entity")
-        self._delivery.ask(entity_id, operation, data, str(uuid.uuid4()), caller=None)
+        name, _key = split_entity_id(entity_id)
+        if problem := self._functions.no_entity(name):
+            raise UnknownFunctionError(problem)
+        request_id = str(uuid.uuid4())
+        self._delivery.ask(entity_id, operation, data, request_id, caller=None, by_client=True)
+
+    def entity(self, entity_id: str) -> Entity | None:
+        instance = self._store.instance(entity_id)
+        return entities.from_instance(instance) if instance else None
+
+    def entities(self, prefix: str) -> list[Entity]:
+        """All entities whose id begins so."""
+        found: list[Entity] = []
+        query = InstanceQuery(id_prefix=prefix)
+        while page := self._store.instances(query):
+            found += [each for each in map(entities.from_instance, page) if each is not None]
+            query = replace(query, after=page[-1].instance_id)
+        return found
 
     # work
 
@@ -186,15 +225,19 @@ class TaskHub:
         return self._delivery.next_batch()
 
     def next_due(self) -> datetime | None:
-        """When the first timer is due."""
+        """When the first timer or message is due."""
         return self._delivery.next_due()
 
     def is_quiet(self) -> bool:
         """Whether there is no work to hand out."""
         return self._delivery.is_quiet()
 
-    def fire_due_timers(self) -> None:
-        self._delivery.fire_due_timers()
+    def deliver_what_is_due(self) -> None:
+        self._delivery.deliver_what_is_due()
+
+    def renew(self) -> None:
+        """Keep hidden from a later host what this one has taken."""
+        self._delivery.renew()
 
     # results
 
@@ -211,12 +254,7 @@ class TaskHub:
         self._delivery.send(call.instance_id, call.execution_id, event)
 
     def complete_batch(self, batch: EntityBatch, outcome: EntityOutcome) -> None:
-        self._delivery.end_batch(batch)
-        if outcome.state is None:
-            self._store.delete_entity(batch.entity_id)
-        else:
-            now = history.timestamp(self._clock.now())
-            self._store.put_entity(Entity(batch.entity_id, outcome.state, now))
+        self._delivery.end_batch(batch, outcome.exists, outcome.state)
         for operation, result in zip(batch.operations, outcome.results, strict=True):
             if operation.caller_id is not None:
                 self._delivery.reply(
@@ -240,14 +278,4 @@ class TaskHub:
 
     def _send(self, instance_id: str, event: HistoryEvent) -> None:
         # For whichever generation reads it.
-        self._delivery.send(instance_id, None, event)
-
-
-def _check_id(what: str, value: str) -> None:
-    """Refuse what Azure refuses (extension ``DurableClient``)."""
-    if value.startswith("@"):
-        raise InvalidIdError(f"{what} must not start with @.")
-    if any(char in _FORBIDDEN_IN_IDS or unicodedata.category(char) == "Cc" for char in value):
-        raise InvalidIdError(f"{what} must not contain /, \\, #, ?, or control characters.")
-    if len(value) > MAX_ID_LENGTH:
-        raise InvalidIdError(f"{what} must not exceed {MAX_ID_LENGTH} characters.")
+        self._delivery.send(instance_id, None, event, by_client=True)

@@ -62,7 +62,7 @@ class SendToEntity:
 
 
 Decision = ScheduleActivity | CreateTimer | StartChild | SendToEntity
-"""What an orchestrator newly asks for; ``sequence`` is the SDK's own task number."""
+"""What an orchestrator newly asks for; ``sequence`` is the extension's number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,8 @@ class EpisodeOutcome:
     decisions: tuple[Decision, ...] = ()
     ending: Ending | None = None
     custom_status: str | None = None
+    trouble: str | None = None
+    """What user code raised in this run, for the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +128,9 @@ class EntityOperation:
 @dataclass(frozen=True, slots=True)
 class EntityBatch:
     entity_id: str
+    exists: bool
     state: str | None
-    """JSON text; None when the entity does not exist."""
+    """JSON text, perhaps ``null``; None before the first batch."""
     operations: tuple[EntityOperation, ...]
 
 
@@ -140,7 +143,8 @@ class OperationResult:
 
 @dataclass(frozen=True, slots=True)
 class EntityOutcome:
+    exists: bool
     state: str | None
-    """JSON text; None deletes the entity."""
+    """JSON text."""
     results: tuple[OperationResult, ...]
     """One for each operation, in order."""

@@ -37,9 +37,14 @@ def item_by_name(req: func.HttpRequest) -> str:
     return f"name {req.route_params['name']}"
 
 
+@app.route(route="items/spec", methods=["GET"])
+async def item_first_of_all(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse("never")
+
+
 @app.route(route="items/special", methods=["GET"])
 async def item_special(req: func.HttpRequest) -> func.HttpResponse:
-    return func.HttpResponse("special")
+    return func.HttpResponse("never")
 
 
 @app.route(route="items/{*rest}")

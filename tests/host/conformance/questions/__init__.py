@@ -1,0 +1,49 @@
+"""The questions, in the order in which they are asked: some need those before them."""
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from tests.host.conformance.prober import Prober
+from tests.host.conformance.questions.client import client
+from tests.host.conformance.questions.entities import entities
+from tests.host.conformance.questions.http import requests, responses, routes
+from tests.host.conformance.questions.keys import auth
+from tests.host.conformance.questions.kinds import kinds
+from tests.host.conformance.questions.lists import lists, purges
+from tests.host.conformance.questions.logs import logs
+from tests.host.conformance.questions.starting import events, starts
+from tests.host.conformance.questions.states import states
+
+GROUPS: tuple[Callable[[Prober], None], ...] = (
+    routes,
+    requests,
+    responses,
+    auth,
+    starts,
+    events,
+    kinds,
+    states,
+    client,
+    entities,
+    logs,
+    lists,
+    purges,
+)
+
+
+def ask(
+    base_url: str, *, master_key: str | None = None, log: Path | None = None, only: str = ""
+) -> dict[str, Any]:
+    """Ask a host that runs the app from an empty task hub; its answers by name.
+
+    Without `master_key` nothing is asked about keys, without `log` nothing about logs. `only`
+    picks the groups whose name contains it. Raises `httpx.HTTPError` if the host is not there.
+    """
+    prober = Prober(base_url, master_key, log)
+    with closing(prober.http):
+        for group in GROUPS:
+            if only in group.__name__:
+                group(prober)
+    return prober.answers
