@@ -110,7 +110,7 @@ class Stack:
         merged = {**self._moved(values), **shared, **self.overrides}
         if "SWEEP_SCHEDULE" not in {**shared, **self.overrides}:
             merged["SWEEP_SCHEDULE"] = _every(_SWEEP_PERIOD / float(merged["TIME_SCALE"]))
-        return {**_timeouts(float(merged["TIME_SCALE"])), **merged}
+        return merged
 
     def __enter__(self) -> Self:
         try:
@@ -196,7 +196,7 @@ class Stack:
             command += ["--state-dir", str(self.data / "host")]
         if self.rpc_origin:
             command += ["--rpc-origin", self.rpc_origin]
-        child = self._start(HOST, command)
+        child = self._start(HOST, command, **_timeouts(float(self.settings["TIME_SCALE"])))
         status = f"http://127.0.0.1:{self.ports.functions}/admin/host/status"
         child.wait_until(lambda: _answers(status), seconds=30)
 
@@ -212,8 +212,8 @@ class Stack:
         for port in self.ports.azurite:
             check_port_free(port, "Azurite", "AZURITE_PORTS=blob,queue,table")
 
-    def _start(self, name: str, command: list[str]) -> Child:
-        environment = {**os.environ, **self.settings, "PYTHONUNBUFFERED": "1"}
+    def _start(self, name: str, command: list[str], **more: str) -> Child:
+        environment = {**os.environ, **self.settings, **more, "PYTHONUNBUFFERED": "1"}
         log = self.data / "logs" / f"{name.lower().replace(' ', '-')}.log"
         child = Child(name, command, environment=environment, log=log, cwd=ROOT)
         self.children.append(child)
@@ -249,7 +249,8 @@ def _setting_names() -> set[str]:
 
 
 def _timeouts(time_scale: float) -> dict[str, str]:
-    """How long what a host had taken is hidden after it has ended: as host.json says, scaled."""
+    """How long what a host had taken is hidden after it has ended: as host.json says, scaled. Only
+    the local host takes less than a minute."""
     span = timedelta(seconds=max(0.5, round(_VISIBILITY_TIMEOUT / time_scale, 3)))
     return {name: str(span) for name in _TIMEOUTS if name not in os.environ}
 

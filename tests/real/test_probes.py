@@ -1,0 +1,41 @@
+"""What Microsoft's host answers, asked of this one: its own app, and a hub of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from local.processes import free_ports
+from tests.host.conformance import APP, ask, differences, recorded
+from tests.host.conformance.deviations import DEVIATIONS
+from tests.real.conftest import RealStack
+from tests.real.host import Host
+
+
+AS_FUNC = ("client create_http_management_payload",)
+"""A host that asks for no keys, as Core Tools start it, calls itself `localhost`: its links are http
+where the recorded ones are https."""
+
+
+@pytest.mark.timeout(500)
+def test_the_host_answers_as_microsofts_does(real: RealStack, tmp_path: Path) -> None:
+    app = shutil.copytree(APP, tmp_path / "app")
+    settings = {
+        "AzureWebJobsStorage": real.settings["AzureWebJobsStorage"],
+        "FUNCTIONS_WORKER_RUNTIME": "python",
+    }
+    host = Host(app, free_ports(1)[0], settings, tmp_path / "host.log", "/methods")
+    try:
+        host.start()
+        key = os.environ.get("FUNCTIONS_MASTER_KEY")
+        answers = ask(host.url, master_key=key, log=host.log)
+        allowed = {*(DEVIATIONS if host.is_one_process else ()), *(() if key else AS_FUNC)}
+        other = [each for each in differences(answers, recorded()) if each.name not in allowed]
+    finally:
+        host.stop()
+    print(f"{len(answers)} questions, {len(other)} answered otherwise")
+    assert len(answers) > 350
+    assert other == [], "\n".join(map(str, other))
