@@ -38,8 +38,9 @@ def ask(
 ) -> dict[str, Any]:
     """Ask a host that runs the app from an empty task hub; its answers by name.
 
-    Without `master_key` nothing is asked about keys, without `log` nothing about logs. `only`
-    picks the groups whose name contains it. Raises `httpx.HTTPError` if the host is not there.
+    Without `master_key` nothing is asked about keys and names, without `log` nothing about logs.
+    `only` picks the groups whose name contains it. Raises `httpx.HTTPError` if the host is not
+    there.
     """
     prober = Prober(base_url, master_key, log)
     with closing(prober.http):

@@ -39,6 +39,8 @@ def client(prober: Prober) -> None:
     record("client wait for a long one", prober.ask("GET", "/ops/wait/c4?ms=600"))
     prober.start("c5", {"kind": "raise", "text": "c5"})
     record("client wait for a failing one", prober.ask("GET", "/ops/wait/c5?ms=10000"))
-    check, payload = prober.ask("GET", "/ops/check/c4"), prober.ask("GET", "/ops/payload/c4")
-    record("client create_check_status_response", check)
-    record("client create_http_management_payload", payload)
+    record("client create_check_status_response", prober.ask("GET", "/ops/check/c4"))
+    if prober.master_key is not None:
+        # `func start` calls itself localhost, and such links are on http
+        payload = prober.ask("GET", "/ops/payload/c4")
+        record("client create_http_management_payload", payload)
