@@ -14,10 +14,6 @@ from tests.host.conformance.deviations import DEVIATIONS
 from tests.real.conftest import RealStack
 from tests.real.host import Host
 
-AS_FUNC = ("client create_http_management_payload",)
-"""A host that asks for no keys, as Core Tools start it, calls itself `localhost`: its links are
-http where the recorded ones are https."""
-
 
 @pytest.mark.timeout(500)
 def test_the_host_answers_as_microsofts_does(real: RealStack, tmp_path: Path) -> None:
