@@ -7,6 +7,7 @@ and clients are written down here once, as the parts of SDK 1.7 that this app us
 
 from collections.abc import Callable, Generator
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 import azure.durable_functions as df
@@ -59,14 +60,22 @@ _ENDED = (
 )
 
 
-async def is_alive(client: Client, instance_id: str) -> bool:
-    """Whether an instance exists and has not ended. Raises what the client raises, or RuntimeError
-    for an answer that says neither: a failing engine is no sign that an instance is gone."""
+class Presence(StrEnum):
+    """Whether an instance is there."""
+
+    ALIVE = "alive"
+    ENDED = "ended"
+    MISSING = "missing"
+
+
+async def presence(client: Client, instance_id: str) -> Presence:
+    """Whether an instance is there. Raises what the client raises, or RuntimeError for an answer
+    that does not say it: a failing engine is no sign that an instance is gone."""
     status = await client.get_status(instance_id)
     if status:
-        return status.runtime_status not in _ENDED
+        return Presence.ENDED if status.runtime_status in _ENDED else Presence.ALIVE
     if getattr(status, "message", None) == "":  # the client's reading of an empty 404
-        return False
+        return Presence.MISSING
     raise RuntimeError("the status of an instance could not be read")
 
 

@@ -5,10 +5,10 @@ itself, and the sweep starts one for whatever nobody works on. So nothing here r
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from shared import names
-from shared.durable import Client, is_alive
+from shared.durable import Client, Presence, presence
 from shared.lifecycle.admit import Admitted
 from shared.lifecycle.services import services
 from shared.lifecycle.sweep import Restart, revive
@@ -54,37 +54,38 @@ async def wake(client: Client, hints: Iterable[Hint]) -> None:
             await client.raise_event(hint["instance"], hint["event"], None)
         except Exception as error:  # noqa: BLE001  # the SDK raises plain Exceptions
             emit(Event.HINT_LOST, instance=hint["instance"], message=_said(error))
-            if hint["instance"] in await gone(client, [hint["instance"]]):
-                await _revive(client, hint["instance"])
+            for instance, why in (await gone(client, [hint["instance"]])).items():
+                await _revive(client, instance, ended=why is Presence.ENDED)
 
 
-async def gone(client: Client, instances: Iterable[str]) -> frozenset[str]:
-    """Those of the instances that do not exist or have ended. One that cannot be asked about is not
+async def gone(client: Client, instances: Iterable[str]) -> Mapping[str, Presence]:
+    """Those of the instances that are missing or have ended. One that cannot be asked about is not
     among them."""
     gate = asyncio.Semaphore(_AT_ONCE)
 
-    async def one(instance: str) -> str | None:
+    async def one(instance: str) -> Presence:
         async with gate:
             try:
-                return None if await is_alive(client, instance) else instance
+                return await presence(client, instance)
             except Exception as error:  # noqa: BLE001  # the SDK raises plain Exceptions
                 emit(Event.WORKER_UNKNOWN, instance=instance, message=_said(error))
-                return None
+                return Presence.ALIVE
 
-    found = await asyncio.gather(*map(one, instances))
-    return frozenset(instance for instance in found if instance is not None)
+    asked = list(instances)
+    found = zip(asked, await asyncio.gather(*map(one, asked)), strict=True)
+    return {instance: found for instance, found in found if found is not Presence.ALIVE}
 
 
 async def _runs(client: Client, instance: str) -> bool:
     try:
-        return await is_alive(client, instance)
+        return await presence(client, instance) is Presence.ALIVE
     except Exception:  # noqa: BLE001  # the SDK raises plain Exceptions
         return False
 
 
-async def _revive(client: Client, instance: str) -> None:
+async def _revive(client: Client, instance: str, *, ended: bool) -> None:
     try:
-        restart = await in_thread(lambda: revive(services(), instance))
+        restart = await in_thread(lambda: revive(services(), instance, ended=ended))
     except Exception as error:  # noqa: BLE001  # storage; the sweep comes by
         emit(Event.WORKER_UNKNOWN, instance=instance, message=_said(error))
         return

@@ -5,7 +5,14 @@ from datetime import UTC, datetime, timedelta
 import azure.functions as func
 
 from shared import workers
-from shared.durable import Client, blueprint, purge_finished, timer, timer_with_client
+from shared.durable import (
+    Client,
+    Presence,
+    blueprint,
+    purge_finished,
+    timer,
+    timer_with_client,
+)
 from shared.lifecycle import line
 from shared.lifecycle.deliver import deliver_due
 from shared.lifecycle.services import services
@@ -26,7 +33,11 @@ async def sweep(timer: func.TimerRequest, client: Client) -> None:  # noqa: ARG0
     """Start again what nobody works on."""
     asked = await in_thread(lambda: suspects(services()))
     gone = await workers.gone(client, asked)
-    restarts = await in_thread(lambda: take_over(services(), gone), patience=LONG)
+    missing = [instance for instance, why in gone.items() if why is Presence.MISSING]
+    ended = [instance for instance, why in gone.items() if why is Presence.ENDED]
+    restarts = await in_thread(
+        lambda: take_over(services(), missing=missing, ended=ended), patience=LONG
+    )
     await workers.start_all(client, restarts)
     # the line, in case nobody else moves it: a deployment was resumed, or a hint was lost
     await workers.wake(client, await in_thread(_move_the_line))

@@ -42,7 +42,7 @@ class Outage:
     def what(self) -> str:
         """In a few words, for everybody: what it does."""
         if self.final:
-            return f"is gone ({self.status})" if self.status else "is gone"
+            return f"is gone: {self.status}"
         return f"answers {self.status}" if self.status else "cannot be reached"
 
 

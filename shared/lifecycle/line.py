@@ -309,7 +309,7 @@ def outage_text(outage: Outage) -> str:
     """What a deployment does and since when, for everybody. Its own words are not: they may name
     what is nobody's business."""
     since = f"{datetime.fromtimestamp(outage.since, UTC):%Y-%m-%dT%H:%M:%SZ}"
-    return f"{outage.what} since {since}" if outage.since else outage.what
+    return f"{outage.what} (since {since})" if outage.since else outage.what
 
 
 def is_open(stored: Iterable[StoredLane], now: float) -> bool:

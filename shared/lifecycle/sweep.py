@@ -30,6 +30,8 @@ _MOST_ASKED = 200
 _QUIET = 15.0
 """Seconds without a sign of life after which Durable is asked about a worker: longer than a start
 takes to be seen there."""
+_MOST_ENDED = 5
+"""Workers that end in a row without a sign of life: what ends them is not over in a minute."""
 _EXPIRY_NEAR = 2 * 3600.0
 _MOST_PATIENCE = 3600.0
 """Beyond what a stage allows: a job that nobody collects has 24 hours."""
@@ -59,12 +61,16 @@ def suspects(services: Services) -> list[str]:
     return [each.instance for each in chosen]
 
 
-def sweep(services: Services, gone: Collection[str] = ()) -> list[Restart]:
-    """Take over the videos whose workers are `gone` (instance ids), and at most 200 that are silent
-    for too long; the orchestrations to start for them."""
+def sweep(
+    services: Services, *, missing: Collection[str] = (), ended: Collection[str] = ()
+) -> list[Restart]:
+    """Take over the videos whose workers are `missing` or have `ended` (instance ids), and at most
+    200 that are silent for too long; the orchestrations to start for them."""
     now, allowed = services.clock(), _allowed(services)
     before = {stage: now - seconds for stage, seconds in allowed.items()}
-    restarts = [restart for each in gone if (restart := revive(services, each)) is not None]
+    revived = [revive(services, each, ended=False) for each in missing]
+    revived += [revive(services, each, ended=True) for each in ended]
+    restarts = [restart for restart in revived if restart is not None]
     for silent in services.work.silent(before, limit=_MOST_ROWS):
         with suppress(RowChanged):  # somebody works on it after all, or another sweep was first
             work = _take_over(services, silent, now, allowed[silent.stage])
@@ -74,14 +80,17 @@ def sweep(services: Services, gone: Collection[str] = ()) -> list[Restart]:
     return restarts
 
 
-def revive(services: Services, instance: str) -> Restart | None:
-    """Take over the video of a worker that does not exist any more; None where there is nothing
-    left to do for it, or where somebody else has taken over."""
+def revive(services: Services, instance: str, *, ended: bool) -> Restart | None:
+    """Take over the video of a worker that never started, or has `ended` although something is left
+    to do. None where nothing is, or where somebody else has taken over; and where one worker after
+    the other has ended without a sign of life, which is left to the patience with silent ones."""
     work = services.work.get(video_of(instance))
     if work is None or instance_id(work.video_id, work.epoch) != instance:
         return None
     if work.stage is WorkStage.ADMITTING:
         return None  # nobody has started a worker yet
+    if ended and work.restarts >= _MOST_ENDED:
+        return None
     with suppress(RowChanged):
         return _restart(services, _replaced(services, work, services.clock(), 0.0, reason="gone"))
     return None

@@ -64,8 +64,8 @@ def test_not_ready_when_every_deployment_is_out(app: App) -> None:
     assert (answer.status, answer.json["status"]) == (503, "not_ready")
     (problem,) = answer.json["problems"]
     assert problem == (
-        "No deployment takes requests: sora-2 is gone (410) since 2026-11-28T00:00:00Z, "
-        "sora answers 403 since 2026-11-28T00:00:00Z."
+        "No deployment takes requests: sora-2 is gone: 410 (since 2026-11-28T00:00:00Z), "
+        "sora answers 403 (since 2026-11-28T00:00:00Z)."
     )
     assert answer.json["deployments"][1]["since"] == 1_795_824_000
     assert [each["state"] for each in answer.json["deployments"]] == ["retired", "out"]

@@ -69,8 +69,8 @@ def test_a_date_of_retirement(
 @pytest.mark.parametrize(
     ("status", "lifecycle", "says"),
     [
-        (410, "retired", "is gone (410) since 2026-11-28T00:00:00Z"),
-        (401, "active", "answers 401 since 2026-11-28T00:00:00Z"),
+        (410, "retired", "is gone: 410 (since 2026-11-28T00:00:00Z)"),
+        (401, "active", "answers 401 (since 2026-11-28T00:00:00Z)"),
     ],
 )
 def test_a_deployment_that_turns_everybody_away(

@@ -63,8 +63,8 @@ class Deployment(BaseModel):
     retires_at: Seconds | None
     available: bool = Field(description="Whether it takes requests, by what it last said.")
     notice: str | None = Field(
-        description="What it does since when, while it turns everybody away.",
-        examples=["answers 401 since 2026-11-28T10:00:00Z"],
+        description="What it does while it turns everybody away, and since when.",
+        examples=["answers 401 (since 2026-11-28T10:00:00Z)"],
     )
     price: Price
     limits: Limits

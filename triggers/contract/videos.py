@@ -73,7 +73,7 @@ class Video(BaseModel):
     queue_position: int | None = Field(description="Its place in line; 1 is next.")
     notice: str | None = Field(
         description="What holds a waiting video up beyond its turn: for people.",
-        examples=["sora-2 answers 401 since 2026-11-28T10:00:00Z. It is tried again by itself."],
+        examples=["sora-2 answers 401 (since 2026-11-28T10:00:00Z). It is tried again by itself."],
     )
     estimated_completion_at: Seconds | None
     outputs: list[Output]

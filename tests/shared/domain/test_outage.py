@@ -42,7 +42,7 @@ def test_pauses_grow_and_end_at_two_minutes() -> None:
     [
         (NO, "answers 401"),
         (Refusal(status=None, message="no connection"), "cannot be reached"),
-        (Refusal(status=410, message="retired", final=True), "is gone (410)"),
+        (Refusal(status=410, message="retired", final=True), "is gone: 410"),
     ],
 )
 def test_what_it_does_is_said_without_its_own_words(refusal: Refusal, says: str) -> None:

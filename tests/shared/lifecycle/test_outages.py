@@ -107,7 +107,7 @@ def test_what_callers_are_told_meanwhile(
     assert (video.status, video.stage) == (Status.QUEUED, Stage.WAITING_FOR_QUOTA)
     place = line.place_of(services, video)
     told = shown(video, place)
-    assert told["notice"].startswith("sora-2 answers 403 since 2")
+    assert told["notice"].startswith("sora-2 answers 403 (since 2")
     assert "sk-secret" not in told["notice"]
     assert told["estimated_completion_at"] is None
     assert "deployment_paused deployment=sora-2" in caplog.text
@@ -185,7 +185,7 @@ def test_one_that_is_alone_waits_for_as_long_as_it_may(
     error = job.video.error
     assert error is not None
     assert (error.code, error.charged, error.retryable) == ("queue_timeout", False, True)
-    assert "sora-2 answers 401 since 2" in error.message
+    assert "sora-2 answers 401 (since 2" in error.message
     assert job.booked == Amounts()
 
 

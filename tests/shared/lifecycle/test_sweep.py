@@ -106,11 +106,25 @@ def test_a_video_whose_worker_is_gone_gets_another_at_once(
     """Nobody has been silent for long: Durable was asked, and says that it is gone."""
     job = order()
     die_after(job, steps)
-    (restart,) = sweep(services, [instance_id(job.id, 1)])
+    (restart,) = sweep(services, ended=[instance_id(job.id, 1)])
     assert restart.instance == instance_id(job.id, 2)
-    assert sweep(services, [instance_id(job.id, 1)]) == []  # it is of an older epoch
-    assert sweep(services, [instance_id(job.id, 2)])[0].instance == instance_id(job.id, 3)
-    assert sweep(services, ["video_of_nobody-1"]) == []
+    assert sweep(services, missing=[instance_id(job.id, 1)]) == []  # it is of an older epoch
+    assert sweep(services, missing=[instance_id(job.id, 2)])[0].instance == instance_id(job.id, 3)
+    assert sweep(services, missing=["video_of_nobody-1"]) == []
+
+
+def test_a_start_that_fails_is_tried_again_by_every_sweep(services: Services, order: Order) -> None:
+    """However often; but workers that end at once, one after the other, are left to patience."""
+    job = order()
+    for epoch in range(1, 20):
+        (restart,) = sweep(services, missing=[instance_id(job.id, epoch)])
+        assert restart.payload["epoch"] == epoch + 1
+    assert sweep(services, ended=[instance_id(job.id, 20)]) == []
+    assert acquire.take_turn(services, job.id, 20, "hint").result["outcome"] == "granted"
+    for epoch in range(20, 25):
+        (restart,) = sweep(services, ended=[instance_id(job.id, epoch)])
+        assert restart.payload["epoch"] == epoch + 1
+    assert sweep(services, ended=[instance_id(job.id, 25)]) == []
 
 
 def test_who_is_asked_about(services: Services, order: Order) -> None:
@@ -125,7 +139,7 @@ def test_who_is_asked_about(services: Services, order: Order) -> None:
     began = job.work.heartbeat_at
     assert at(quiet - 0.01) == []
     assert at(quiet + 0.01) == [instance_id(job.id, 1)]
-    sweep(replace(services, clock=lambda: began), [instance_id(job.id, 1)])
+    sweep(replace(services, clock=lambda: began), missing=[instance_id(job.id, 1)])
     assert at(0) == [instance_id(job.id, 2)]  # it was started and has shown no sign of life yet
     assert acquire.take_turn(services, job.id, 2, "hint").result["outcome"] == "granted"
     assert suspects(services) == []
