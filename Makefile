@@ -3,7 +3,7 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 export VENV
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test pythons runtime real faults chaos bench check checkov format lock clean
+.PHONY: help setup demo up test package pythons runtime real faults chaos bench check checkov format lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -28,6 +28,9 @@ test: setup  ## run all tests
 
 pythons: setup  ## the main job and the tests that are quick, on each other Python of this machine
 	@local/pythons.sh
+
+package: setup  ## what is deployed, built for each version of Python and loaded where it is here
+	@$(PY) -m pytest -m package tests/infra/test_package.py $(ARGS)
 
 runtime: setup  ## every function on Microsoft's own runtime library (needs Python 3.13)
 	@tests/runtime/run.sh $(ARGS)

@@ -102,6 +102,7 @@ every_version = pytest.mark.parametrize("version", offered())
 
 
 @every_version
+@pytest.mark.package
 def test_it_loads_and_every_function_indexes(packaged: Callable[[str], Path], version: str) -> None:
     done = python(version, "-c", INDEX, *on_path(packaged(version)))
     assert done.returncode == 0, done.stderr
@@ -120,6 +121,7 @@ def test_it_loads_and_every_function_indexes(packaged: Callable[[str], Path], ve
 
 
 @every_version
+@pytest.mark.package
 def test_what_is_imported_later_is_there_too(packaged: Callable[[str], Path], version: str) -> None:
     """Imports within functions, which indexing does not reach."""
     package = packaged(version)
@@ -147,6 +149,7 @@ def sources(package: Path) -> Iterator[Path]:
 
 
 @every_version
+@pytest.mark.package
 def test_it_carries_what_that_python_installs_and_no_more(
     packaged: Callable[[str], Path], version: str
 ) -> None:
@@ -160,6 +163,7 @@ def test_it_carries_what_that_python_installs_and_no_more(
 
 
 @every_version
+@pytest.mark.package
 def test_wheels_are_for_that_python_and_that_platform(
     packaged: Callable[[str], Path], version: str
 ) -> None:
@@ -171,6 +175,7 @@ def test_wheels_are_for_that_python_and_that_platform(
 
 
 @every_version
+@pytest.mark.package
 def test_it_holds_the_app_and_nothing_else(packaged: Callable[[str], Path], version: str) -> None:
     package = packaged(version)
     assert {path.name for path in package.iterdir()} == NEEDED | APP | {".python_packages"}
