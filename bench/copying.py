@@ -24,7 +24,8 @@ from bench.copier import CONTENT
 from bench.figure import Line, chart
 from bench.report import Table, targets
 from bench.source import size_of
-from local.processes import Child, free_ports, listens
+from local.ports import free_ports, listens
+from local.processes import Child
 from local.stack import ROOT, Ports, Stack
 from shared.storage.layout import OUTPUTS_CONTAINER
 

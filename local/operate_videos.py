@@ -18,7 +18,8 @@ from typing import Annotated
 
 import typer
 
-from local.processes import StackError, listens
+from local.ports import listens
+from local.processes import StackError
 from local.stack import ROOT, Ports, Stack
 from local.video_facts import checked, find_video, show, standing
 from shared.domain.video import Output, Status

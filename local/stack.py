@@ -19,7 +19,8 @@ from typing import Self
 
 import httpx
 
-from local.processes import Child, StackError, check_port_free, free_ports, listens
+from local.ports import check_port_free, free_ports, listens
+from local.processes import Child, StackError
 
 ROOT = Path(__file__).resolve().parent.parent
 API_KEY = "local-dev-key"

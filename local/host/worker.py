@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import SimpleNamespace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import azure.functions as func
 from azure.durable_functions.models.utils import http_utils
@@ -73,7 +73,8 @@ class Worker:
         self._log = log
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="function")
         self._loop = asyncio.new_event_loop()
-        self._loop.set_task_factory(invocations.make_task)  # type: ignore[arg-type]
+        # what typeshed takes for a factory differs from Python to Python
+        self._loop.set_task_factory(cast("Any", invocations.make_task))
         self._thread = threading.Thread(target=self._loop.run_forever, name="async", daemon=True)
         self._in_flight: set[Future[Any]] = set()
 

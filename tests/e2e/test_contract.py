@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from local.processes import free_ports
+from local.ports import free_ports
 from local.stack import API_KEY, Ports, Stack, local_settings
 from tests.support.stacks import Client, client
 

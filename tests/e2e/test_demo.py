@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from local.processes import free_ports
+from local.ports import free_ports
 from local.stack import ROOT
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from local.events import Topic
-from local.processes import free_ports
+from local.ports import free_ports
 from local.stack import WEBHOOK, Ports, Stack
 from shared.lifecycle.services import Services
 from shared.storage.layout import INBOX_CONTAINER

@@ -20,7 +20,7 @@ from PIL import Image
 from standardwebhooks import Webhook
 
 from local.events import Topic, put
-from local.processes import free_ports
+from local.ports import free_ports
 from local.stack import API_KEY, HOST, ROOT, WEBHOOK, Stack
 from shared.storage import layout
 from shared.storage.accounts import Account

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.processes import free_ports
+from local.ports import free_ports
 from local.stack import Stack
 from shared.domain.outage import Outage
 from shared.domain.quota import Lane

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.processes import free_ports
+from local.ports import free_ports
 from tests.host.conformance import APP, ask, differences, recorded
 from tests.host.conformance.deviations import DEVIATIONS
 from tests.real.conftest import RealStack

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from local.processes import free_ports
+from local.ports import free_ports
 from shared.domain.outage import Outage
 from shared.domain.request import VideoRequest
 from shared.lifecycle import line, readiness

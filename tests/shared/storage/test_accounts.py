@@ -13,7 +13,7 @@ from azure.core.exceptions import ServiceRequestError
 from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
 
-from local.processes import free_ports
+from local.ports import free_ports
 from local.stack import ROOT
 from shared.storage import accounts, outputs
 from shared.storage.accounts import Account
