@@ -5,7 +5,14 @@ import sys
 
 from local.ports import free_ports
 
-_TAKE = "import random; random.seed(1); from local.ports import free_ports; print(*free_ports(10)); input()"
+_TAKE = """
+import random
+from local.ports import free_ports
+
+random.seed(1)
+print(*free_ports(10), flush=True)
+input()
+"""
 
 
 def test_processes_that_choose_alike_are_given_different_ports() -> None:

@@ -1,6 +1,5 @@
 """Routes, requests and responses."""
 
-import gzip
 import time
 from typing import Any
 
@@ -33,6 +32,9 @@ _KINDS = """
     str bytes none dict int response empty response-bytes 204 204-body 304 302 418 503 charset
     content-type-header headers repeats cookie cookies big raise unknown
 """
+
+_GZIPPED = bytes.fromhex("1f8b0800000000000203abae050043bfa6a302000000")
+"""`{}`, byte for byte: what compresses to it differs from Python to Python."""
 
 
 def routes(prober: Prober) -> None:
@@ -91,7 +93,7 @@ def requests(prober: Prober) -> None:
         ("bom", "POST", {"content": b"\xef\xbb\xbf{}", "headers": json_type}),
         ("form", "POST", {"data": {"a": "1", "b": "x y"}}),
         ("multipart", "POST", {"files": {"f": ("n.txt", b"abc", "text/plain")}, "headers": edge}),
-        ("gzip body", "POST", {"content": gzip.compress(b"{}", mtime=0), "headers": gzipped}),
+        ("gzip body", "POST", {"content": _GZIPPED, "headers": gzipped}),
         ("chunked body", "POST", {"content": iter([b"ab", b"cd"])}),
         ("1 MB body", "POST", {"content": b"a" * 1_000_000}),
         ("repeated header", "GET", {"headers": twice}),
