@@ -23,9 +23,10 @@ from bench.gated import NEVER, gated, shapes
 from bench.report import Table, targets
 from bench.schedules import SEED
 from local.stack import API_KEY, Ports, Stack
-from shared.domain.ids import inverted, new_video_id
+from shared.domain.ids import new_video_id
 from shared.storage.accounts import Account
 from shared.storage.layout import VIDEOS
+from shared.storage.videos import row_key
 from tests.faults.gate import Gate
 
 CLIENTS = (1, 16, 64)
@@ -67,7 +68,7 @@ def _requests(folder: Path) -> tuple[list[Row], list[Row]]:
             "list": lambda: http.get(f"{stack.api}/videos", params={"limit": 20}),
         }
         bare: dict[str, Callable[[], object]] = {
-            "get": lambda: table.get_entity(CALLER, f"d_{inverted(made[1])}"),
+            "get": lambda: table.get_entity(CALLER, row_key(made[1])),
             "list": lambda: _page(table),
         }
         held = 0
@@ -128,13 +129,13 @@ def _table(stack: Stack) -> TableClient:
 
 def seed(table: TableClient, like: str, first: int, count: int) -> None:
     """So many older videos of the caller, each a copy of one that is there."""
-    columns = dict(table.get_entity(CALLER, f"d_{inverted(like)}"))
+    columns = dict(table.get_entity(CALLER, row_key(like)))
     noise = random.Random(SEED)
     for start in range(first, first + count, 50):
         operations: list[tuple[str, dict[str, Any]]] = []
         for number in range(start, min(start + 50, first + count)):
             video_id = new_video_id(_AGES_AGO + number, noise.randbytes(10))
-            operations.append(("create", {**columns, "RowKey": f"d_{inverted(video_id)}"}))
+            operations.append(("create", {**columns, "RowKey": row_key(video_id)}))
             pointer = {"PartitionKey": CALLER, "RowKey": f"a_{video_id}"}
             operations.append(("create", pointer))
         table.submit_transaction(operations)

@@ -1,6 +1,7 @@
 """The account, worked out anew from the raw rows: does every video balance, and every total?
 
-It shares no code with what it judges: rows in, sentences out. What it expects:
+It shares no code with what it judges, not even how keys are made: rows in, sentences out. What it
+expects:
 
 - An attempt to render begins with one `reserve` and ends with one `settle` or `release`; an
   `unknown` may stand between them, or last. Its changes add up to what its last entry says.

@@ -22,9 +22,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from local.processes import StackError
 from local.stack import API_KEY, Stack
-from shared.domain.ids import inverted
 from shared.domain.money import usd
 from shared.storage.accounts import Account
+from shared.storage.videos import row_key
 
 _POLL = 0.3
 
@@ -157,9 +157,7 @@ def _download(http: httpx.Client, output: dict[str, Any], video_id: str, out: Pa
 
 def _report(stack: Stack, video: dict[str, Any], files: list[Path], console: Console) -> None:
     account = Account(connection=stack.settings["STORAGE_CONNECTION"])
-    row = account.tables.get_table_client("videos").get_entity(
-        "key:local", f"d_{inverted(video['id'])}"
-    )
+    row = account.tables.get_table_client("videos").get_entity("key:local", row_key(video["id"]))
     manifest = json.loads(
         account.container("videos").download_blob(f"{video['id']}/manifest.json").readall()
     )

@@ -19,6 +19,7 @@ import typer
 
 from local.processes import StackError
 from shared.domain.quota import Lane
+from shared.storage.videos import is_shown
 
 if TYPE_CHECKING:
     from shared.storage.accounts import Account
@@ -60,7 +61,7 @@ def audit(
     for month, sums in books.months(found):
         reserved, settled, unknown = map(books.dollars, sums)
         print(f"{month}  reserved ${reserved}  settled ${settled}  unknown ${unknown}")
-    videos = sum(1 for row in found.videos if str(row["RowKey"]).startswith("d_"))
+    videos = sum(1 for row in found.videos if is_shown(str(row["RowKey"])))
     print(
         f"{len(found.entries)} entries, {len(found.totals)} totals, {videos} videos, "
         f"{len(found.work)} of them unfinished or watched: "

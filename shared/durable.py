@@ -102,11 +102,6 @@ def orchestrator(bp: df.Blueprint) -> Callable[[Orchestrator], Orchestrator]:
     return _same_type(bp.orchestration_trigger(context_name="context"))
 
 
-def activity(bp: df.Blueprint) -> Callable[[Handler], Handler]:
-    """Register a function whose parameter is named `step`."""
-    return _same_type(bp.activity_trigger(input_name="step"))
-
-
 def activity_with_client(bp: df.Blueprint) -> Callable[[Handler], Handler]:
     """Register an `async def` with the parameters `step` and `client`."""
     return _with_client(bp, bp.activity_trigger(input_name="step"))

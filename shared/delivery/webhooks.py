@@ -8,59 +8,42 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from functools import cached_property
-from time import monotonic
 from typing import TYPE_CHECKING
 
+from shared import bounded_http
+from shared.bounded_http import NotAnswered
 from shared.delivery.outcome import Undelivered
 from shared.domain.announcement import WEBHOOK_TYPES, Announcement
 from shared.settings import SettingsError, Webhook, secret
-from shared.telemetry import silence_urls
 
 if TYPE_CHECKING:
-    import httpx
     from standardwebhooks import Webhook as Signer
 
 _LARGEST_ANSWER = 4096
 _LONGEST = 15.0
 
 
-class Webhooks:
-    """Sends to the endpoints of WEBHOOKS. Safe to share between threads."""
+def send(webhook: Webhook, announcement: Announcement) -> int:
+    """POST an announcement to an endpoint of WEBHOOKS; the status of the answer, which is a 2xx.
 
-    def send(self, webhook: Webhook, announcement: Announcement) -> int:
-        """POST an announcement; the status of the answer, which is a 2xx. Raises Undelivered."""
-        import httpx
-
-        body = payload(announcement)
-        headers = _signed(webhook, announcement.id, body)
-        began = monotonic()
-        try:
-            with self._client.stream("POST", webhook.url, content=body, headers=headers) as answer:
-                read = 0
-                for piece in answer.iter_raw(_LARGEST_ANSWER):
-                    # what a receiver says is of no use; reading a little lets the connection live
-                    read += len(piece)
-                    if read >= _LARGEST_ANSWER or monotonic() - began > _LONGEST:
-                        break
-                status = answer.status_code
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Undelivered(f"not reached ({type(error).__name__})") from None
-        if not 200 <= status < 300:
-            raise Undelivered(f"answered {status}", status=status)
-        return status
-
-    def close(self) -> None:
-        if "_client" in self.__dict__:
-            self._client.close()
-
-    @cached_property
-    def _client(self) -> httpx.Client:
-        import httpx
-
-        silence_urls()  # a receiver's may have a secret in it
-        timeout = httpx.Timeout(10.0, connect=5.0)
-        return httpx.Client(timeout=timeout, follow_redirects=False, trust_env=False)
+    Raises Undelivered.
+    """
+    body = payload(announcement)
+    headers = _signed(webhook, announcement.id, body)
+    try:
+        reply = bounded_http.request(
+            "POST",
+            webhook.url,
+            headers=headers,
+            content=body,
+            largest=_LARGEST_ANSWER,
+            seconds=_LONGEST,
+        )
+    except NotAnswered as error:
+        raise Undelivered(str(error)) from None
+    if not 200 <= reply.status < 300:
+        raise Undelivered(f"answered {reply.status}", status=reply.status)
+    return reply.status
 
 
 def payload(announcement: Announcement) -> bytes:

@@ -18,6 +18,13 @@ layer turns it into OpenAI's error envelope.
 """
 
 from dataclasses import dataclass
+from math import ceil
+
+
+def whole_seconds(seconds: float) -> int:
+    """`seconds` as a Retry-After says them: whole, at least one, and never too few, because who
+    obeys a shorter wait is refused again."""
+    return max(1, ceil(seconds))
 
 
 class Problem(Exception):
@@ -52,7 +59,7 @@ class Problem(Exception):
     @property
     def retry_after_seconds(self) -> int | None:
         """`retry_after` as callers are told: whole seconds, at least one."""
-        return None if self.retry_after is None else max(1, round(self.retry_after))
+        return None if self.retry_after is None else whole_seconds(self.retry_after)
 
 
 class InvalidRequest(Problem):

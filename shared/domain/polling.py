@@ -14,8 +14,9 @@ times are seconds at time scale 1.
 
 from dataclasses import dataclass
 from itertools import accumulate
-from math import ceil, inf, log1p, sqrt
+from math import inf, log1p, sqrt
 
+from shared.domain.errors import whole_seconds
 from shared.domain.latency import Outlook, Sketch, outlook
 
 POLL_WORTH = 0.5
@@ -89,7 +90,7 @@ def due(ahead: Outlook, poll_worth: float) -> float:
 def retry_after(seconds: float) -> int:
     """`seconds` as a Retry-After: whole, at least 1, at most the longest pause, because OpenAI's
     clients take a longer one for a reason to give up."""
-    return ceil(min(LONGEST_PAUSE, max(1.0, seconds)))
+    return whole_seconds(min(LONGEST_PAUSE, seconds))
 
 
 def estimated_progress(elapsed: float, expected: float) -> int:

@@ -51,7 +51,7 @@ from shared.telemetry import Event, emit
 ADMISSION_UNDONE = "admission_undone"
 """The ledger's basis where the sweep gave back what an unfinished admission had reserved."""
 _FIRST_EPOCH = 1
-_KEYS_KEPT = 24 * 3600.0
+KEYS_KEPT = 24 * 3600.0
 _RETRY_UNFINISHED = 30.0
 _REPEATS_KNOWN = 10 * 60.0
 """How long a repeat without a key is recognised by its content."""
@@ -109,24 +109,23 @@ def admit(
     Raises InvalidRequest (nothing was spent), Conflict (the key was used for another request),
     LimitReached (a ceiling), RateLimited (a limit of this caller), or Unavailable.
     """
+    asked = inputs.asked(request, sources)
+    known = _known(services, caller, asked, repeatable)
+    if known is not None and (replay := _replayed(services, caller, known)) is not None:
+        return replay
     prepared = prepare(services, caller, request, sources)
-    request, chosen, price = prepared.request, prepared.chosen, prepared.price
+    request, price = prepared.request, prepared.price
     _check_job_ceiling(services, prepared.amount)
-    claim, replayed = _claim(services, caller, request, repeatable)
-    if replayed and (found := services.videos.get(caller, claim.video_id)) is not None:
-        left = services.work.get(claim.video_id)
-        if left is not None and left.stage is WorkStage.ADMITTING:
-            announce.queued(services, found.video)  # the first try may have died before that
-        epoch = left.epoch if left else _FIRST_EPOCH
-        return _admitted(services, found.video, epoch, replayed=True)
+    claim, replayed = _claim(services, caller, request, repeatable, asked)
+    if replayed and (replay := _replayed(services, caller, claim)) is not None:
+        return replay
     if replayed and _was_deleted(services, claim):
         raise Conflict(
             "The video of this request was deleted; use a new Idempotency-Key to make another.",
             code="video_deleted",
         )
-    inputs.store(services, claim.video_id, prepared.pictures)
-    video, work = _new(services, caller, request, chosen, price, claim)
-    return _put_on_record(services, video, work, price, replayed=replayed)
+    video, work = _new(services, caller, request, prepared.chosen, price, claim)
+    return _put_on_record(services, video, work, prepared, replayed=replayed)
 
 
 def prepare(
@@ -180,26 +179,50 @@ def _was_deleted(services: Services, claim: Claim) -> bool:
     return bool(bases) and ADMISSION_UNDONE not in bases
 
 
+def _known(services: Services, caller: str, asked: str, repeatable: Repeatable) -> Claim | None:
+    """The claim of an earlier request under the same key that asked for the same: known before its
+    files are fetched and decoded, and whatever has become of models, prices and ceilings since."""
+    if repeatable.key is None:
+        return None
+    found = services.idempotency.get(caller, by_key(repeatable.route, repeatable.key))
+    if found is None or found.asked != asked:
+        return None
+    kept = services.settings.durations.of(repeatable.kept or KEYS_KEPT)
+    return found if services.clock() - found.at <= kept else None
+
+
+def _replayed(services: Services, caller: str, claim: Claim) -> Admitted | None:
+    """What an earlier request has become; None where it left no video."""
+    found = services.videos.get(caller, claim.video_id)
+    if found is None:
+        return None
+    left = services.work.get(claim.video_id)
+    if left is not None and left.stage is WorkStage.ADMITTING:
+        announce.queued(services, found.video)  # the first try may have died before that
+    epoch = left.epoch if left else _FIRST_EPOCH
+    return _admitted(services, found.video, epoch, replayed=True)
+
+
 def _claim(
-    services: Services, caller: str, request: VideoRequest, repeatable: Repeatable
+    services: Services, caller: str, request: VideoRequest, repeatable: Repeatable, asked: str
 ) -> tuple[Claim, bool]:
     """The video id of a request, and whether an earlier request claimed it."""
     now, durations = services.clock(), services.settings.durations
     digest = request.digest()
     video_id = new_video_id(int(now * 1000), os.urandom(10))
     if repeatable.key is None:
-        claim = Claim(by_request(repeatable.route, digest), video_id, digest, now)
+        claim = Claim(by_request(repeatable.route, digest), video_id, digest, now, asked)
         known = services.idempotency.get(caller, claim.key) if repeatable.repeated else None
         if known is not None and now - known.at < durations.of(_REPEATS_KNOWN):
             return known, True
         # of several at once the last one is remembered, and each makes its own video
         services.idempotency.replace(caller, claim)
         return claim, False
-    claim = Claim(by_key(repeatable.route, repeatable.key), video_id, digest, now)
+    claim = Claim(by_key(repeatable.route, repeatable.key), video_id, digest, now, asked)
     standing = services.idempotency.claim(caller, claim)
     if standing.video_id == claim.video_id:
         return claim, False
-    kept = durations.of(repeatable.kept or _KEYS_KEPT)
+    kept = durations.of(repeatable.kept or KEYS_KEPT)
     if now - standing.at > kept and not services.work.get(standing.video_id):
         return services.idempotency.replace(caller, claim), False
     if standing.digest != digest and repeatable.kept is None:
@@ -259,8 +282,9 @@ def _new(
 
 
 def _put_on_record(
-    services: Services, video: Video, work: Work, price: Price, *, replayed: bool
+    services: Services, video: Video, work: Work, prepared: Prepared, *, replayed: bool
 ) -> Admitted:
+    # first the row of work, by which the sweep finds whatever a try that dies leaves behind
     try:
         stored = services.work.insert(work)
     except RowExists:
@@ -269,7 +293,8 @@ def _put_on_record(
             raise _not_in_time() from None
         stored = found
     if stored.stage is WorkStage.ADMITTING:
-        _reserve(services, video, work, price)
+        _reserve(services, video, work, prepared.price)
+        inputs.store(services, video.id, prepared.pictures)
         with suppress(RowExists):  # the other one of two simultaneous requests was first
             services.videos.insert(video)
         announce.queued(services, video)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 from time import monotonic
 
+from shared.delivery import webhooks
 from shared.delivery.outcome import Undelivered
 from shared.domain.announcement import (
     EVENT_PREFIX,
@@ -201,7 +202,7 @@ def _send(services: Services, delivery: Delivery) -> int:
     if services.outbox.is_gone(receiver):
         raise Undelivered("disabled: it answered 410 before", status=410)
     try:
-        return services.webhooks.send(webhook, delivery.announcement)
+        return webhooks.send(webhook, delivery.announcement)
     except Undelivered as error:
         if error.gone:
             services.outbox.set_gone(receiver, gone=True)

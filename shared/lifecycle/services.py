@@ -7,7 +7,6 @@ from functools import lru_cache
 
 from shared.delivery.courier import Courier
 from shared.delivery.topic import Topic
-from shared.delivery.webhooks import Webhooks
 from shared.settings import Settings, settings
 from shared.storage import layout
 from shared.storage.accounts import Account
@@ -50,7 +49,6 @@ class Services:
     rejections: Blobs
     outbox: Outbox
     topic: Topic
-    webhooks: Webhooks
     courier: Courier
     clock: Callable[[], float] = time.time
 
@@ -60,7 +58,6 @@ class Services:
         self.account.close()
         self.upstreams.close()
         self.topic.close()
-        self.webhooks.close()
 
     def client(self, deployment: str) -> Dialect | None:
         """The client of a deployment, or None where it was taken out of the settings."""
@@ -99,6 +96,5 @@ def build(settings: Settings) -> Services:
         rejections=Blobs(account.container(layout.REJECTED_CONTAINER)),
         outbox=Outbox(account.table(layout.OUTBOX)),
         topic=Topic(settings.event_topic_endpoint),
-        webhooks=Webhooks(),
         courier=Courier(),
     )

@@ -12,12 +12,17 @@ from shared.storage.rows import Row, RowChanged, RowExists, Table, Value
 
 @dataclass(frozen=True)
 class Claim:
-    """A request that became (or is becoming) a video; `at` is in unix seconds."""
+    """A request that became (or is becoming) a video; `at` is in unix seconds.
+
+    `digest` tells what is made from it, its files' contents included; `asked` what was sent, an
+    image's address instead of the image. Rows of earlier versions have no `asked`.
+    """
 
     key: str
     video_id: str
     digest: str
     at: float
+    asked: str = ""
 
 
 def by_key(route: str, idempotency_key: str) -> str:
@@ -68,8 +73,19 @@ class Idempotency:
 
 
 def _columns(claim: Claim) -> dict[str, Value]:
-    return {"video_id": claim.video_id, "digest": claim.digest, "at": claim.at}
+    return {
+        "video_id": claim.video_id,
+        "digest": claim.digest,
+        "at": claim.at,
+        "asked": claim.asked,
+    }
 
 
 def _claim(row: Row) -> Claim:
-    return Claim(row.key, row.text("video_id"), row.text("digest"), row.decimal("at"))
+    return Claim(
+        row.key,
+        row.text("video_id"),
+        row.text("digest"),
+        row.decimal("at"),
+        row.text("asked"),
+    )

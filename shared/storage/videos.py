@@ -19,7 +19,9 @@ from shared.domain.request import Crop, Input, Remix, VideoRequest
 from shared.domain.video import Cost, CostState, Extra, Output, Stage, Status, Video, rescuable
 from shared.storage.rows import Row, RowChanged, Table, Value, Write
 
-_BURIED = "x_"
+_SHOWN, _BURIED = "d_", "x_"
+_AFTER_SHOWN = "d`"
+"""The first key behind them: ` follows _."""
 _PIECE = 30_000
 """UTF-16 units per column: Table Storage takes 64 KiB, which is 32,768 of them."""
 
@@ -43,7 +45,7 @@ class Videos:
 
     def get(self, caller: str, video_id: str) -> StoredVideo | None:
         """One point read; None for an id that this caller does not have (any more)."""
-        row = self._table.get(caller, _key(video_id))
+        row = self._table.get(caller, row_key(video_id))
         return None if row is None else StoredVideo(_video(row), row)
 
     def find(self, caller: str, video_id: str) -> StoredVideo | None:
@@ -59,7 +61,7 @@ class Videos:
         self._table.transact(
             video.caller,
             [
-                Write("insert", _key(video.id), _columns(video)),
+                Write("insert", row_key(video.id), _columns(video)),
                 Write("insert", f"a_{video.id}", {}),
             ],
         )
@@ -74,7 +76,7 @@ class Videos:
         """Take a video out of its caller's sight but keep it for its workers. RowChanged."""
         video = stored.video
         writes = [
-            Write("delete", _key(video.id), {}, stored.row),
+            Write("delete", row_key(video.id), {}, stored.row),
             Write("insert", _buried(video.id), _columns(video)),
         ]
         pointer = self._table.get(video.caller, f"a_{video.id}")
@@ -85,7 +87,7 @@ class Videos:
     def delete(self, caller: str, video_id: str) -> None:
         """All rows of a video, whatever they are by now. The pointer goes first: a list in either
         order then shows the video or does not."""
-        for key in (f"a_{video_id}", _key(video_id), _buried(video_id)):
+        for key in (f"a_{video_id}", row_key(video_id), _buried(video_id)):
             while (row := self._table.get(caller, key)) is not None:
                 try:
                     self._table.delete(row)
@@ -104,9 +106,9 @@ class Videos:
         """Up to `limit` videos older than `after`, newest first: one range query."""
         rows = self._table.range(
             caller,
-            after=_key(after) if after else "",
-            start="" if after else "d_",
-            before="d`",
+            after=row_key(after) if after else "",
+            start="" if after else _SHOWN,
+            before=_AFTER_SHOWN,
             limit=limit,
             equal=_equal(status, model),
         )
@@ -148,7 +150,7 @@ class Videos:
             if not pointers:
                 return
             last = pointers[-1].key
-            yield _key(pointers[0].key.removeprefix("a_")), _key(last.removeprefix("a_"))
+            yield row_key(pointers[0].key.removeprefix("a_")), row_key(last.removeprefix("a_"))
             if len(pointers) < limit:
                 return
 
@@ -158,8 +160,14 @@ def _equal(status: Status | None, model: str | None) -> dict[str, str]:
     return {column: value for column, value in wanted.items() if value is not None}
 
 
-def _key(video_id: str) -> str:
-    return f"d_{inverted(video_id)}"
+def row_key(video_id: str) -> str:
+    """The key of the row that its caller sees."""
+    return _SHOWN + inverted(video_id)
+
+
+def is_shown(key: str) -> bool:
+    """Whether a row of the table is a video that its caller sees."""
+    return key.startswith(_SHOWN)
 
 
 def _buried(video_id: str) -> str:
@@ -204,7 +212,7 @@ def _columns(video: Video) -> dict[str, Value]:
 def _video(row: Row) -> Video:
     error, remix = row.text("error"), row.text("remix")
     return Video(
-        id=from_inverted(row.key[len("d_") :]),
+        id=from_inverted(row.key[len(_SHOWN) :]),
         caller=row.partition,
         request=VideoRequest(
             model=row.text("model"),

@@ -1,17 +1,16 @@
 """An image that a caller names by its address: fetched over https from hosts the operator listed.
 
-No redirect is followed, no key is sent, and size and time are bounded, so that a caller can neither
-reach into our network nor keep a worker busy.
+No redirect is followed, no key is sent, and size and time are bounded (`shared.bounded_http`), so
+that a caller can neither reach into our network nor keep a worker busy.
 """
 
 from collections.abc import Collection
-from time import monotonic
 from urllib.parse import urlsplit
 
+from shared import bounded_http
+from shared.bounded_http import NotAnswered
 from shared.settings import LOOPBACK
-from shared.telemetry import silence_urls
 
-_CONNECT, _READ = 5.0, 10.0
 _LONGEST = 20.0
 
 
@@ -22,27 +21,23 @@ class NotFetched(Exception):
 def fetch(url: str, hosts: Collection[str], *, largest: int) -> bytes:
     """The bytes at `url`, whose host must be one of `hosts`. Raises NotFetched."""
     _check(url, hosts)
-    import httpx  # on first use: cold starts are paid by users
-
-    silence_urls()
-    timeout = httpx.Timeout(_CONNECT, read=_READ)
-    data, began = bytearray(), monotonic()
     try:
-        with (
-            httpx.Client(timeout=timeout, follow_redirects=False, trust_env=False) as client,
-            client.stream("GET", url, headers={"accept-encoding": "identity"}) as answer,
-        ):
-            if answer.status_code != 200:
-                raise NotFetched(f"the image's host answered {answer.status_code}, not 200.")
-            for piece in answer.iter_raw():
-                data += piece
-                if len(data) > largest:
-                    raise NotFetched(f"the image has more than {largest // 1024**2} MiB.")
-                if monotonic() - began > _LONGEST:
-                    raise NotFetched(f"the image took longer than {_LONGEST:.0f} s.")
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise NotFetched(f"the image could not be fetched ({type(error).__name__}).") from None
-    return bytes(data)
+        reply = bounded_http.request(
+            "GET",
+            url,
+            headers={"accept-encoding": "identity"},
+            largest=largest,
+            seconds=_LONGEST,
+        )
+    except NotAnswered as error:
+        raise NotFetched(f"the image could not be fetched: {error}.") from None
+    if reply.status != 200:
+        raise NotFetched(f"the image's host answered {reply.status}, not 200.")
+    if len(reply.body) > largest:
+        raise NotFetched(f"the image has more than {largest // 1024**2} MiB.")
+    if not reply.whole:
+        raise NotFetched(f"the image took longer than {_LONGEST:.0f} s.")
+    return bytes(reply.body)
 
 
 def _check(url: str, hosts: Collection[str]) -> None:

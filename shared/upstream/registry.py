@@ -5,9 +5,10 @@ The dialects are imported then too: an instance that only serves the API never n
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from shared.domain.capabilities import SORA_1
+from shared.domain.capabilities import SORA_1, SORA_2
 from shared.settings import Upstream
 from shared.upstream.protocol import Dialect
 
@@ -25,16 +26,24 @@ class Upstreams:
     def client(self, upstream: Upstream) -> Dialect:
         if upstream.name not in self._clients:
             from shared.upstream.http import UpstreamHttp
-            from shared.upstream.sora1 import Sora1
-            from shared.upstream.sora2 import Sora2
 
             http = UpstreamHttp(upstream)
             self._connections.append(http)
-            kind = Sora1 if upstream.dialect == SORA_1 else Sora2
-            self._clients[upstream.name] = kind(http, upstream.deployment)
+            self._clients[upstream.name] = _dialect(upstream.dialect)(http, upstream.deployment)
         return self._clients[upstream.name]
 
     def close(self) -> None:
         """Close every connection. For tests and tools: the app keeps them as long as it lives."""
         for http in self._connections:
             http.close()
+
+
+def _dialect(name: str) -> Callable[[UpstreamHttp, str], Dialect]:
+    """What speaks a dialect. Raises ValueError for one that is none: settings name only these."""
+    from shared.upstream.sora1 import Sora1
+    from shared.upstream.sora2 import Sora2
+
+    known: dict[str, Callable[[UpstreamHttp, str], Dialect]] = {SORA_1: Sora1, SORA_2: Sora2}
+    if name not in known:
+        raise ValueError(f"no client speaks the dialect {name!r}; there are {', '.join(known)}")
+    return known[name]

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from local.stack import API_KEY, Stack
-from shared.domain.ids import inverted
 from shared.storage.accounts import Account
+from shared.storage.videos import row_key
 from tests.conftest import Simulator
 from tests.support.media import played
 from tests.support.stacks import Client
@@ -71,9 +71,7 @@ def test_a_prompt_becomes_mp4s_in_blob_storage_and_a_cost_in_table_storage(
 
     (job,) = simulator.journal()["jobs"]
     account = Account(connection=api.stack.settings["STORAGE_CONNECTION"])
-    row = account.tables.get_table_client("videos").get_entity(
-        "key:local", f"d_{inverted(video['id'])}"
-    )
+    row = account.tables.get_table_client("videos").get_entity("key:local", row_key(video["id"]))
     assert row["job_id"] == job["id"]
     assert len(video["outputs"]) == len(job["outputs"]) == body.get("n_variants", 1)
     for output, upstream in zip(video["outputs"], job["outputs"], strict=True):

@@ -12,7 +12,7 @@ from azure.core.messaging import CloudEvent
 from openai import OpenAI
 from standardwebhooks import Webhook
 
-from shared.delivery.webhooks import Webhooks
+from shared.delivery import webhooks
 from shared.domain.announcement import Delivery, DeliveryState
 from shared.domain.errors import InvalidRequest, NotFound
 from shared.domain.video import Status
@@ -309,7 +309,9 @@ def test_a_deleted_video_leaves_nothing_in_the_outbox(told: Told) -> None:
     assert deliveries(told, job.id) == {}
 
 
-def test_a_video_that_is_deleted_during_an_attempt_is_told_once(told: Told) -> None:
+def test_a_video_that_is_deleted_during_an_attempt_is_told_once(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The attempt notes its outcome although the row was marked meanwhile."""
     told.receiver.otherwise = 503
     job = told.finish(webhook="mine")
@@ -319,25 +321,29 @@ def test_a_video_that_is_deleted_during_an_attempt_is_told_once(told: Told) -> N
 
     video = stored
 
-    class Deleting(Webhooks):
-        def send(self, webhook: Any, announcement: Any) -> int:
-            delete_video(told.services, video)
-            return told.services.webhooks.send(webhook, announcement)
+    send = webhooks.send
 
-    assert deliver_due(replace(later(told.services, 60), webhooks=Deleting())) == 1
+    def deleting(webhook: Any, announcement: Any) -> int:
+        delete_video(told.services, video)
+        return send(webhook, announcement)
+
+    monkeypatch.setattr(webhooks, "send", deleting)
+    assert deliver_due(later(told.services, 60)) == 1
     assert deliveries(told, job.id) == {}
     assert [request.json["data"]["id"] for request in told.receiver.received] == [job.id] * 2
 
 
-def test_one_delivery_that_breaks_holds_up_no_other(told: Told) -> None:
+def test_one_delivery_that_breaks_holds_up_no_other(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told.topic.otherwise = told.receiver.otherwise = 503
     job = told.finish(webhook="mine")
     told.topic.otherwise = told.receiver.otherwise = 200
 
-    class Broken(Webhooks):
-        def send(self, webhook: Any, announcement: Any) -> int:
-            raise UnicodeError("nobody thought of this")
+    def broken(webhook: Any, announcement: Any) -> int:
+        raise UnicodeError("nobody thought of this")
 
-    assert deliver_due(replace(later(told.services, 60), webhooks=Broken())) == 2
+    monkeypatch.setattr(webhooks, "send", broken)
+    assert deliver_due(later(told.services, 60)) == 2
     states = {target: each.state for (_, target), each in deliveries(told, job.id).items()}
     assert states == {"topic": "delivered", "webhook-mine": "pending"}

@@ -1,6 +1,7 @@
 """The verdict on a run, from the simulator's journal and the raw tables and blobs.
 
-It imports nothing of the app: what it finds is judged by the promises as the design words them.
+It imports nothing of the app, not even how its keys are made: what it finds is judged by the
+promises as the design words them.
 `python -m tests.faults.verdict JOURNAL_URL STORAGE_CONNECTION` judges any stack by hand.
 """
 

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from triggers.contract.errors import TOO_LARGE
 from triggers.contract.operation import Answer, Body, Operation
 from triggers.contract.videos import VIDEO_ID, Seconds
 from triggers.web.bodies import Redeliver
@@ -65,7 +66,7 @@ OPERATIONS = (
         errors={
             400: "The body is not what it can be.",
             404: "You have no such video, or it no such delivery.",
-            413: "The body is larger than 25 MiB.",
+            413: TOO_LARGE,
         },
     ),
 )

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from shared.storage.links import LIFETIME
 from triggers.contract import deliveries, health, models, quotes, usage, videos
 from triggers.contract.errors import ErrorAnswer
 from triggers.contract.operation import JSON, MULTIPART, Answer, Body, Operation, Parameter, Schema
@@ -20,6 +22,8 @@ TAGS: Mapping[str, str] = {
     "Models": "What can be asked for.",
     "Service": "Is it there, and what does it promise?",
 }
+
+_MINUTES = LIFETIME // timedelta(minutes=1)
 
 HEADERS: Mapping[str, tuple[str, Schema]] = {
     "x-request-id": ("Names this answer in the app's logs.", {"type": "string"}),
@@ -40,7 +44,10 @@ HEADERS: Mapping[str, tuple[str, Schema]] = {
         {"type": "string", "enum": ["true"]},
     ),
     "preference-applied": ("The `wait` that was granted.", {"type": "string"}),
-    "location": ("A link to the file, valid for 15 minutes.", {"type": "string", "format": "uri"}),
+    "location": (
+        f"A link to the file, valid for {_MINUTES} minutes.",
+        {"type": "string", "format": "uri"},
+    ),
     "content-range": ("Which bytes these are.", {"type": "string"}),
     "content-length": ("How many bytes.", {"type": "integer", "minimum": 0}),
     "accept-ranges": ("Parts can be asked for.", {"type": "string", "enum": ["bytes"]}),

@@ -4,6 +4,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from triggers.web.bodies import LARGEST_BODY
+
+TOO_LARGE = f"The body is larger than {LARGEST_BODY // 1024**2} MiB."
+
 
 def _without_default(schema: dict[str, Any]) -> None:
     del schema["default"]

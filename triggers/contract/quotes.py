@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from triggers.contract.errors import TOO_LARGE
 from triggers.contract.operation import Answer, Body, Operation
 from triggers.contract.videos import EXAMPLES, FORM, Amount, Seconds
 from triggers.web.bodies import CreateVideo
@@ -66,7 +67,7 @@ OPERATIONS = (
         answers={200: Answer(text="The quote; nothing was written.", model=Quote)},
         errors={
             400: "The request can never work.",
-            413: "The body is larger than 25 MiB.",
+            413: TOO_LARGE,
         },
     ),
 )

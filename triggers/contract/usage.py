@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from shared.lifecycle.usage import LONGEST_DAYS
 from triggers.contract.operation import Answer, Operation, Parameter
 from triggers.contract.videos import CALLER, Amount
 
@@ -70,7 +71,9 @@ OPERATIONS = (
                 name="from", text="The first day; the first of this month if absent.", schema=_DAY
             ),
             Parameter(
-                name="to", text="The last day, at most 366 later; today if absent.", schema=_DAY
+                name="to",
+                text=f"The last day, at most {LONGEST_DAYS} later; today if absent.",
+                schema=_DAY,
             ),
             Parameter(
                 name="group_by",

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from shared.lifecycle.admit import KEYS_KEPT
+from triggers.contract.errors import TOO_LARGE
 from triggers.contract.operation import Answer, Body, Link, Operation, Parameter, Schema
 from triggers.web.bodies import CreateVideo, RemixVideo
 
@@ -112,7 +114,8 @@ CALLER = Parameter(
 _KEY = Parameter(
     name="Idempotency-Key",
     where="header",
-    text="Repeats of a request with the same key get the same video, for 24 hours.",
+    text="Repeats of a request with the same key get the same video, for "
+    f"{KEYS_KEPT / 3600:.0f} hours.",
     schema={"type": "string", "pattern": "^[ -~]{1,255}$"},
 )
 
@@ -162,7 +165,7 @@ _POLLED = ("retry-after", "openai-poll-after-ms")
 _ADMISSION: dict[int, str] = {
     400: "The request can never work; the message names the parameter and what is allowed.",
     409: "The Idempotency-Key was used for another request.",
-    413: "The body is larger than 25 MiB.",
+    413: TOO_LARGE,
     429: "A ceiling or a rate of yours, or of the whole app. Nothing was charged.",
 }
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from shared.delivery import webhooks
 from shared.delivery.outcome import Undelivered
-from shared.delivery.webhooks import Webhooks
 from shared.domain.announcement import Announcement, Name
 from shared.settings import Webhook
 from tests.support.receivers import Receiver
@@ -28,19 +28,16 @@ def receiver() -> Iterator[Receiver]:
     running.close()
 
 
-@pytest.fixture
-def webhooks(monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhooks]:
+@pytest.fixture(autouse=True)
+def secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOOK_SECRET", SECRET)
-    sender = Webhooks()
-    yield sender
-    sender.close()
 
 
 def hook(url: str, setting: str = "HOOK_SECRET") -> Webhook:
     return Webhook(name="a", url=url, secret_setting=setting)
 
 
-def test_the_body_is_openais_and_says_no_more(receiver: Receiver, webhooks: Webhooks) -> None:
+def test_the_body_is_openais_and_says_no_more(receiver: Receiver) -> None:
     assert webhooks.send(hook(f"{receiver.url}/h?token=private"), ANNOUNCEMENT) == 200
     (request,) = receiver.received
     assert request.path == "/h?token=private"
@@ -56,9 +53,7 @@ def test_the_body_is_openais_and_says_no_more(receiver: Receiver, webhooks: Webh
 
 
 @pytest.mark.parametrize("status", [301, 307, 400, 401, 404, 410, 429, 500])
-def test_whatever_is_no_2xx_is_a_failure(
-    receiver: Receiver, webhooks: Webhooks, status: int
-) -> None:
+def test_whatever_is_no_2xx_is_a_failure(receiver: Receiver, status: int) -> None:
     receiver.answers, receiver.headers = [status], {"location": f"{receiver.url}/other"}
     with pytest.raises(Undelivered, match=f"answered {status}") as raised:
         webhooks.send(hook(receiver.url), ANNOUNCEMENT)
@@ -76,7 +71,6 @@ def test_whatever_is_no_2xx_is_a_failure(
 )
 def test_without_a_secret_nothing_is_sent(
     receiver: Receiver,
-    webhooks: Webhooks,
     monkeypatch: pytest.MonkeyPatch,
     value: str,
     says: str,
@@ -87,7 +81,7 @@ def test_without_a_secret_nothing_is_sent(
     assert receiver.received == []
 
 
-def test_a_receiver_that_is_not_there(webhooks: Webhooks, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_receiver_that_is_not_there(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     with pytest.raises(Undelivered) as raised:
         webhooks.send(hook("http://127.0.0.1:9/h?token=private"), ANNOUNCEMENT)
@@ -95,9 +89,7 @@ def test_a_receiver_that_is_not_there(webhooks: Webhooks, caplog: pytest.LogCapt
     assert "private" not in caplog.text
 
 
-def test_no_url_is_logged(
-    receiver: Receiver, webhooks: Webhooks, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_no_url_is_logged(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
     webhooks.send(hook(receiver.url), ANNOUNCEMENT)  # makes the client
     caplog.set_level(logging.INFO)
     webhooks.send(hook(f"{receiver.url}/h?token=private"), ANNOUNCEMENT)

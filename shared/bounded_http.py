@@ -1,0 +1,86 @@
+"""One request to a server that a caller or an operator named.
+
+No redirect is followed, no proxy asked, and bytes and seconds are bounded in all: also those of a
+server that sends its headers one byte at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from shared.telemetry import silence_urls
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+_CONNECT = 5.0
+
+
+class NotAnswered(Exception):
+    """There was no answer, or none in time; the message says why, without the URL."""
+
+
+@dataclass
+class Reply:
+    """What came of an answer: `body` has more than `largest` bytes where there were more, and
+    `whole` is False where the seconds ran out before its end."""
+
+    status: int
+    body: bytearray = field(default_factory=bytearray)
+    whole: bool = False
+
+
+def request(
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    content: bytes | None = None,
+    largest: int,
+    seconds: float,
+) -> Reply:
+    """The answer to a request, its body read up to `largest` bytes. Blocks. Raises NotAnswered."""
+    import httpx  # on first use: cold starts are paid by users
+
+    silence_urls()
+
+    replies: list[Reply] = []
+
+    async def ask() -> None:
+        async with (
+            asyncio.timeout(seconds),
+            httpx.AsyncClient(
+                timeout=httpx.Timeout(seconds, connect=_CONNECT),
+                follow_redirects=False,
+                trust_env=False,
+                verify=_tls(),
+            ) as client,
+            client.stream(method, url, headers=dict(headers), content=content) as answer,
+        ):
+            reply = Reply(answer.status_code)
+            replies.append(reply)
+            async for piece in answer.aiter_raw():
+                reply.body += piece
+                if len(reply.body) > largest:
+                    break
+            reply.whole = True
+
+    try:
+        asyncio.run(ask())
+    except (TimeoutError, httpx.TimeoutException):
+        if not replies:
+            raise NotAnswered(f"did not answer within {seconds:.0f} s") from None
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        raise NotAnswered(f"not reached ({type(error).__name__})") from None
+    return replies[0]
+
+
+@lru_cache(maxsize=1)
+def _tls() -> SSLContext:
+    import httpx
+
+    return httpx.create_ssl_context(trust_env=False)
