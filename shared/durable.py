@@ -46,6 +46,13 @@ class Client(Protocol):
     ) -> str: ...
     async def raise_event(self, instance_id: str, event_name: str, event_data: Any) -> None: ...
     async def get_status(self, instance_id: str) -> Any: ...
+    async def get_status_by(
+        self,
+        created_time_from: datetime | None,
+        created_time_to: datetime | None,
+        runtime_status: list[Any] | None,
+        instance_id_prefix: str,
+    ) -> Any: ...
     async def purge_instance_history(self, instance_id: str) -> Any: ...
     async def purge_instance_history_by(
         self, created_time_from: datetime, created_time_to: datetime, runtime_status: list[Any]
@@ -74,9 +81,15 @@ async def presence(client: Client, instance_id: str) -> Presence:
     status = await client.get_status(instance_id)
     if status:
         return Presence.ENDED if status.runtime_status in _ENDED else Presence.ALIVE
-    if getattr(status, "message", None) == "":  # the client's reading of an empty 404
+    if getattr(status, "message", None) != "":
+        raise RuntimeError("the status of an instance could not be read")
+    # The client reads an empty 404 like that, and any other empty answer as well. A list is
+    # answered with 200, or the client raises.
+    listed = await client.get_status_by(None, None, None, instance_id)
+    alike = [each for each in listed if each.instance_id == instance_id]
+    if not alike:
         return Presence.MISSING
-    raise RuntimeError("the status of an instance could not be read")
+    return Presence.ENDED if alike[0].runtime_status in _ENDED else Presence.ALIVE
 
 
 async def purge_finished(client: Client, created_from: datetime, created_to: datetime) -> int:

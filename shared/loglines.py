@@ -77,8 +77,11 @@ class _Router(logging.Handler):
         lines = _holder.get()
         if lines is None:
             logging.getLogger().handle(record)
-        else:
+            return
+        try:
             lines.hold(record)
+        except Exception:  # noqa: BLE001  # a line that cannot be formatted harms nobody
+            self.handleError(record)
 
 
 @lru_cache(maxsize=1)

@@ -17,6 +17,10 @@ from shared.offload import in_thread
 from shared.telemetry import Event, emit
 
 _AT_ONCE = 8
+_ANSWERS_WITHIN = 10.0
+"""Seconds that one question may take, of the 240 that the client would wait."""
+_ALL_ANSWER_WITHIN = 60.0
+_STARTS_WITHIN = 30.0
 
 
 async def start_admitted(client: Client, admitted: Admitted) -> None:
@@ -28,7 +32,8 @@ async def start_admitted(client: Client, admitted: Admitted) -> None:
 async def start(client: Client, instance: str, payload: GenerateVideo) -> None:
     """Start a worker, unless it runs already. Where that fails the next sweep does it."""
     try:
-        await client.start_new(names.GENERATE_VIDEO, instance, payload)
+        async with asyncio.timeout(_STARTS_WITHIN):
+            await client.start_new(names.GENERATE_VIDEO, instance, payload)
     except Exception as error:  # noqa: BLE001  # the SDK raises plain Exceptions
         # also for one that runs: a repeated request finds it started
         if not await _runs(client, instance):
@@ -51,7 +56,8 @@ async def wake(client: Client, hints: Iterable[Hint]) -> None:
     gone, another one is started."""
     for hint in hints:
         try:
-            await client.raise_event(hint["instance"], hint["event"], None)
+            async with asyncio.timeout(_ANSWERS_WITHIN):
+                await client.raise_event(hint["instance"], hint["event"], None)
         except Exception as error:  # noqa: BLE001  # the SDK raises plain Exceptions
             emit(Event.HINT_LOST, instance=hint["instance"], message=_said(error))
             for instance, why in (await gone(client, [hint["instance"]])).items():
@@ -60,13 +66,16 @@ async def wake(client: Client, hints: Iterable[Hint]) -> None:
 
 async def gone(client: Client, instances: Iterable[str]) -> Mapping[str, Presence]:
     """Those of the instances that are missing or have ended. One that cannot be asked about is not
-    among them."""
+    among them: an engine that hangs must not hold up whoever asks."""
+    clock = asyncio.get_running_loop().time
+    until = clock() + _ALL_ANSWER_WITHIN
     gate = asyncio.Semaphore(_AT_ONCE)
 
     async def one(instance: str) -> Presence:
         async with gate:
             try:
-                return await presence(client, instance)
+                async with asyncio.timeout_at(min(until, clock() + _ANSWERS_WITHIN)):
+                    return await presence(client, instance)
             except Exception as error:  # noqa: BLE001  # the SDK raises plain Exceptions
                 emit(Event.WORKER_UNKNOWN, instance=instance, message=_said(error))
                 return Presence.ALIVE
@@ -78,7 +87,8 @@ async def gone(client: Client, instances: Iterable[str]) -> Mapping[str, Presenc
 
 async def _runs(client: Client, instance: str) -> bool:
     try:
-        return await presence(client, instance) is Presence.ALIVE
+        async with asyncio.timeout(_ANSWERS_WITHIN):
+            return await presence(client, instance) is Presence.ALIVE
     except Exception:  # noqa: BLE001  # the SDK raises plain Exceptions
         return False
 

@@ -1,5 +1,6 @@
 """`/openai/v1/videos`: create, list, get, content, remix, cancel, delete."""
 
+import asyncio
 import re
 from typing import Any
 
@@ -32,6 +33,7 @@ bp = blueprint()
 
 _POLL_AFTER_MS = 2000
 _MOST_EPOCHS = 5
+_PURGES_WITHIN = 10.0
 
 
 @http_with_client(bp, f"{BASE_PATH}/videos", ["POST"])
@@ -164,9 +166,11 @@ async def _delete(req: func.HttpRequest, client: Client) -> func.HttpResponse:
 async def _purge(client: Client, video_id: str) -> None:
     """Delete the histories of a finished video's workers; the nightly purge gets what is left. One
     that is just ending cannot be purged yet, and says nothing about the others."""
+    until = asyncio.get_running_loop().time() + _PURGES_WITHIN
     for epoch in range(1, _MOST_EPOCHS + 1):
         try:
-            await client.purge_instance_history(instance_id(video_id, epoch))
+            async with asyncio.timeout_at(until):
+                await client.purge_instance_history(instance_id(video_id, epoch))
         except Exception as error:  # noqa: BLE001  # the SDK raises plain Exceptions
             emit(Event.PURGE_FAILED, video_id=video_id, message=type(error).__name__)
 

@@ -19,8 +19,9 @@ _THREADS = 4
 _LONGEST_LINE = 400
 _FAILURES = 3
 _REST = 60.0
-"""Seconds for which a receiver that failed several times in a row is left to the sweep: nobody
-waits for it meanwhile."""
+"""Seconds for which a receiver that failed or was slow several times in a row is left to the sweep:
+nobody waits for it meanwhile."""
+_SLOW = 3.0
 
 Errand = Callable[[], bool]
 """Whether the receiver took it. An errand must not raise."""
@@ -43,8 +44,10 @@ class Courier:
         done: Future[None] = Future()
 
         def run() -> None:
+            began = self._clock()
             try:
-                self._note(receiver, taken=errand())
+                taken = errand()
+                self._note(receiver, well=taken and self._clock() - began < _SLOW)
             finally:
                 done.set_result(None)
 
@@ -84,9 +87,9 @@ class Courier:
             failures, until = self._failures.get(receiver, (0, 0.0))
             return failures >= _FAILURES and self._clock() < until
 
-    def _note(self, receiver: str, *, taken: bool) -> None:
+    def _note(self, receiver: str, *, well: bool) -> None:
         with self._lock:
-            if taken:
+            if well:
                 self._failures.pop(receiver, None)
             else:
                 failures, _ = self._failures.get(receiver, (0, 0.0))

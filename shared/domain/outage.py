@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 _FIRST_PAUSE = 5.0
 _LONGEST_PAUSE = 120.0
-_REMEMBERED = 50
-"""How many of an outage's latest probes are remembered."""
+_REMEMBERED = 400
+"""How many of an outage's latest probes are remembered: a column takes 32,768 characters."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +55,7 @@ def refused(outage: Outage | None, refusal: Refusal, video_id: str, now: float) 
         outage,
         status=refusal.status,
         message=refusal.message,
+        since=outage.since or now,  # earlier versions did not note it
         failures=outage.failures + 1,
         final=outage.final or refusal.final,
         probes=(*earlier, video_id)[-_REMEMBERED:],

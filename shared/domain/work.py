@@ -127,6 +127,8 @@ class Work:
     job_expires_at: float | None = None
     job_deadline: float | None = None
     missing_since: float | None = None
+    empty_since: float | None = None
+    """Since when its job has succeeded without outputs."""
     polls: int = 0
     progress: int | None = None
     """The upstream's, as the last poll saw it; None where it reports none."""

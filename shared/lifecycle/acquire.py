@@ -66,9 +66,7 @@ def _line_up(services: Services, work: Work, hint: str) -> Done:
         return _go(services, work, held)
     hints: tuple[Hint, ...] = ()
     unwritten = not snapshot.has(work.video_id) and snapshot.at < now - durations.of(_FRESH)
-    # whether callers are told what holds this model up, or are told so no more
-    unwritten |= bool(snapshot.notice) != all(found.lane.outage for found in lanes)
-    if line.is_open(lanes, now) or unwritten:
+    if line.is_open(lanes, now) or unwritten or _is_misleading(services, work, snapshot, lanes):
         decided, hints = line.call_next(services, work)
         snapshot = decided.snapshots.get(work.model, snapshot)
         mine = [each for each in decided.lanes if each.lane.deployment in work.deployments]
@@ -86,6 +84,19 @@ def _line_up(services: Services, work: Work, hint: str) -> Done:
     if snapshot.position(work.video_id) > _NEAR * len(lanes):
         look = max(look, snapshot.turn(work.video_id))
     return _wait(services, work, snapshot, look, now, hints)
+
+
+def _is_misleading(
+    services: Services, work: Work, snapshot: Snapshot, lanes: list[StoredLane]
+) -> bool:
+    """Whether callers have yet to be told what holds this model up, or are to be told so no more.
+
+    A model's deployments are asked, which may be more than this video's."""
+    if not snapshot.notice and not all(found.lane.outage for found in lanes):
+        return False
+    offering = [upstream.name for upstream in services.settings.offering(work.model)]
+    notice = line.notice(services, work.model, line.lanes(services, offering))
+    return bool(snapshot.notice) != bool(notice)
 
 
 def _is_far(work: Work, snapshot: Snapshot, now: float, longest_wait: float) -> bool:

@@ -32,8 +32,9 @@ from shared.upstream.protocol import (
 
 _WATCH_PAUSE = 60.0
 _LONGEST_BACKOFF = 30.0
-_GONE_TWICE = 30.0
-"""A job that was there is only taken for gone when it is still missing this much later."""
+_SEEN_TWICE = 30.0
+"""A job that was there is only taken for gone when it is still missing this much later; the same
+for one that has succeeded without outputs."""
 
 
 def follow_job(services: Services, video_id: str, epoch: int) -> Done:
@@ -70,7 +71,7 @@ def follow_job(services: Services, video_id: str, epoch: int) -> Done:
         return _rendering(services, work, job)
     if job.state is JobState.SUCCEEDED and not job.parts:
         # it may be some moments ahead of its outputs
-        return _second_look(services, work) or _over(services, work, job)
+        return _second_empty(services, work) or _over(services, work, job)
     return _over(services, work, job)
 
 
@@ -99,6 +100,7 @@ def _rendering(services: Services, work: Work, job: JobStatus) -> Done:
         progress_at=work.progress_at if job.progress == work.progress else now,
         troubles=0,
         missing_since=None,
+        empty_since=None,
         job_expires_at=job.expires_at or work.job_expires_at,
     )
     if seen is None:
@@ -174,6 +176,8 @@ def _rendered(
         parts=job.parts,
         polls=work.polls + 1,
         troubles=0,
+        missing_since=None,
+        empty_since=None,
         slot_freed=True,
         job_expires_at=job.expires_at or work.job_expires_at,
     )
@@ -209,6 +213,8 @@ def _once_more(services: Services, work: Work, hints: tuple[Hint, ...]) -> Done:
         progress=None,
         progress_at=None,
         troubles=0,
+        missing_since=None,
+        empty_since=None,
     )
     if anew is None:
         return overtaken(services, work, hints)
@@ -221,8 +227,9 @@ def _missing(services: Services, work: Work) -> Done:
     now = services.clock()
     age = now - (work.job_created_at or now)
     young = age < services.settings.durations.not_found_grace
-    if waiting := _second_look(services, work, young=young):
-        return waiting
+    since = work.missing_since or now
+    if young or _is_first(services, since):
+        return _look_again(services, work, update(services, work, missing_since=since))
     hints = line.hand_over(services, work)
     emit(
         Event.JOB_LOST,
@@ -235,16 +242,26 @@ def _missing(services: Services, work: Work) -> Done:
     return verdicts.decide(services, work, verdict, hints=hints)
 
 
-def _second_look(services: Services, work: Work, *, young: bool = False) -> Done | None:
-    """Wait for another look at something that is missing; None when this is the second one, some
-    time after the first. A `young` job is looked at for as long as it is."""
-    durations, now = services.settings.durations, services.clock()
-    since = work.missing_since or now
-    if not young and now - since >= durations.of(_GONE_TWICE):
+def _second_empty(services: Services, work: Work) -> Done | None:
+    """Wait for another look at a job that has succeeded without outputs; None at the second."""
+    since = work.empty_since or services.clock()
+    if not _is_first(services, since):
         return None
-    if update(services, work, missing_since=since) is None:
+    # it is there, so it was not missing
+    seen = update(services, work, empty_since=since, missing_since=None)
+    return _look_again(services, work, seen)
+
+
+def _is_first(services: Services, since: float) -> bool:
+    """Whether what was first seen at `since` has to be seen again, some time later."""
+    return services.clock() - since < services.settings.durations.of(_SEEN_TWICE)
+
+
+def _look_again(services: Services, work: Work, seen: Work | None) -> Done:
+    if seen is None:
         return overtaken(services, work)
-    wait = before_deadline(work, now, durations.of(_GONE_TWICE / 2))
+    pause = services.settings.durations.of(_SEEN_TWICE / 2)
+    wait = before_deadline(work, services.clock(), pause)
     return done("watching" if work.ended else "rendering", wait=wait)
 
 

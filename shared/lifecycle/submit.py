@@ -60,11 +60,11 @@ def submit_job(services: Services, video_id: str, epoch: int) -> Done:
     if work.submit is Submit.KNOWN:
         return done("submitted")
     client = services.client(work.deployment or "")
-    if client is None:
-        back = _taken_back(services, work, troubles=work.troubles)
-        return _again(services, work, back)
     if work.submit is Submit.INTENT:
+        # also where the deployment is not configured any more: something may have been sent
         return _reconcile(services, work, client)
+    if client is None:
+        return _again(services, work, _taken_back(services, work, troubles=work.troubles))
     return _post(services, work, client)
 
 
@@ -153,9 +153,9 @@ def _throttled(services: Services, work: Work, pause: float) -> Done:
 
 def _turned_away(services: Services, work: Work, refusal: Refusal) -> Done:
     """The deployment turns everybody away, at least for now. Or it minds this video: then it takes
-    others between the times that it turns this one away."""
-    now, troubles = services.clock(), work.troubles + 1
-    back = _taken_back(services, work, troubles=troubles)
+    others between the times that it turns this one away, and only those times are counted."""
+    now = services.clock()
+    back = _taken_back(services, work, troubles=work.troubles)
     lane = line.turn_away(services, work, refusal)
     if lane is None or lane.outage is None:  # it is not configured any more
         return _again(services, work, back)
@@ -176,10 +176,15 @@ def _turned_away(services: Services, work: Work, refusal: Refusal) -> Done:
         reason=str(refusal.status or "unreachable"),
         since_seconds=now - lane.outage.since,
     )
-    worked_before = refusal.status is not None and lane.outage.failures == 1
-    if back is not None and worked_before and troubles >= _MOST_TURNED_AWAY:
-        why = f"{work.deployment} takes other requests and turned this one away {troubles} times"
-        return _refused(services, back, f"{why}: {refusal.status} {refusal.message}")
+    if back is not None and refusal.status is not None and lane.outage.failures == 1:
+        back = update(services, back, troubles=back.troubles + 1)
+        if back is not None and back.troubles >= _MOST_TURNED_AWAY:
+            return _refused(
+                services,
+                back,
+                f"{work.deployment} takes other requests and turned this one away {back.troubles} "
+                f"times: {refusal.status} {refusal.message}",
+            )
     return _again(services, work, back)
 
 
@@ -207,7 +212,7 @@ def _taken_back(services: Services, work: Work, *, troubles: int) -> Work | None
         submit=Submit.NOTHING,
         stage=WorkStage.WAITING,
         deployment=None,
-        posts=max(0, work.posts - 1),
+        posts=max(0, work.posts - (work.submit is Submit.INTENT)),
         troubles=troubles,
     )
 
@@ -292,7 +297,7 @@ def _known(services: Services, work: Work, job_id: str, job: JobStatus | None = 
     return done("submitted", wait=ahead.poll, stage=Stage.RENDERING, progress=0, hints=hints)
 
 
-def _reconcile(services: Services, work: Work, client: Dialect) -> Done:
+def _reconcile(services: Services, work: Work, client: Dialect | None) -> Done:
     """An intent without a job id: find the job that its POST created, if it created one."""
     durations, now = services.settings.durations, services.clock()
     assert work.intent_at is not None, "an intent has a time"
@@ -301,7 +306,10 @@ def _reconcile(services: Services, work: Work, client: Dialect) -> Done:
         work = update(services, work, connection_ended_at=now) or work
     ended = work.connection_ended_at or now
     upstream = services.settings.upstream(work.deployment or "")
-    assert upstream is not None, "a client exists for configured deployments only"
+    if upstream is None or client is None:
+        if now > ended + durations.job_deadline:
+            return _unknown(services, work, "its deployment is not configured any more")
+        return _look_again(services, work, durations.of(polling.backoff(work.troubles + 1)))
     known = services.jobs.claimed_by(upstream.name, work.video_id)
     if known is not None:
         return claim_job(services, work, client, known.job_id)

@@ -27,6 +27,7 @@ from shared.telemetry import Event, emit
 
 _MOST_ROWS = 200
 _MOST_ASKED = 200
+_ROOM_FOR_WAITING = 50
 _QUIET = 15.0
 """Seconds without a sign of life after which Durable is asked about a worker: longer than a start
 takes to be seen there."""
@@ -48,13 +49,15 @@ class Restart:
 def suspects(services: Services) -> list[str]:
     """The workers that Durable should be asked about: instance ids, at most 200.
 
-    Videos that somebody ought to work on come first, then the front of the line. Of those who wait
-    behind it, or have ended and are only watched, some are picked: nothing is urgent about them."""
+    Videos that somebody ought to work on come first, but leave room for the front of the line. Of
+    those who wait behind it, or have ended and are only watched, and of any who are too many, some
+    are picked: the next sweep picks others."""
     quiet = services.work.quiet(services.clock() - services.settings.durations.of(_QUIET))
     waiting = [each for each in quiet if each.stage is WorkStage.WAITING]
     watched = [each for each in quiet if each.stage is WorkStage.WATCHING]
     patient = (WorkStage.WAITING, WorkStage.WATCHING)
-    chosen = [each for each in quiet if each.stage not in patient][:_MOST_ASKED]
+    working = [each for each in quiet if each.stage not in patient]
+    chosen = random.sample(working, min(len(working), _MOST_ASKED - _ROOM_FOR_WAITING))
     room = _MOST_ASKED - len(chosen)
     front, others = waiting[: room // 2], waiting[room // 2 :] + watched
     chosen += front + random.sample(others, min(room - len(front), len(others)))

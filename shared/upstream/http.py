@@ -55,11 +55,12 @@ _GONE_CODES = frozenset(
     }
 )
 _GONE = re.compile(
-    r"\bmodel\b.{0,120}\b(has been|was|is) (now )?(decommissioned|deprecated|discontinued|retired"
-    r"|shut down|sunset|no longer (available|supported))",
-    re.IGNORECASE | re.DOTALL,
+    r"\bmodel\b([^.;\n]|\.(?=\S)){0,60}\b(has been|was|is) (now )?"
+    r"(decommissioned|deprecated|discontinued|retired|shut down|sunset"
+    r"|no longer (available|supported))",
+    re.IGNORECASE,
 )
-"""What a 404 says of a model that does not come back, where it says so."""
+"""What a 404 says, in one sentence, of a model that does not come back."""
 
 _MODERATION_CODES = frozenset(
     {
@@ -144,7 +145,7 @@ class UpstreamHttp:
         said = error_body(answer, prompt=str(body.get("prompt") or ""))
         everybody = answer.status in _OF_EVERYBODY or (answer.status == 404 and not of_job)
         if everybody and not said.moderated:
-            final = answer.status == 410 or said.gone
+            final = answer.status == 410 or (answer.status == 404 and said.gone)
             raise DeploymentOut(said.message, status=answer.status, final=final)
         if answer.status == 429:
             raise Throttled(said.message, retry_after(answer.headers))

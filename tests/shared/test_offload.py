@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
+from shared.loglines import Lines, _Router, holding
 from shared.offload import in_background, in_context, in_thread
 from shared.telemetry import Event, emit
 
@@ -166,3 +167,14 @@ def test_lines_outside_of_it_go_their_usual_way(seen: Seen) -> None:
     asyncio.run(invocation(lambda: None))
     say("here")
     assert seen.lines == [(line("here"), None)]
+
+
+def test_a_librarys_line_that_cannot_be_formatted_harms_nobody(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = Lines()
+    record = logging.makeLogRecord({"name": "azure.core", "msg": "%d bytes", "args": ("many",)})
+    with holding(lines):
+        _Router().emit(record)
+    lines.write()
+    assert "Arguments: ('many',)" in capsys.readouterr().err

@@ -28,6 +28,8 @@ class Durable:
         self.asked: list[tuple[Any, ...]] = []
         self.instances: dict[str, Any] = {}
         """Instance id -> what the host says of it."""
+        self.listed: dict[str, Any] = {}
+        """The same where the host lists, if that differs."""
         self._error = error
         self._unreadable = unreadable
 
@@ -50,6 +52,13 @@ class Durable:
             raise self._unreadable
         # what the SDK makes of an answer's body; an unknown instance's 404 is empty
         return DurableOrchestrationStatus.from_json(self.instances.get(instance, ""))
+
+    async def get_status_by(self, _from: None, _to: None, _statuses: None, prefix: str) -> Any:
+        return [
+            DurableOrchestrationStatus.from_json(known)
+            for instance, known in (self.listed or self.instances).items()
+            if instance.startswith(prefix)
+        ]
 
     def _note(self, *asked: Any) -> None:
         self.asked.append(asked)
@@ -153,3 +162,24 @@ def test_a_hint_that_finds_no_worker_starts_another(app: Services, admitted: Adm
         asyncio.run(workers.wake(cast("Client", failed), cast("Any", [hint])))
     payload = {**admitted.payload, "epoch": 2}
     assert failed.asked == [(names.GENERATE_VIDEO, f"{video_id}-2", payload)]
+
+
+def test_an_empty_answer_is_no_sign_that_a_worker_is_gone() -> None:
+    """The client reads any answer without a body like an unknown instance's."""
+    durable, other = Durable(), Durable()
+    other.has("video_a-1", "Running")
+    durable.listed = other.instances
+    assert asyncio.run(workers.gone(cast("Client", durable), ["video_a-1"])) == {}
+
+
+def test_an_engine_that_hangs_holds_up_nobody(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Hanging(Durable):
+        async def get_status(self, instance: str) -> Any:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(workers, "_ALL_ANSWER_WITHIN", 0.2)
+    many = [f"video_{number}-1" for number in range(50)]
+    assert asyncio.run(workers.gone(cast("Client", Hanging()), many)) == {}
+    assert "worker_unknown instance=video_49-1" in caplog.text

@@ -67,3 +67,22 @@ def test_a_receiver_that_keeps_failing_is_left_alone_for_a_minute() -> None:
     courier.forgive("dead")
     assert try_one("dead", takes=True) == 12
     courier.close()
+
+
+def test_a_receiver_that_is_slow_again_and_again_is_left_alone_as_well() -> None:
+    """Whoever ends a video waits for its errand: others of its worker must not."""
+    now = 0.0
+    courier = Courier(lambda: now)
+    tried: list[None] = []
+
+    def slow() -> bool:
+        nonlocal now
+        tried.append(None)
+        now += 5
+        return True
+
+    for _ in range(6):
+        courier.hand("slow", slow)
+        courier.wait()
+    assert len(tried) == 3
+    courier.close()

@@ -25,10 +25,10 @@ def test_what_is_final_stays_final() -> None:
 
 def test_only_the_latest_probes_are_remembered() -> None:
     outage = refused(None, NO, "video_0", 0.0)
-    for number in range(1, 200):
+    for number in range(1, 500):
         outage = refused(outage, NO, f"video_{number}", 0.0)
-    assert len(outage.probes) == 50
-    assert outage.probes[-1] == "video_199"
+    assert len(outage.probes) == 400
+    assert outage.probes[-1] == "video_499"
 
 
 def test_pauses_grow_and_end_at_two_minutes() -> None:

@@ -1,6 +1,7 @@
 """Every way to end without the outputs: the code, the money, and what is left behind."""
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -17,6 +18,7 @@ from shared.lifecycle.services import Services
 from shared.upstream.protocol import Dialect, JobState, JobStatus
 from tests.conftest import Simulator
 from tests.shared.lifecycle.conftest import Order
+from tests.shared.lifecycle.test_cancel import to_submitted
 
 
 def fault(operation: str, **action: Any) -> dict[str, Any]:
@@ -192,3 +194,19 @@ def test_a_job_without_outputs_is_looked_at_again(
     job.drive()
     assert job.video.status is status
     assert (job.video.error is not None) is (status is Status.FAILED)
+
+
+def test_one_sign_of_each_kind_is_not_two_of_one(
+    services: Services, order: Order, simulator: Simulator
+) -> None:
+    """A job that is missing once, is there, and whose output is missing once: both may pass."""
+    job = order()
+    to_submitted(job)
+    assert job.work is not None
+    long_ago = time.time() - 1000
+    services.work.replace(replace(job.work, missing_since=long_ago, empty_since=long_ago))
+    simulator.script(
+        {"operation": "content", "times": 1, "action": {"type": "status", "status": 404}}
+    )
+    job.drive()
+    assert job.video.status is Status.COMPLETED

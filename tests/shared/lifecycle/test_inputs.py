@@ -6,7 +6,9 @@ from __future__ import annotations
 import io
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -23,6 +25,7 @@ from shared.lifecycle import inputs
 from shared.lifecycle.admit import Admitted, Repeatable, admit
 from shared.lifecycle.inputs import Source
 from shared.lifecycle.services import Services
+from shared.lifecycle.sweep import sweep
 from shared.storage.layout import video_folder
 from tests.conftest import Simulator
 from tests.shared.lifecycle.conftest import CALLER, Job
@@ -255,3 +258,44 @@ def test_an_address_elsewhere_is_not_even_asked(
             [Source("input_reference", url=f"{base}/a.png")],
         )
     assert asked == []
+
+
+def test_a_replay_is_known_before_its_image_is_fetched(
+    services_with: Callable[..., Services], image_host: Any
+) -> None:
+    base, asked = image_host
+    services = services_with(INPUT_URL_HOSTS="127.0.0.1")
+    source = Source("input_reference", url=f"{base}/a.png")
+    first = admit(services, CALLER, request(), Repeatable(key="k"), [source])
+    # whatever has become of the settings since: the video was promised
+    poorer = services_with(INPUT_URL_HOSTS="", MAX_JOB_USD="0.01")
+    again = admit(poorer, CALLER, request(), Repeatable(key="k"), [source])
+    assert (again.replayed, again.video.id) == (True, first.video.id)
+    assert asked == ["/a.png"]
+    elsewhere = Source("input_reference", url=f"{base}/b.png")
+    with pytest.raises(InvalidRequest):
+        admit(poorer, CALLER, request(), Repeatable(key="k"), [elsewhere])
+
+
+@pytest.mark.parametrize("dies_at", ["inputs.put", "videos.insert"])
+def test_an_admission_that_dies_leaves_no_files(
+    services: Services, monkeypatch: pytest.MonkeyPatch, dies_at: str
+) -> None:
+    class Killed(BaseException):
+        """A worker that ends in the middle."""
+
+    def die(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    source = Source("input_reference", data=png())
+    holder, name = dies_at.split(".")
+    with monkeypatch.context() as patch:
+        patch.setattr(getattr(services, holder), name, die)
+        with pytest.raises(Killed):
+            admit(services, CALLER, request(), Repeatable(), [source])
+    minute = services.settings.durations.of(60)
+    for minutes in (5, 30):  # the first sweep makes sure that nobody is at it any more
+        late = time.time() + minutes * minute
+        sweep(replace(services, clock=lambda late=late: late))  # type: ignore[misc]
+    assert services.work.all() == []
+    assert list(services.account.container("inputs").list_blob_names()) == []

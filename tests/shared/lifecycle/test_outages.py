@@ -287,3 +287,70 @@ def test_a_row_of_release_0_1_is_read(
     assert lane(services).outage == Outage(
         status=status, message=out.partition(" ")[2], since=0.0, final=final
     )
+
+
+def test_what_a_video_met_during_outages_is_not_held_against_it(
+    timed: Services, clock: Clock, simulator: Simulator
+) -> None:
+    """It is turned away for what everybody would have been, however often."""
+    services, order = timed, Order(timed, simulator)
+    job, other = order(), order()
+    simulator.script(answers(401))
+    for _ in range(8):
+        clock.now += services.settings.durations.of(600)
+        assert look(services, job, "again") == "granted"
+        assert submit_job(services, job.id, 1).result["outcome"] == "again"
+    lift(simulator)
+    clock.now += services.settings.durations.of(600)
+    assert look(services, other) == "granted"
+    assert submit_job(services, other.id, 1).result["outcome"] == "submitted"
+    simulator.script(answers(401, times=1))  # roles that have just arrived come and go
+    assert look(services, job, "again") == "granted"
+    assert submit_job(services, job.id, 1).result["outcome"] == "again"
+    assert job.video.status is Status.QUEUED
+    assert job.work is not None
+    assert job.work.verdict is None
+
+
+def test_a_line_at_rest_stays_at_rest_where_a_video_may_go_to_one_deployment_only(
+    services_with: Callable[..., Services],
+    upstreams: Callable[..., str],
+    simulator: Simulator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """That one is out, and another one of the same model works: callers are told nothing."""
+    (first,) = (each for each in json.loads(upstreams()) if each["name"] == "sora-2")
+    both = json.dumps([first, {**first, "name": "sora-2-b"}])
+    clock = Clock()
+    services = replace(services_with(UPSTREAMS=both), clock=clock)
+    job = Order(services, simulator)()
+    turn_away(services, job, Refusal(status=401, message="no"))
+    assert job.work is not None
+    services.work.replace(replace(job.work, deployments=("sora-2",)))
+    look(services, job)
+    asked: list[None] = []
+    call_next = line.call_next
+
+    def counted(*args: Any) -> Any:
+        asked.append(None)
+        return call_next(*args)
+
+    monkeypatch.setattr(line, "call_next", counted)
+    for _ in range(5):
+        assert look(services, job, "again") == "waiting"
+    assert asked == []
+    place = line.place_of(services, job.video)
+    assert place is not None
+    assert place.notice is None
+
+
+def test_a_row_of_release_0_1_does_not_make_an_outage_older_than_it_is_known(
+    timed: Services, simulator: Simulator, clock: Clock
+) -> None:
+    services = timed
+    job = Order(services, simulator)()
+    services.deployments._table.insert("d", "sora-2", {"v": 1, "running": "{}", "out": "401 no"})
+    turn_away(services, job, Refusal(status=401, message="no"))
+    outage = lane(services).outage
+    assert outage is not None
+    assert outage.since == pytest.approx(clock.now, abs=0.001)

@@ -16,7 +16,8 @@ from shared.domain.errors import Conflict, LimitReached, Unavailable
 from shared.domain.ledger import Amounts
 from shared.domain.request import VideoRequest
 from shared.domain.video import CostState, Status
-from shared.lifecycle import acquire, follow, inputs, line, money, settle, submit
+from shared.domain.work import Work
+from shared.lifecycle import acquire, follow, line, money, settle, submit
 from shared.lifecycle.admit import Admitted, Repeatable, admit
 from shared.lifecycle.cancel import cancel_video
 from shared.lifecycle.remove import delete_video
@@ -170,15 +171,15 @@ def test_cancelled_while_the_upstream_says_that_the_job_is_over(
 def test_a_slow_try_of_a_request_does_not_revive_its_cancelled_video(
     services: Services, simulator: Simulator, monkeypatch: Patch
 ) -> None:
-    store, tries, made = inputs.store, count(), list[Admitted]()
+    insert, tries, made = services.work.insert, count(), list[Admitted]()
 
-    def slowly(*args: Any) -> None:
-        store(*args)
+    def slowly(work: Work) -> Work:
         if next(tries) == 0:
             made.append(admit(services, CALLER, REQUEST, Repeatable(key="k")))
             cancel_video(services, made[0].video)
+        return insert(work)
 
-    monkeypatch.setattr(inputs, "store", slowly)
+    monkeypatch.setattr(services.work, "insert", slowly)
     with pytest.raises(Unavailable):
         admit(services, CALLER, REQUEST, Repeatable(key="k"))
     job = Job(services, simulator, made[0])

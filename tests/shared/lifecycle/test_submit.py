@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -276,3 +277,43 @@ def test_a_worker_that_dies_between_the_answer_and_the_claim(
     assert len(simulator.journal()["jobs"]) == 1
     job.drive()
     assert job.video.status is Status.COMPLETED
+
+
+def test_an_unanswered_create_is_not_repeated_where_its_deployment_was_taken_out(
+    services_with: Callable[..., Services], upstreams: Callable[..., str], simulator: Simulator
+) -> None:
+    """Settings that change restart the app, amid a create as likely as not."""
+    services = services_with()
+    without = [each for each in json.loads(upstreams()) if each["name"] != "sora-2"]
+    poorer = services_with(UPSTREAMS=json.dumps(without))
+    simulator.script(create_fault(type="drop", when="after"))
+    job = Order(services, simulator)()
+    assert acquire.take_turn(services, job.id, 1, "h").result["outcome"] == "granted"
+    assert submit.submit_job(services, job.id, 1).result["outcome"] == "reconcile"
+    assert acquire.take_turn(poorer, job.id, 1, "h").result["outcome"] == "granted"
+    assert submit.submit_job(poorer, job.id, 1).result["outcome"] == "reconcile"
+    assert job.work is not None
+    assert (job.work.submit, job.work.posts) == (Submit.INTENT, 1)
+    job.drive()  # it is back
+    assert job.video.status is Status.COMPLETED
+    assert len(simulator.journal()["jobs"]) == 1
+
+
+def test_where_that_deployment_does_not_come_back_nobody_can_know(
+    services_with: Callable[..., Services], upstreams: Callable[..., str], simulator: Simulator
+) -> None:
+    services = services_with()
+    without = [each for each in json.loads(upstreams()) if each["name"] != "sora-2"]
+    simulator.script(create_fault(type="drop", when="after"))
+    job = Order(services, simulator)()
+    acquire.take_turn(services, job.id, 1, "h")
+    submit.submit_job(services, job.id, 1)
+    much_later = time.time() + services.settings.durations.job_deadline + 1
+    poorer = replace(services_with(UPSTREAMS=json.dumps(without)), clock=lambda: much_later)
+    assert submit.submit_job(poorer, job.id, 1).result["outcome"] == "decided"
+    assert job.work is not None
+    assert job.work.verdict is not None
+    failure = job.work.verdict.failure
+    assert failure is not None
+    assert failure.code == "submit_unknown"
+    assert len(simulator.journal()["creates"]) == 1

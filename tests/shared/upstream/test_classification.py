@@ -159,6 +159,20 @@ FINAL = [
     (404, {"error": {"message": "The model `sora` has been deprecated, learn more."}}, True),
     (404, {"error": {"code": "model_decommissioned", "message": "use another"}}, True),
     (404, {"error": {"message": "The model `sora-2` does not exist."}}, False),
+    (404, {"error": {"message": "Model sora-2.1 is no longer available."}}, True),
+    # of something else, or for another reason
+    (
+        404,
+        {
+            "error": {
+                "message": "The deployment for model sora-2 does not exist. The api-version "
+                "2025-04-01-preview is no longer supported."
+            }
+        },
+        False,
+    ),
+    (404, {"error": {"message": "Unknown model. This route is deprecated"}}, False),
+    (403, {"error": {"message": "The model is gated; it was deprecated for your tier"}}, False),
     # Azure, of a deployment that was just made (mslearn-ai-vision#81)
     (
         404,
