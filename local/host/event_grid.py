@@ -20,8 +20,6 @@ from local.host.index import Function
 from local.host.query import Query
 from local.host.worker import Worker, result_of
 
-_VALIDATION = "Microsoft.EventGrid.SubscriptionValidationEvent"
-
 
 class EventGridTriggers:
     """The app's Event Grid functions behind the extension's webhook."""
@@ -44,9 +42,11 @@ class EventGridTriggers:
             return _cloud_events_handshake(request)
         if request.method != "POST":
             return Response(status_code=404)
-        kind = request.headers.get("aeg-event-type", "Notification")
-        if kind == "Unsubscribe":
+        kind = request.headers.get("aeg-event-type", "").lower()
+        if kind == "unsubscribe":
             return Response(status_code=202)
+        if kind not in ("notification", "subscriptionvalidation"):
+            return Response(status_code=400)  # also where there is none, in either schema
         try:
             delivery = json.loads(await request.body())
         except ValueError:
@@ -54,11 +54,9 @@ class EventGridTriggers:
         events: list[Any] = delivery if isinstance(delivery, list) else [delivery]
         if not all(isinstance(event, dict) for event in events):
             return PlainTextResponse("the body holds something else than events", status_code=400)
-        if events and events[0].get("eventType") == _VALIDATION:
-            code = (events[0].get("data") or {}).get("validationCode")
+        if kind == "subscriptionvalidation":
+            code = (events[0].get("data") or {}).get("validationCode") if events else None
             return net_json.reply({"validationResponse": code})
-        if kind != "Notification":
-            return Response(status_code=400)
         results = await asyncio.gather(*(self.fire(function, event) for event in events))
         return Response(status_code=202 if all(results) else 500)
 

@@ -6,18 +6,13 @@ goes when its job is over and its money known.
 
 from dataclasses import replace
 
-from azure.core.exceptions import AzureError
-
 from shared.domain.errors import Conflict
-from shared.domain.video import Video
 from shared.lifecycle import settle
 from shared.lifecycle.cancel import Cancelled, cancel_video
 from shared.lifecycle.services import Services
-from shared.settings import SettingsError
 from shared.storage.rows import RowChanged
 from shared.storage.videos import StoredVideo
 from shared.telemetry import Event, emit
-from shared.upstream.protocol import UpstreamError
 
 
 def delete_video(services: Services, stored: StoredVideo) -> Cancelled:
@@ -37,8 +32,7 @@ def delete_video(services: Services, stored: StoredVideo) -> Cancelled:
         _bury(services, video.caller, video.id)
         return cancelled
     settle.remove_rest(services, video.caller, video.id)
-    if video.deployment and video.job_id:
-        _delete_job(services, video)
+    settle.delete_job(services, video.deployment, video.job_id, video.id)
     return cancelled
 
 
@@ -73,13 +67,3 @@ def _bury(services: Services, caller: str, video_id: str) -> None:
         break
     if services.work.get(video_id) is None:  # he was faster than this
         settle.remove_rest(services, caller, video_id)
-
-
-def _delete_job(services: Services, video: Video) -> None:
-    """Delete the upstream's copy, if that is possible: it expires there anyway."""
-    try:
-        client = services.client(video.deployment or "")
-        if client is not None:
-            client.delete(video.job_id or "", trace=video.id)
-    except (UpstreamError, SettingsError, AzureError) as error:
-        emit(Event.JOB_NOT_DELETED, video_id=video.id, message=type(error).__name__)

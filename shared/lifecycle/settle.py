@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
+from azure.core.exceptions import AzureError
+
 from shared.domain.ledger import Kind
 from shared.domain.video import (
     RESCUABLE,
@@ -28,9 +30,11 @@ from shared.lifecycle import announce, inputs, line, money
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import Done, begin, change, done, update
 from shared.names import Hint
+from shared.settings import SettingsError
 from shared.storage.layout import EXTRAS, extra_blob, manifest_blob, output_blob, video_folder
 from shared.storage.rows import RowChanged
 from shared.telemetry import Event, emit
+from shared.upstream.protocol import UpstreamError
 
 _STATES = {
     Kind.SETTLE: CostState.SETTLED,
@@ -191,6 +195,7 @@ def _close(services: Services, work: Work) -> None:
     while current is not None and (current.epoch, current.ended) == (work.epoch, work.ended):
         if current.deleted:
             remove_rest(services, current.caller, current.video_id)
+            delete_job(services, current.deployment, current.job_id, current.video_id)
         try:
             services.work.delete(current)
         except RowChanged:
@@ -205,6 +210,18 @@ def remove_rest(services: Services, caller: str, video_id: str) -> None:
     inputs.drop(services, video_id)
     services.outbox.forget(video_id)
     services.videos.delete(caller, video_id)
+
+
+def delete_job(
+    services: Services, deployment: str | None, job_id: str | None, video_id: str
+) -> None:
+    """Delete the upstream's copy of a deleted video, if that is possible: it expires anyway."""
+    try:
+        client = services.client(deployment or "")
+        if client is not None and job_id:
+            client.delete(job_id, trace=video_id)
+    except (UpstreamError, SettingsError, AzureError) as error:
+        emit(Event.JOB_NOT_DELETED, video_id=video_id, message=type(error).__name__)
 
 
 def _still_open(work: Work, verdict: Verdict) -> bool:

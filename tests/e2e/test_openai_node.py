@@ -36,7 +36,7 @@ def test_the_node_client_works_unchanged(api: Client, simulator: Simulator, tmp_
         },
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=300,
         check=False,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr

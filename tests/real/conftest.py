@@ -6,20 +6,28 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
-from local.stack import Ports, Stack
+from local.stack import Ports, Stack, local_settings
+from shared.domain.work import Work, WorkStage
+from shared.lifecycle.services import Services, build
+from shared.settings import Settings
 from tests.conftest import Simulator
 from tests.events.conftest import SECRET
 from tests.real.host import Host, command
 from tests.support.packaged import packaged
-from tests.support.receivers import Receiver
+from tests.support.receivers import Receiver, eventually
 from tests.support.stacks import Client, local_caller
 
 TIME_SCALE = 20
+PATIENCE = 120.0
+"""Seconds for whatever takes two of ours: a host whose queues were empty looks at them every five
+seconds, and a new hub is taken over first."""
 RENDERS = 40.0
 """Seconds of a render, before they are divided by TIME_SCALE."""
 
@@ -36,6 +44,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent == here:
             item.add_marker("real")
+            if item.get_closest_marker("timeout") is None:
+                # the first one waits for a host that may download its extensions
+                item.add_marker(pytest.mark.timeout(500))
     items.sort(key=lambda item: _rank(item.path) if item.path.parent == here else -1)
 
 
@@ -129,6 +140,23 @@ def host(real: RealStack) -> Host:
     return real.host
 
 
+@contextmanager
+def services_of(real: RealStack) -> Iterator[Services]:
+    """The app's services on the stack's storage, beside the host."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in local_settings():
+            patch.delenv(name, raising=False)
+        for name, value in real.settings.items():
+            patch.setenv(name, value)
+        services = build(Settings())  # type: ignore[call-arg]  # the environment gives them
+    yield services
+    services.close()
+
+
+def submitting(services: Services) -> list[Work]:
+    return [each for each in services.work.all() if each.stage is WorkStage.SUBMITTING]
+
+
 # the names under which tests of the local stack ask for the same
 
 
@@ -144,6 +172,9 @@ def served(real: RealStack) -> RealStack:
 
 @pytest.fixture(autouse=True)
 def simulator(real: RealStack) -> Simulator:
+    with services_of(real) as services:
+        # what is being submitted belongs to the test before
+        eventually(lambda: not submitting(services), seconds=60)
     running = Simulator(real.simulator_url)
     running.reset()
     return running
@@ -152,12 +183,13 @@ def simulator(real: RealStack) -> Simulator:
 @pytest.fixture
 def api(real: RealStack) -> Iterator[Client]:
     with local_caller(real) as caller:
+        caller.patience = PATIENCE
         yield caller
 
 
 def event_grid(real: RealStack) -> str:
     """Where Event Grid posts: with the host's key, where it asks for one."""
     key = os.environ.get("FUNCTIONS_MASTER_KEY", "")
-    code = f"&code={key}" if key else ""
+    code = f"&code={quote(key, safe='')}" if key else ""
     base = f"http://127.0.0.1:{real.ports.functions}"
     return f"{base}/runtime/webhooks/eventgrid?functionName=on_event{code}"

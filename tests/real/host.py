@@ -21,8 +21,8 @@ from local.stack import ROOT
 _WORKERS = ("azure_functions_worker", "proxy_worker", "worker.py")
 """In the command line of a Python worker that is a process of its own."""
 _OURS = "local.host"
-_STARTS_WITHIN = 180.0
-_ENDS_WITHIN = 30.0
+_STARTS_WITHIN = 300.0
+_ENDS_WITHIN = 60.0
 
 
 def command() -> tuple[list[str], str]:
@@ -82,7 +82,7 @@ class Host:
 
     def workers(self) -> list[int]:
         """Its language workers that are processes of their own."""
-        return [pid for pid in self._tree() if _is_worker(pid)]
+        return [pid for pid in self._tree()[1:] if _is_worker(pid)]
 
     @property
     def is_one_process(self) -> bool:
@@ -125,13 +125,16 @@ class Host:
         return "\n".join(self.said().splitlines()[-lines:])
 
     def _signal(self, number: signal.Signals) -> None:
-        for pid in self._tree():
-            if not _is_worker(pid):
-                _send(pid, number)
+        for pid in set(self._tree()) - set(self.workers()):
+            _send(pid, number)
 
     def _ended(self) -> None:
         assert self._process is not None
-        self._process.wait(_ENDS_WITHIN)
+        try:
+            self._process.wait(_ENDS_WITHIN)
+        except subprocess.TimeoutExpired:
+            self.stop()  # the next test gets a whole one
+            raise
         until = time.monotonic() + _ENDS_WITHIN
         while _in_session(self._process.pid):
             if time.monotonic() > until:  # a worker whose host is gone ends by itself

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,9 +26,12 @@ def test_the_host_answers_as_microsofts_does(real: RealStack, tmp_path: Path) ->
     host = Host(app, free_ports(1)[0], settings, tmp_path / "host.log", "/methods")
     try:
         host.start()
-        key = os.environ.get("FUNCTIONS_MASTER_KEY")
+        key = os.environ.get("FUNCTIONS_MASTER_KEY") or None
         answers = ask(host.url, master_key=key, log=host.log)
-        allowed = DEVIATIONS if host.is_one_process else {}
+        allowed = set(DEVIATIONS if host.is_one_process else ())
+        if not host.is_one_process and sys.version_info >= (3, 13):
+            # recorded on 3.11; the worker for 3.13 drops one of the kinds that are logged
+            allowed.add("log lines in the host's output")
         other = [each for each in differences(answers, recorded()) if each.name not in allowed]
     finally:
         host.stop()

@@ -22,6 +22,8 @@ class Client:
 
     stack: Stack
     http: httpx.Client
+    patience: float = 30
+    """Seconds that `wait` waits, where a test does not say it."""
 
     def create(self, **body: Any) -> dict[str, Any]:
         answer = self.http.post(f"{self.stack.api}/videos", json=body)
@@ -39,10 +41,10 @@ class Client:
         self,
         video_id: str,
         *,
-        seconds: float = 30,
+        seconds: float | None = None,
         until: Callable[[dict[str, Any]], bool] = lambda v: v["status"] not in UNFINISHED,
     ) -> dict[str, Any]:
-        limit = time.monotonic() + seconds
+        limit = time.monotonic() + (seconds or self.patience)
         while not until(video := self.get(video_id)):
             assert time.monotonic() < limit, video
             time.sleep(0.05)

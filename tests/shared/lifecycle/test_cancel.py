@@ -287,6 +287,7 @@ def test_deleting_an_unfinished_video_hides_it_and_settles_it_later(
     assert job.booked == Amounts(settled=400_000)
     assert services.videos.find(CALLER, job.id) is None
     assert (job.work, blobs(services, job.id)) == (None, [])
+    assert simulator.journal()["jobs"][0]["status"] == "deleted"
 
 
 def test_the_key_of_a_deleted_video_says_so(services: Services, order: Order) -> None:

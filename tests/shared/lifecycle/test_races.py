@@ -270,6 +270,7 @@ def test_a_deleted_video_is_not_rescued(
     job.drive()
     assert (job.work, rows(keeping), blobs(keeping, job.id)) == (None, [], [])
     assert job.booked == Amounts(settled=400_000)
+    assert simulator.journal()["jobs"][0]["status"] == "deleted"
     assert running_lanes(keeping) == []
 
 
