@@ -4,11 +4,12 @@ and nothing that it writes."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.domain.errors import Problem
+from shared.domain.errors import Problem, RateLimited
 from shared.domain.request import VideoRequest
 from shared.lifecycle import admit, backlog, expect, money
 from shared.lifecycle.admit import Prepared
 from shared.lifecycle.inputs import Source
+from shared.lifecycle.pace import QUOTES_A_MINUTE
 from shared.lifecycle.services import Services
 from shared.storage.ledger import Ceiling
 
@@ -40,8 +41,15 @@ def quote(
 ) -> Quote:
     """The quote for a request of a caller; `sources` are the files that it brings.
 
-    Raises InvalidRequest where it can never work.
+    Raises InvalidRequest where it can never work, RateLimited where the caller asks too often: an
+    image is decoded for each.
     """
+    if wait := services.quotes.take(caller):
+        raise RateLimited(
+            f"You may ask for {QUOTES_A_MINUTE} quotes a minute. Nothing was charged.",
+            code="rate_limit_exceeded",
+            retry_after=wait,
+        )
     prepared = admit.prepare(services, caller, request, sources)
     now = services.clock()
     day = money.utc_day(now)

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from shared.delivery.courier import Courier
 from shared.delivery.topic import Topic
+from shared.lifecycle.pace import QUOTES_A_MINUTE, Pace
 from shared.settings import Settings, settings
 from shared.storage import layout
 from shared.storage.accounts import Account
@@ -50,6 +51,7 @@ class Services:
     outbox: Outbox
     topic: Topic
     courier: Courier
+    quotes: Pace
     clock: Callable[[], float] = time.time
 
     def close(self) -> None:
@@ -97,4 +99,5 @@ def build(settings: Settings) -> Services:
         outbox=Outbox(account.table(layout.OUTBOX)),
         topic=Topic(settings.event_topic_endpoint),
         courier=Courier(),
+        quotes=Pace(QUOTES_A_MINUTE, settings.durations.of(60), time.time),
     )

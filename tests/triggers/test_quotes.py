@@ -130,3 +130,17 @@ def _fox() -> VideoRequest:
 def _with(services: Services, **limits: float) -> str:
     (name, caller), *_ = services.settings.callers.items()
     return json.dumps({name: {**caller.model_dump(), **limits}})
+
+
+def test_quotes_have_a_pace_of_their_own(app: App) -> None:
+    """An image is decoded for each, and none is paid."""
+    services = app()
+    body = {"model": "sora-2", "prompt": "a fox"}
+    now = 0.0
+    services.quotes._clock = lambda: now
+    answers = [send("POST", "/quotes", body=body) for _ in range(61)]
+    assert [each.status for each in answers] == [200] * 60 + [429]
+    error = answers[-1].json["error"]
+    assert (error["code"], error["retryable"]) == ("rate_limit_exceeded", True)
+    now = float(answers[-1].headers["retry-after"])
+    assert send("POST", "/quotes", body=body).status == 200

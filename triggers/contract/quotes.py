@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from shared.lifecycle.pace import QUOTES_A_MINUTE
 from triggers.contract.errors import TOO_LARGE
 from triggers.contract.operation import Answer, Body, Operation
 from triggers.contract.videos import EXAMPLES, FORM, Amount, Seconds
@@ -68,6 +69,7 @@ OPERATIONS = (
         errors={
             400: "The request can never work.",
             413: TOO_LARGE,
+            429: f"More than {QUOTES_A_MINUTE} quotes a minute, for each instance of the app.",
         },
     ),
 )
