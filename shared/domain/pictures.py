@@ -1,8 +1,8 @@
 """Input images: recognised by content, bounded before they are decoded, and made to fit.
 
 An upstream takes an image of exactly the render's size. Whatever a caller sends is turned upright
-(EXIF), flattened on white where it is transparent, and cropped or framed to that size. Pillow is
-imported on first use: most requests bring no image.
+(EXIF), flattened on white where it is transparent, put into sRGB, and cropped or framed to that
+size. Pillow is imported on first use: most requests bring no image.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shared.domain import kinds
+from shared.domain.colours import in_srgb
 from shared.domain.request import Fit
 
 if TYPE_CHECKING:
@@ -30,7 +32,8 @@ _HARMLESS = frozenset(
 """What a decoder may note of a file that holds nothing but its picture."""
 _one_at_a_time = threading.Lock()
 """Decoding is what takes memory: a process does it for one image at a time."""
-_FORMATS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+_SENT_ON = frozenset({"image/jpeg", "image/png", "image/webp"})
+"""What upstreams take; an image of another kind goes on as a PNG."""
 
 
 class BadPicture(Exception):
@@ -46,14 +49,9 @@ class Picture:
 
 
 def content_type(data: bytes | bytearray) -> str | None:
-    """What a file is, by its first bytes: a JPEG, PNG or WebP image, an MP4, or None."""
-    if data.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp"
-    return "video/mp4" if data[4:8] == b"ftyp" else None
+    """What a file is, by its first bytes: an image that is taken, an MP4, or None."""
+    kind = kinds.media_type(data)
+    return kind if kind in kinds.IMAGES or kind == kinds.VIDEO else None
 
 
 def upright(data: bytes) -> Picture:
@@ -72,7 +70,8 @@ def fitted(data: bytes, width: int, height: int, fit: Fit) -> Picture:
     with _one_at_a_time:
         image = _decoded(data, at_least=(width, height))
         kind = content_type(data) or "image/png"
-        if image.size == (width, height) and image.info.get("plain"):
+        fits = image.size == (width, height) and image.info.get("plain")
+        if fits and kind in _SENT_ON:
             return Picture(kind, data)
         if fit == "cover":
             image = ImageOps.fit(image, (width, height), Resampling.LANCZOS)
@@ -90,14 +89,15 @@ def _decoded(data: bytes, at_least: tuple[int, int] | None = None) -> Image:
         with warnings.catch_warnings():
             # Pillow warns of what looks like a bomb or is damaged; what is done about it, is ours
             warnings.simplefilter("ignore")
-            image: Image.Image = Image.open(io.BytesIO(data), formats=[*_FORMATS])
+            image: Image.Image = Image.open(io.BytesIO(data), formats=[*kinds.IMAGES.values()])
             _check_header(image)
             if at_least is not None:
                 longest = 2 * max(at_least)
                 image.draft("RGB", (longest, longest))
             image.load()
             plain = image.mode == "RGB" and not (set(image.info) - _HARMLESS)
-            flat = _flattened(_turned(image))
+            upright = _turned(image)
+            flat = in_srgb(upright, _flattened(upright))
     except BadPicture:
         raise
     except Image.DecompressionBombError:
@@ -105,7 +105,7 @@ def _decoded(data: bytes, at_least: tuple[int, int] | None = None) -> Image:
             f"it has more than the {LARGEST_PIXELS:,} pixels that are decoded"
         ) from None
     except UnidentifiedImageError:
-        raise BadPicture("it is not a JPEG, PNG or WebP image") from None
+        raise BadPicture("it is not a JPEG, PNG, WebP or AVIF image") from None
     except Exception as error:  # noqa: BLE001  # decoders raise anything for damaged data
         raise BadPicture(f"it cannot be decoded ({type(error).__name__})") from None
     flat.info = {"plain": plain}  # and nothing of its taker: places, names

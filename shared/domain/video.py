@@ -76,7 +76,8 @@ class Extra:
 
 @dataclass(frozen=True, kw_only=True)
 class Output:
-    """One finished MP4, checked and in Blob Storage under `blob`."""
+    """One finished MP4, checked and in Blob Storage under `blob`. Width and height are those that
+    players show; `seconds` is None where the file does not tell how long it lasts."""
 
     index: int
     blob: str
@@ -85,7 +86,7 @@ class Output:
     sha256: str
     width: int
     height: int
-    seconds: float
+    seconds: float | None
     extras: tuple[Extra, ...] = ()
 
 

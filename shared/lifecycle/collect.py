@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from shared.domain import polling
+from shared.domain import kinds, polling
 from shared.domain.mp4 import Mp4Error, Mp4Inspector
 from shared.domain.pictures import content_type
 from shared.domain.video import Stage
@@ -116,11 +116,12 @@ class Received:
 def receive(writer: BlobWriter, content: Content, between: Callable[[], None]) -> Received:
     """Write a download as the blocks of a blob, `between` them and once more at the end calling
     back. Raises Spoiled for anything but a whole MP4 of the promised length."""
-    inspector, digest, size = Mp4Inspector(), hashlib.sha256(), 0
+    inspector, digest, size, begins = Mp4Inspector(), hashlib.sha256(), 0, b""
     try:
         with writer.behind() as write:
             for block in _blocks(content):
                 write(block)
+                begins = begins or block
                 size += len(block)
                 inspector.feed(block)
                 digest.update(block)
@@ -130,12 +131,13 @@ def receive(writer: BlobWriter, content: Content, between: Callable[[], None]) -
             raise Spoiled(f"{size:,} bytes arrived where {content.length:,} were announced")
         info = inspector.finish()
     except Mp4Error as error:
-        raise Spoiled(str(error)) from None
-    facts = {
-        "width": str(info.width),
-        "height": str(info.height),
-        "seconds": f"{info.seconds:.6f}",
-    }
+        kind = kinds.media_type(begins)
+        if kind in (None, kinds.VIDEO):
+            raise Spoiled(str(error)) from None
+        raise Spoiled(f"the file is {kinds.named(kind)}, not an MP4 video") from None
+    facts = {"width": str(info.width), "height": str(info.height)}
+    if info.seconds is not None:
+        facts["seconds"] = f"{info.seconds:.6f}"
     return Received(size, digest.hexdigest(), facts)
 
 
@@ -170,7 +172,7 @@ def _picture(content: Content, until: float, clock: Callable[[], float]) -> tupl
         data += piece
         if len(data) > _LARGEST_EXTRA or clock() > until:
             raise Spoiled(f"more than {_LARGEST_EXTRA:,} bytes or {_EXTRAS_PATIENCE:.0f} s")
-    kind = content_type(data[:16])
+    kind = content_type(data)
     if content.length not in (None, len(data)) or kind is None or not kind.startswith("image/"):
         raise Spoiled(f"{len(data):,} bytes that are not a whole picture")
     return bytes(data), kind

@@ -29,7 +29,11 @@ from shared.telemetry import Event, emit
 VIDEO_REQUESTED = EVENT_PREFIX + "VideoRequested"
 BLOB_CREATED = "Microsoft.Storage.BlobCreated"
 
-_IMAGES = (".png", ".jpg", ".jpeg", ".webp")
+_IMAGES = (
+    *(".png", ".jpg", ".jpeg", ".jfif", ".webp", ".avif"),
+    # refused for what they are; the prompt beside one must not become a video without it
+    *(".heic", ".heif", ".gif", ".tif", ".tiff", ".bmp", ".jxl", ".mp4", ".mov", ".webm"),
+)
 _PROMPT = ".txt"
 _LARGEST_PROMPT = 256 * 1024
 _LARGEST_REQUEST = 25 * 1024 * 1024
@@ -233,8 +237,9 @@ def _file(services: Services, name: str, event_id: str, parse: Parse) -> Admitte
     raise _Refused(
         origin,
         InvalidRequest(
-            "Drop .json (a request), .txt (a prompt), or .png, .jpg, .webp (an image whose prompt "
-            "is its metadata 'prompt' or the file beside it with .txt after its whole name).",
+            "Drop .json (a request), .txt (a prompt), or .png, .jpg, .webp, .avif (an image whose "
+            "prompt is its metadata 'prompt' or the file beside it with .txt after its whole "
+            "name).",
             code="unknown_file_type",
         ),
     )

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from shared.domain import pictures
+from shared.domain import kinds, pictures
 from shared.domain.errors import InvalidRequest
 from shared.domain.mp4 import Mp4Error, Mp4Inspector
 from shared.domain.pictures import BadPicture
@@ -71,13 +71,7 @@ def gather(
                 f"{source.param}: a file may have at most {LARGEST_FILE // 1024**2} MiB.",
                 param=source.param,
             )
-        kind = pictures.content_type(data)
-        if kind is None:
-            raise InvalidRequest(
-                f"{source.param}: the file is not a JPEG, PNG or WebP image"
-                + (" or an MP4 video." if source.param == "inpaint_items" else "."),
-                param=source.param,
-            )
+        kind = _kind(source, data)
         if source.declared and not kind.startswith(source.declared):
             raise InvalidRequest(
                 f"{source.param}: a file is {kind}, not of type {source.declared}.",
@@ -94,6 +88,20 @@ def gather(
         )
         files.append(File(source.param, data))
     return replace(request, inputs=tuple(inputs)), tuple(files)
+
+
+def _kind(source: Source, data: bytes) -> str:
+    """The media type of a file: an image that is taken, or any video, because a model that takes
+    none is to say so before anything is said of the kind of video."""
+    kind = kinds.media_type(data)
+    if kind in kinds.IMAGES or (kind is not None and kind.startswith("video/")):
+        return kind
+    what = f"is {kinds.named(kind)}, not" if kind else "is not" if data else "is empty, not"
+    taken = "a JPEG, PNG, WebP or AVIF image"
+    if source.param == "inpaint_items":
+        taken += " or an MP4 video"
+    advice = " Send it as a JPEG or PNG." if kind and kind.startswith("image/") else ""
+    raise InvalidRequest(f"{source.param}: the file {what} {taken}.{advice}", param=source.param)
 
 
 def fit(
@@ -117,22 +125,26 @@ def _fit(
     request: VideoRequest, described: Input, data: bytes, longest_video: int
 ) -> pictures.Picture:
     if described.is_video:
-        return _checked_video(data, longest_video)
+        return _checked_video(described.content_type, data, longest_video)
     if described.crop is not None:
         return pictures.upright(data)
     return pictures.fitted(data, request.width, request.height, request.fit)
 
 
-def _checked_video(data: bytes, longest: int) -> pictures.Picture:
+def _checked_video(kind: str, data: bytes, longest: int) -> pictures.Picture:
+    if kind != kinds.VIDEO:
+        raise BadPicture(f"it is {kinds.named(kind)}; send it as an MP4 video (H.264)")
     inspector = Mp4Inspector()
     try:
         inspector.feed(data)
         info = inspector.finish()
     except Mp4Error as error:
         raise BadPicture(str(error)) from None
+    if info.seconds is None:
+        raise BadPicture(f"it does not tell how long it lasts; at most {longest} s are taken")
     if info.seconds > longest + 0.05:
         raise BadPicture(f"it lasts {info.seconds:.1f} s; at most {longest} s are taken")
-    return pictures.Picture("video/mp4", data)
+    return pictures.Picture(kinds.VIDEO, data)
 
 
 def store(services: Services, video_id: str, ready: Sequence[pictures.Picture]) -> None:

@@ -149,7 +149,7 @@ def rendered_for_nobody(services: Services, work: Work, video: Video, job: JobSt
     )
 
 
-def delivered(services: Services, work: Work, video: Video, seconds: list[float]) -> int:
+def delivered(services: Services, work: Work, video: Video, seconds: list[float | None]) -> int:
     """Micro-USD for the outputs that were stored: whole seconds, never more than were asked for."""
     price = price_of(services, work)
     if price is None:
@@ -158,9 +158,10 @@ def delivered(services: Services, work: Work, video: Video, seconds: list[float]
     return price.amount(request.width, request.height, billed_seconds(video, seconds))
 
 
-def billed_seconds(video: Video, seconds: list[float]) -> int:
-    """The outputs' lengths as they are billed."""
-    return sum(min(video.request.seconds, max(1, round(length))) for length in seconds)
+def billed_seconds(video: Video, seconds: list[float | None]) -> int:
+    """The outputs' lengths as they are billed: what was asked for where a file does not tell."""
+    asked = video.request.seconds
+    return sum(asked if length is None else min(asked, max(1, round(length))) for length in seconds)
 
 
 def entry(

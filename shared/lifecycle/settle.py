@@ -101,7 +101,7 @@ def _stored_outputs(services: Services, work: Work) -> tuple[Output, ...]:
                     sha256=blob.sha256,
                     width=int(blob.facts["width"]),
                     height=int(blob.facts["height"]),
-                    seconds=float(blob.facts["seconds"]),
+                    seconds=float(blob.facts["seconds"]) if "seconds" in blob.facts else None,
                     extras=_extras(work.video_id, index, blob.facts),
                 )
             )
@@ -130,9 +130,12 @@ def _extras(video_id: str, index: int, facts: Mapping[str, str]) -> tuple[Extra,
 def _completed(
     services: Services, work: Work, video: Video, outputs: tuple[Output, ...]
 ) -> Verdict:
-    amount = money.delivered(services, work, video, [output.seconds for output in outputs])
+    lengths = [output.seconds for output in outputs]
     return Verdict(
-        status=Status.COMPLETED, money=Kind.SETTLE, amount=amount, basis="delivered_seconds"
+        status=Status.COMPLETED,
+        money=Kind.SETTLE,
+        amount=money.delivered(services, work, video, lengths),
+        basis="requested_seconds" if None in lengths else "delivered_seconds",
     )
 
 

@@ -87,6 +87,6 @@ def _output(video: Video, output: Output) -> dict[str, Any]:
         "sha256": output.sha256,
         "width": output.width,
         "height": output.height,
-        "seconds": round(output.seconds, 3),
+        "seconds": None if output.seconds is None else round(output.seconds, 3),
         "variants": ["video", *(extra.variant for extra in output.extras)],
     }

@@ -150,11 +150,12 @@ def test_a_new_version_of_a_file_is_a_new_request(told: Told, inbox: Inbox) -> N
 
 
 @pytest.mark.parametrize("order", ["image first", "prompt first", "at once"])
-@pytest.mark.parametrize("name", ["x.png", "x.JPG", "x.webp"])
+@pytest.mark.parametrize("name", ["x.png", "x.JPG", "x.webp", "x.avif", "x.jfif"])
 def test_an_image_and_its_prompt_are_one_video(
     told: Told, inbox: Inbox, simulator: Simulator, order: str, name: str
 ) -> None:
-    kind = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP"}[name.rpartition(".")[2].lower()]
+    ending = name.rpartition(".")[2].lower()
+    kind = {"jpg": "JPEG", "jfif": "JPEG"}.get(ending, ending.upper())
     parts: list[tuple[str, bytes | str]] = [
         (f"local/{name}", picture(kind=kind)),
         (f"local/{name}.txt", "it moves"),
@@ -285,6 +286,17 @@ def test_a_file_that_can_never_work_is_put_aside(
 def test_an_image_that_is_none_is_put_aside(told: Told, inbox: Inbox) -> None:
     url = inbox.put("local/x.png", b"not an image", prompt="it moves")
     assert rejected_once(told, created(url))["error"]["param"] == "image"
+
+
+@pytest.mark.parametrize("name", ["x.HEIC", "x.heif", "x.gif", "x.mov"])
+def test_the_prompt_beside_an_image_of_another_kind_is_no_request_of_its_own(
+    told: Told, inbox: Inbox, name: str
+) -> None:
+    heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic\0\0\1\0meta"
+    assert receive(told.services, created(inbox.put(f"local/{name}.txt", "it moves"))) is None
+    record = rejected_once(told, created(inbox.put(f"local/{name}", heic)))
+    assert "a HEIC (HEIF) photo" in record["error"]["message"]
+    assert videos(told.services) == []
 
 
 def test_a_ceiling_puts_a_request_aside_and_it_stays_there(told: Told) -> None:

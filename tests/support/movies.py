@@ -1,6 +1,7 @@
-"""Small real MP4s, made once per shape."""
+"""Small real videos, made once per shape."""
 
 import tempfile
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,15 +18,22 @@ def movie(
     *,
     audio: bool = False,
     faststart: bool = True,
+    flags: str = "",
+    suffix: str = ".mp4",
+    pixel: int = 1,
 ) -> bytes:
-    """An H.264 MP4 of `frames` / `rate` seconds, with AAC sound if asked for."""
-    options = {"movflags": "+faststart"} if faststart else {}
+    """An H.264 video of `frames` / `rate` seconds, with AAC sound if asked for. `flags` are the
+    muxer's; `pixel` is how often a pixel is as wide as high."""
+    flags += "+faststart" if faststart and not flags else ""
+    options = {"movflags": flags} if flags else {}
     with (
-        tempfile.NamedTemporaryFile(suffix=".mp4") as file,
+        tempfile.NamedTemporaryFile(suffix=suffix) as file,
         av.open(file.name, "w", options=options) as container,
     ):
-        picture = container.add_stream("libx264", rate=rate, options={"preset": "ultrafast"})
+        coding = {"preset": "ultrafast", **({"g": str(rate)} if flags else {})}
+        picture = container.add_stream("libx264", rate=rate, options=coding)
         picture.width, picture.height, picture.pix_fmt = width, height, "yuv420p"
+        picture.codec_context.sample_aspect_ratio = Fraction(pixel)
         sound = container.add_stream("aac", rate=8000, layout="mono") if audio else None
         for number in range(frames):
             shade = np.full((height * 3 // 2, width), number * 7 % 255, dtype=np.uint8)
@@ -42,3 +50,12 @@ def movie(
             container.mux(sound.encode())
         container.close()
         return Path(file.name).read_bytes()
+
+
+def timeless(data: bytes) -> bytes:
+    """An MP4 that tells nowhere how long it lasts, although all of it is there."""
+    changed = bytearray(data)
+    for kind, at in ((b"mvhd", 16), (b"tkhd", 20), (b"mdhd", 16)):
+        found = changed.index(kind) + 4 + at
+        changed[found : found + 4] = b"\xff" * 4
+    return bytes(changed).replace(b"edts", b"free").replace(b"stts", b"free")

@@ -35,9 +35,9 @@ class Output(BaseModel):
     content_type: str
     size_bytes: int
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
-    width: int
+    width: int = Field(description="As players show it, after the file's own rotation.")
     height: int
-    seconds: float
+    seconds: float | None = Field(description="Null where the file does not tell.")
     variants: list[Literal["video", "thumbnail", "spritesheet"]] = Field(
         description="What `variant` of its content there is."
     )
@@ -171,7 +171,7 @@ _ADMISSION: dict[int, str] = {
 
 FILE: Schema = {"type": "string", "format": "binary"}
 
-_FILES = dict.fromkeys(("video/mp4", "image/webp", "image/jpeg", "image/png"), FILE)
+_FILES = dict.fromkeys(("video/mp4", "image/webp", "image/jpeg", "image/png", "image/avif"), FILE)
 
 FORM: dict[str, Schema] = {
     "seconds": {"type": "string", "pattern": "^[0-9]{1,6}$"},

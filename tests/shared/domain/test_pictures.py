@@ -36,7 +36,13 @@ def opened(picture: Picture) -> Image.Image:
 
 
 @pytest.mark.parametrize(
-    ("kind", "expected"), [("PNG", "image/png"), ("JPEG", "image/jpeg"), ("WEBP", "image/webp")]
+    ("kind", "expected"),
+    [
+        ("PNG", "image/png"),
+        ("JPEG", "image/jpeg"),
+        ("WEBP", "image/webp"),
+        ("AVIF", "image/avif"),
+    ],
 )
 def test_the_content_decides_what_a_file_is(kind: str, expected: str) -> None:
     assert content_type(encoded(halves(), kind)) == expected
@@ -50,6 +56,13 @@ def test_other_content_is_nothing_we_know(data: bytes) -> None:
 def test_an_image_that_fits_keeps_its_bytes() -> None:
     data = encoded(halves(200, 100))
     assert fitted(data, 200, 100, "cover") == Picture("image/png", data)
+
+
+def test_an_avif_that_fits_goes_on_as_what_upstreams_take() -> None:
+    made = fitted(encoded(halves(200, 100), "AVIF", quality=100), 200, 100, "cover")
+    assert made.content_type == content_type(made.data) == "image/png"
+    red, green, blue = opened(made).getpixel((20, 50))  # type: ignore[misc]
+    assert red > 250 > 5 > max(green, blue)
 
 
 def test_cover_crops_what_stands_over_from_the_middle() -> None:
@@ -94,8 +107,9 @@ ORIENTATIONS = {
 4.6.4)."""
 
 
+@pytest.mark.parametrize("kind", ["PNG", "AVIF"])
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
-def test_every_orientation_is_turned_upright(orientation: int) -> None:
+def test_every_orientation_is_turned_upright(orientation: int, kind: str) -> None:
     side, (row_at, column_at) = 64, ORIENTATIONS[orientation].split()
     lying = Image.new("RGB", (side, side))
     for row in range(side):
@@ -110,9 +124,11 @@ def test_every_orientation_is_turned_upright(orientation: int) -> None:
             lying.putpixel((column, row), seen)
     exif = Image.Exif()
     exif[0x0112] = orientation
-    picture = opened(upright(encoded(lying, exif=exif)))
+    options = {"quality": 100, "subsampling": "4:4:4"} if kind == "AVIF" else {}
+    picture = opened(upright(encoded(lying, kind, exif=exif, **options)))
     corners = [picture.getpixel(at) for at in ((10, 10), (50, 10), (10, 50), (50, 50))]
-    assert corners == [RED, GREEN, BLUE, (255, 255, 255)]
+    for corner, expected in zip(corners, [RED, GREEN, BLUE, (255, 255, 255)], strict=True):
+        assert corner == pytest.approx(expected, abs=4 if kind == "AVIF" else 0)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
@@ -132,19 +148,24 @@ def test_what_a_photo_tells_of_its_taker_does_not_go_on() -> None:
     assert b"SECRET-CAMERA" not in fitted(data, 64, 64, "cover").data
 
 
-def bomb(width: int, height: int) -> bytes:
-    """A valid PNG of a few kilobytes that decodes to width x height x 3 bytes of nothing."""
+def png_of(width: int, height: int, bits: int, pixels: bytes) -> bytes:
+    """A PNG of red, green and blue, whose compressed rows are given."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         body = kind + data
         return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
 
+    header = struct.pack(">IIBBBBB", width, height, bits, 2, 0, 0, 0)
+    start = b"\x89PNG\r\n\x1a\n"
+    return start + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+def bomb(width: int, height: int) -> bytes:
+    """A valid PNG of a few kilobytes that decodes to width x height x 3 bytes of nothing."""
     packer = zlib.compressobj(9)
     row = bytes(1 + 3 * width)
     pixels = b"".join(packer.compress(row) for _ in range(min(height, 2000))) + packer.flush()
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    start = b"\x89PNG\r\n\x1a\n"
-    return start + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    return png_of(width, height, 8, pixels)
 
 
 @pytest.mark.parametrize("side", [6_400, 60_000])
@@ -160,6 +181,11 @@ def test_a_decompression_bomb_is_refused_from_its_header(side: int) -> None:
         tracemalloc.stop()
 
 
+def animated(kind: str) -> bytes:
+    more = [Image.new("RGB", (200, 100))]
+    return encoded(halves(), kind, save_all=True, append_images=more, duration=50)
+
+
 @pytest.mark.parametrize(
     ("data", "says"),
     [
@@ -169,16 +195,8 @@ def test_a_decompression_bomb_is_refused_from_its_header(side: int) -> None:
         (encoded(Image.new("RGB", (8, 8))), "only 8 x 8"),
         (encoded(halves(), "TIFF"), "not a JPEG"),
         (encoded(halves(), "BMP"), "not a JPEG"),
-        (
-            encoded(
-                halves(),
-                "WEBP",
-                save_all=True,
-                append_images=[Image.new("RGB", (200, 100))],
-                duration=50,
-            ),
-            "animated",
-        ),
+        *((animated(kind), "animated") for kind in ("WEBP", "PNG", "AVIF")),
+        (encoded(halves(), "AVIF")[:-40], "decoded|not a JPEG"),
     ],
 )
 def test_what_is_damaged_or_unfit_says_so(data: bytes, says: str) -> None:
@@ -198,6 +216,12 @@ def test_sixteen_bits_of_grey_stay_grey() -> None:
     red, green, blue = picture.getpixel((5, 5))  # type: ignore[misc]
     assert red == green == blue
     assert 120 <= red <= 136
+
+
+def test_sixteen_bits_of_colour_are_its_upper_eight() -> None:
+    row = b"\0" + struct.pack(">3H", 0xC812, 0x78FF, 0x3C00) * 64
+    data = png_of(64, 64, 16, zlib.compress(row * 64))
+    assert opened(fitted(data, 32, 32, "cover")).getpixel((5, 5)) == (200, 120, 60)
 
 
 def test_a_two_picture_photo_is_its_first_picture() -> None:

@@ -29,13 +29,21 @@ from shared.lifecycle.sweep import sweep
 from shared.storage.layout import video_folder
 from tests.conftest import Simulator
 from tests.shared.lifecycle.conftest import CALLER, Job
-from tests.support.movies import movie
+from tests.support.movies import movie, timeless
+
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic\0\0\1\0meta"
+FRAGMENTED = "frag_keyframe+empty_moov+default_base_moof"
+MOV: dict[str, Any] = {"suffix": ".mov", "faststart": False}
+
+
+def image(kind: str, width: int = 640, height: int = 480) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (width, height), (200, 30, 30)).save(out, kind)
+    return out.getvalue()
 
 
 def png(width: int = 640, height: int = 480) -> bytes:
-    out = io.BytesIO()
-    Image.new("RGB", (width, height), (200, 30, 30)).save(out, "PNG")
-    return out.getvalue()
+    return image("PNG", width, height)
 
 
 def request(model: str = "sora-2", **changes: Any) -> VideoRequest:
@@ -76,9 +84,10 @@ def upstream_view(job: Job) -> dict[str, Any]:
     return shown
 
 
-def test_an_image_of_another_size_starts_a_sora_2_video(start: Start) -> None:
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "AVIF", "MPO"])
+def test_an_image_of_another_size_starts_a_sora_2_video(start: Start, kind: str) -> None:
     """The upstream takes an image of exactly the render's size only, and checks it."""
-    job = start("sora-2", Source("input_reference", data=png()))
+    job = start("sora-2", Source("input_reference", data=image(kind)))
     assert len(input_blobs(job)) == 1
     job.drive()
     assert job.video.status is Status.COMPLETED, job.video.error
@@ -123,8 +132,9 @@ def test_two_images_at_their_frames_start_a_sora_1_video(start: Start, crop: Cro
     }
 
 
-def test_a_short_video_starts_a_sora_1_video(start: Start) -> None:
-    job = start("sora", Source("inpaint_items", data=movie(480, 480, 24)))
+@pytest.mark.parametrize("flags", ["faststart", "frag_keyframe+empty_moov+default_base_moof"])
+def test_a_short_video_starts_a_sora_1_video(start: Start, flags: str) -> None:
+    job = start("sora", Source("inpaint_items", data=movie(480, 480, 24, flags=flags)))
     job.drive()
     assert job.video.status is Status.COMPLETED, job.video.error
 
@@ -165,6 +175,31 @@ def test_an_image_that_is_lost_is_said_and_nothing_is_submitted(start: Start) ->
         ("sora", [Source("inpaint_items", data=png(), frame_index=9999)], "0 to 150"),
         ("sora", [Source("inpaint_items", data=movie(480, 480, 72))], "at most 5 s"),
         ("sora-2", [Source("input_reference", data=movie(480, 480, 12))], "no video"),
+        *(
+            ("sora-2", [Source("input_reference", data=movie(480, 480, 12, **kind))], "no video")
+            for kind in (MOV, {**MOV, "suffix": ".mkv"})
+        ),
+        ("sora", [Source("inpaint_items", data=movie(480, 480, 12, **MOV))], "QuickTime.*an MP4"),
+        (
+            "sora",
+            [Source("inpaint_items", data=b"\0\0\0\x08wide\0\0\0\x10mdat" + bytes(8))],
+            "QuickTime movie .MOV.; send it as an MP4",
+        ),
+        (
+            "sora",
+            [Source("inpaint_items", data=movie(480, 480, 12, **{**MOV, "suffix": ".mkv"}))],
+            "Matroska.*MP4",
+        ),
+        ("sora", [Source("inpaint_items", data=movie(flags="frag_keyframe")[:-9])], "cut off"),
+        ("sora", [Source("inpaint_items", data=movie(480, 480, 72, flags=FRAGMENTED))], "5 s"),
+        ("sora", [Source("inpaint_items", data=timeless(movie()))], "not tell how long"),
+        ("sora", [Source("inpaint_items", data=HEIC)], "HEIC.*not a JPEG.*MP4 video. Send it as"),
+        ("sora-2", [Source("input_reference", data=HEIC)], "HEIC.*Send it as a JPEG or PNG"),
+        ("sora-2", [Source("input_reference", data=image("GIF"))], "a GIF, not a JPEG"),
+        ("sora-2", [Source("input_reference", data=image("TIFF"))], "a TIFF.*not a JPEG"),
+        ("sora-2", [Source("input_reference", data=b"<html>no</html>")], "a web page, not a JPEG"),
+        ("sora-2", [Source("input_reference", data=b"a fox")], "the file is not a JPEG"),
+        ("sora-2", [Source("input_reference", data=b"")], "is empty"),
         ("sora-2", [Source("input_reference", url="https://example.org/a.png")], "None is allowed"),
         ("sora-2", [Source("input_reference", url="file:///etc/passwd")], "https address"),
         ("sora-2", [Source("input_reference", url="http://169.254.169.254/a")], "https address"),

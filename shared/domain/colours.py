@@ -1,0 +1,56 @@
+"""Colours as upstreams take them: sRGB, from whatever an image's own profile makes of its numbers.
+
+An image without a profile is sRGB. A phone's photo often has one of a wider space (Display P3), in
+which the same numbers are stronger colours; a printer's has one of four inks.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+"""What a profile's numbers are, and the mode that holds them."""
+
+
+def in_srgb(decoded: Image, flat: Image) -> Image:
+    """`flat`, which is `decoded` as RGB, with its colours in sRGB. A profile that is broken, or
+    that speaks of other numbers than the image has, is ignored."""
+    data = decoded.info.get("icc_profile")
+    if not data:
+        return flat
+    from PIL import ImageCms
+
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
+        mode = _MODES[profile.profile.xcolor_space.strip()]
+        source = _numbers(decoded, flat, mode)
+        if source is None:
+            return flat
+        transform = ImageCms.buildTransform(
+            profile,
+            ImageCms.createProfile("sRGB"),
+            mode,
+            "RGB",
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+        # in place where it can be: a photo takes 200 MB
+        return ImageCms.applyTransform(source, transform, inPlace=mode == "RGB") or source
+    except Exception:  # noqa: BLE001  # a profile is foreign data, too
+        return flat
+
+
+def _numbers(decoded: Image, flat: Image, mode: str) -> Image | None:
+    """The image whose numbers a profile for `mode` speaks of."""
+    if mode == "CMYK":
+        return decoded if decoded.mode == "CMYK" else None
+    if decoded.mode == "CMYK":
+        return None
+    if mode == "L":
+        grey = decoded.mode in ("1", "L", "LA") or decoded.mode.startswith("I")
+        return flat.convert("L") if grey else None
+    return flat
