@@ -31,7 +31,6 @@ from shared.lifecycle.settle import finish_video
 from shared.lifecycle.steps import Done
 from shared.settings import SettingsError, settings
 from shared.storage.layout import output_blob
-from shared.storage.rows import RowChanged
 from shared.upstream.protocol import Content, JobGone, UpstreamError
 
 Say = Callable[[str], None]
@@ -111,17 +110,17 @@ def retry(services: Services, video_id: str) -> str:
         raise StackError(
             f"{video_id} is being admitted. The sweep finishes or undoes that within five minutes."
         )
-    try:
-        # The epoch stops the present worker at its next step; a heartbeat of long ago makes the
-        # next sweep take the video over, which raises the epoch once more.
-        long_ago = services.clock() - _LONG_AGO
-        raised = services.work.replace(
-            replace(work, epoch=work.epoch + 1, restarts=0, heartbeat_at=long_ago)
-        )
-    except RowChanged:
-        raise StackError(
-            f"{video_id} was changed meanwhile: it has a worker. Look again."
-        ) from None
+    # The epoch stops the present worker at its next step; a heartbeat of long ago makes the
+    # next sweep take the video over, which raises the epoch once more.
+    long_ago = services.clock() - _LONG_AGO
+    raised = services.work.change(
+        work,
+        lambda current: replace(
+            current, epoch=current.epoch + 1, restarts=0, heartbeat_at=long_ago
+        ),
+    )
+    if raised is None:
+        raise StackError(f"{video_id} has ended or was given another worker meanwhile. Look again.")
     return (
         f"{video_id} is at {work.stage}. Its worker of epoch {work.epoch} stops at its next step; "
         f"the next sweep starts one of epoch {raised.epoch + 1}."
