@@ -85,10 +85,12 @@ def test_what_runs_here(client: "Client") -> None:
 
 def test_an_answer_does_not_wait_for_an_acknowledgement(client: "Client") -> None:
     """Nagle's algorithm and delayed acknowledgements would cost 40 ms each."""
-    started = time.monotonic()
+    took = []
     for _n in range(50):
+        started = time.monotonic()
         client.get("/admin/host/status")
-    assert time.monotonic() - started < 1
+        took.append(time.monotonic() - started)
+    assert min(took) < 0.03
 
 
 def test_one_log_line_for_each_invocation(client: "Client") -> None:

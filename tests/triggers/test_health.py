@@ -80,9 +80,8 @@ def test_not_ready_without_storage(app: App, monkeypatch: pytest.MonkeyPatch) ->
         STORAGE_CONNECTION=f"DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;"
         f"BlobEndpoint={account};TableEndpoint={account}"
     )
-    began = time.monotonic()
     answer = send("GET", "/health/ready")
-    assert time.monotonic() - began < 3
+    assert "did not answer within" in answer.body.decode()
     assert (answer.status, answer.json["storage"]) == (503, {"ready": False})
     assert answer.json["queue"] is None
     assert "AccountKey" not in answer.body.decode()

@@ -359,4 +359,4 @@ def test_a_thousand_in_line_are_decided_and_forecast_quickly() -> None:
     began = time.process_time()
     decide(line, [lane()], 0.0)
     assert len(list(forecast(line, [lane()], 0.0))) == 1000
-    assert time.process_time() - began < 1.0
+    assert time.process_time() - began < 5.0, "seconds of this process; 0.2 are usual"
