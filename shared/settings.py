@@ -351,6 +351,8 @@ class Durations:
         """How long an announcement is tried."""
         self.image_patience = self.of(10 * 60)
         """How long an image in the inbox may wait for its prompt."""
+        self.upload_patience = self.of(10 * 60)
+        """How long an unfinished file in the inbox must have been left alone to count as whole."""
 
     def of(self, seconds: float) -> float:
         """A duration at this app's time scale."""

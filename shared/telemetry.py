@@ -258,7 +258,7 @@ EVENTS: Mapping[Event, Spec] = {
         _WARNING,
     ),
     Event.EVENT_IGNORED: Spec(
-        "an event asks for nothing: not ours, seen before, or its file is gone",
+        "an event asks for nothing: not ours, seen before, or its file is gone or to come",
         ("event_id", "reason"),
     ),
     Event.TENANT_KEYS_UNREADABLE: Spec(

@@ -6,6 +6,7 @@ Event Grid drops an event at other failures, and whatever can never work is put 
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import azure.functions as func
@@ -13,7 +14,13 @@ import azure.functions as func
 from shared import workers
 from shared.domain.text import plain
 from shared.durable import Client, blueprint, event_grid_with_client, timer_with_client
-from shared.lifecycle.inbox import Incoming, Wanted, look_after_images, receive
+from shared.lifecycle.inbox import (
+    Incoming,
+    Wanted,
+    look_after_files,
+    look_after_images,
+    receive,
+)
 from shared.lifecycle.services import services
 from shared.offload import in_thread
 from triggers.web import bodies
@@ -38,9 +45,10 @@ async def on_event(event: func.EventGridEvent, client: Client) -> None:
 
 @timer_with_client(bp, "%SWEEP_SCHEDULE%")
 async def sweep_inbox(timer: func.TimerRequest, client: Client) -> None:  # noqa: ARG001
-    """Reject the images whose prompt never came."""
-    for admitted in await in_thread(lambda: look_after_images(services(), parse)):
-        await workers.start_admitted(client, admitted)
+    """Reject the images whose prompt never came, and take the files whose content came quietly."""
+    for look_after in (look_after_images, look_after_files):
+        for admitted in await in_thread(partial(look_after, services(), parse)):
+            await workers.start_admitted(client, admitted)
 
 
 def read(event: Any) -> Incoming:

@@ -86,7 +86,11 @@ resource inbox 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15' 
     destination: destination
     eventDeliverySchema: 'CloudEventSchemaV1_0'
     filter: {
-      includedEventTypes: [ 'Microsoft.Storage.BlobCreated' ]
+      includedEventTypes: [
+        'Microsoft.Storage.BlobCreated'
+        // of an account with folders, where uploads get their name at their end
+        'Microsoft.Storage.BlobRenamed'
+      ]
       subjectBeginsWith: '/blobServices/default/containers/${inboxContainer}/'
     }
     retryPolicy: retries

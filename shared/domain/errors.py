@@ -8,7 +8,9 @@
     ├── WrongMethod         405  the path exists, with other methods
     ├── Conflict            409  the thing is in a state that forbids it
     ├── LengthRequired      411  a body that arrives only with its length announced
+    ├── PreconditionFailed  412  a condition in the headers does not hold
     ├── TooLarge            413  the body is larger than what is read
+    ├── UnsupportedEncoding 415  the body is compressed in a way that is not taken
     ├── LimitReached        429  a ceiling of money, of this caller or of the whole app
     ├── RateLimited         429  this caller has too much going on; later it will do
     └── Unavailable         503  nothing is wrong with the request; try again later
@@ -118,12 +120,31 @@ class LengthRequired(Problem):
         super().__init__(message, code="length_required")
 
 
+class PreconditionFailed(Problem):
+    status = 412
+    type = "invalid_request_error"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="precondition_failed")
+
+
 class TooLarge(Problem):
     status = 413
     type = "invalid_request_error"
 
     def __init__(self, message: str) -> None:
         super().__init__(message, code="body_too_large")
+
+
+class UnsupportedEncoding(Problem):
+    """`accepted` are the encodings that are taken."""
+
+    status = 415
+    type = "invalid_request_error"
+
+    def __init__(self, message: str, accepted: tuple[str, ...]) -> None:
+        super().__init__(message, code="unsupported_encoding")
+        self.accepted = accepted
 
 
 class LimitReached(Problem):

@@ -1,6 +1,110 @@
-"""Text that came from outside, where it has to be written down."""
+"""Text that came from outside: read as it was written, and written down safely."""
+
+import codecs
+import json
+import re
+from typing import Any
+
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins with the mark of UTF-16 LE, so it is asked first
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+)
+
+_UTF_8 = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
+_CODECS = {
+    "utf-16": "utf-16-le",  # without a mark: as .NET and the web have it
+    "utf-16le": "utf-16-le",
+    "utf-16be": "utf-16-be",
+    "unicode": "utf-16-le",
+    "utf-32": "utf-32-le",
+    "utf-32le": "utf-32-le",
+    "utf-32be": "utf-32-be",
+    # who says iso-8859-1 sends windows-1252: https://encoding.spec.whatwg.org/#names-and-labels
+    "iso-8859-1": "cp1252",
+    "latin1": "cp1252",
+    "windows-1252": "cp1252",
+    "cp1252": "cp1252",
+}
+_FAMILIES = re.compile(r"iso-8859-([2-9]|1[01345])|windows-125([0134578])")
+_SHOWN = {"cp1252": "windows-1252", "utf-8-sig": "utf-8"}
+_END = "\0 \t\r\n"
+
+
+class NotText(ValueError):
+    """Bytes that are not the text they should be; the message is a clause that says why."""
 
 
 def plain(text: str) -> str:
     """The text with `?` for halves of surrogate pairs: JSON may hold them, UTF-8 may not."""
     return text.encode(errors="replace").decode()
+
+
+def decoded(data: bytes, charset: str | None = None) -> str:
+    """The text in `data`, without a byte order mark and without NULs at its end.
+
+    A mark decides, then the `charset` that was named with the data; else it is UTF-8, or UTF-16 or
+    UTF-32 where NULs show that a script of Windows left the mark out. Nothing is guessed beyond
+    that, and nothing is replaced. Raises NotText.
+    """
+    codec = _codec(data, charset)
+    try:
+        text = data.decode(codec)
+    except UnicodeDecodeError as error:
+        raise NotText(_explained(error, codec)) from None
+    if "\0" in text.rstrip(_END):
+        raise NotText("it holds NUL bytes, so it is not text")
+    return text.removeprefix("\ufeff").replace("\0", "")
+
+
+def parsed_json(data: bytes, charset: str | None = None) -> Any:
+    """The JSON in `data`, decoded as `decoded` does. Raises NotText, or ValueError with a clause
+    that says where it stops being JSON."""
+    text = decoded(data, charset)
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise ValueError(f"{error.msg} ({where})") from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except ValueError:
+        raise ValueError("it holds a number that is too long") from None
+
+
+def _codec(data: bytes, charset: str | None) -> str:
+    for mark, codec in _MARKS:
+        if data.startswith(mark):
+            return codec
+    name = (charset or "utf-8").strip().lower().replace("_", "-")
+    if name in _UTF_8:
+        return _by_its_nuls(data) or "utf-8"
+    if name in ("utf-16", "utf-32", "unicode"):
+        return _by_its_nuls(data) or _CODECS[name]
+    if name in _CODECS:
+        return _CODECS[name]
+    if _FAMILIES.fullmatch(name):
+        return name
+    raise NotText(
+        f"its charset {name[:40]!r} is not known here: utf-8, utf-16, utf-32, iso-8859-1 or "
+        "windows-1252, for example"
+    )
+
+
+def _by_its_nuls(data: bytes) -> str | None:
+    """UTF-16 or UTF-32 without a mark, whose first character is an ordinary one."""
+    nuls = [byte == 0 for byte in data[:4]]
+    if len(data) % 4 == 0 and nuls in ([False, True, True, True], [True, True, True, False]):
+        return "utf-32-be" if nuls[0] else "utf-32-le"
+    if len(data) % 2 == 0 and nuls[:2] in ([False, True], [True, False]):
+        return "utf-16-be" if nuls[0] else "utf-16-le"
+    return None
+
+
+def _explained(error: UnicodeDecodeError, codec: str) -> str:
+    shown = _SHOWN.get(codec, codec).upper()
+    if error.reason in ("truncated data", "unexpected end of data"):
+        return f"it is not {shown}: it ends within a character"
+    return f"it is not {shown}: byte 0x{error.object[error.start]:02x} at {error.start}"

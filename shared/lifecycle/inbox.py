@@ -2,48 +2,41 @@
 
 Event Grid delivers at least once and in any order. So everything here can be repeated: what an
 event asks for is claimed under its id, or under the file's name and version, and what can never
-work is put aside once, with its reason. Only what is worth another try is raised.
+work is put aside once, with its reason. Only what is worth another try is raised. What is still
+being uploaded is not wrong: it is waited for.
 """
 
 import hashlib
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from shared.domain.announcement import EVENT_PREFIX
-from shared.domain.errors import InvalidRequest, LimitReached, Problem, TooLarge
+from shared.domain.errors import InvalidRequest, Problem
 from shared.domain.request import VideoRequest
 from shared.domain.text import plain
-from shared.lifecycle import announce
+from shared.lifecycle import announce, dropped
 from shared.lifecycle.admit import Admitted, Repeatable, admit
+from shared.lifecycle.dropped import IMAGES, PROMPT, REQUEST, Ignored
 from shared.lifecycle.inputs import LARGEST_FILE, Source
 from shared.lifecycle.services import Services
-from shared.storage.inbox import Dropped, LoneImage
+from shared.storage.inbox import Dropped, Waiting
 from shared.storage.layout import INBOX_CONTAINER, REJECTED_CONTAINER, rejected_blob
 from shared.telemetry import Event, emit
 
 VIDEO_REQUESTED = EVENT_PREFIX + "VideoRequested"
 BLOB_CREATED = "Microsoft.Storage.BlobCreated"
+BLOB_RENAMED = "Microsoft.Storage.BlobRenamed"
 
-_IMAGES = (
-    *(".png", ".jpg", ".jpeg", ".jfif", ".webp", ".avif"),
-    # refused for what they are; the prompt beside one must not become a video without it
-    *(".heic", ".heif", ".gif", ".tif", ".tiff", ".bmp", ".jxl", ".mp4", ".mov", ".webm"),
-)
-_PROMPT = ".txt"
-_LARGEST_PROMPT = 256 * 1024
-_LARGEST_REQUEST = 25 * 1024 * 1024
 _EVENT_KEPT = 30 * 24 * 3600.0
 """How long an event is known: longer than anybody delivers it again."""
 _FILE_KEPT = math.inf
 """A version of a file is known for ever: it stays where it is, and so may come again."""
-_WORTH_WAITING = 15 * 60.0
-"""A limit that lifts within this many seconds is worth a retry of Event Grid's."""
-_MOST_IMAGES = 100
+_MOST_AT_ONCE = 100
+"""Waiting files of a kind that one sweep looks after."""
 
 Wanted = tuple[VideoRequest, Sequence[Source]]
 """A request, and the files that it brings."""
@@ -79,10 +72,6 @@ class Origin:
         return "rejected_" + hashlib.sha256(self.key.encode()).hexdigest()[:32]
 
 
-class _Ignored(Exception):
-    """Nothing is asked for (any more); the message says why."""
-
-
 class _Refused(Exception):
     """It can never work."""
 
@@ -95,7 +84,7 @@ class _Refused(Exception):
 def receive(services: Services, event: Incoming, parse: Parse) -> Admitted | None:
     """Take on what an event asks for; None where it asks for nothing (more).
 
-    Raises Unavailable, LimitReached (for a moment) and whatever storage raises: worth a retry.
+    Raises Unavailable, RateLimited and whatever storage raises: worth a retry.
     """
     return _answered(services, event.id, lambda: _asked(services, event, parse))
 
@@ -105,7 +94,7 @@ def look_after_images(services: Services, parse: Parse) -> list[Admitted]:
     prompt has come and whose event has not."""
     before = services.clock() - services.settings.durations.image_patience
     admitted = []
-    for lone in services.lone_images.seen_before(before, limit=_MOST_IMAGES):
+    for lone in services.lone_images.seen_before(before, limit=_MOST_AT_ONCE):
         image = services.inbox.find(lone.name)
         if image is None or image.etag != lone.etag:
             services.lone_images.forget(lone.name, lone.etag)
@@ -120,7 +109,33 @@ def look_after_images(services: Services, parse: Parse) -> list[Admitted]:
     return admitted
 
 
-def _late(services: Services, image: Dropped, lone: LoneImage, parse: Parse) -> Admitted | None:
+def look_after_files(services: Services, parse: Parse) -> list[Admitted]:
+    """The videos of files whose content came without an event of its own: not every client closes
+    what it writes. One that stayed empty asks for nothing."""
+    before = services.clock() - services.settings.durations.upload_patience
+    admitted = []
+    for waiting in services.unfinished_files.seen_before(before, limit=_MOST_AT_ONCE):
+        file = services.inbox.find(waiting.name)
+        if file is not None and (file.changed_at > before or not file.copied):
+            continue  # still being written
+        try:
+            made = _answered(services, waiting.event_id, partial(_left, services, waiting, parse))
+        except Problem:
+            continue  # worth another try: the next sweep's
+        services.unfinished_files.forget(waiting.name)
+        if made is not None and not made.replayed:  # its event may have come after all
+            admitted.append(made)
+    return admitted
+
+
+def _left(services: Services, waiting: Waiting, parse: Parse) -> Admitted | None:
+    file = services.inbox.find(waiting.name)
+    if file is not None and not file.size:
+        raise Ignored("its file stayed empty")
+    return _named(services, waiting.name, waiting.event_id, parse)
+
+
+def _late(services: Services, image: Dropped, lone: Waiting, parse: Parse) -> Admitted | None:
     return _with_prompt(services, image, lone.event_id, parse, patient=False)
 
 
@@ -129,7 +144,7 @@ def _answered(
 ) -> Admitted | None:
     try:
         return work()
-    except _Ignored as nothing:
+    except Ignored as nothing:
         emit(Event.EVENT_IGNORED, event_id=event_id, reason=str(nothing))
     except _Refused as refused:
         _put_aside(services, refused.origin, refused.problem)
@@ -139,15 +154,15 @@ def _answered(
 def _asked(services: Services, event: Incoming, parse: Parse) -> Admitted | None:
     if event.type == VIDEO_REQUESTED:
         return _requested(services, event, parse)
-    if event.type == BLOB_CREATED:
+    if event.type in (BLOB_CREATED, BLOB_RENAMED):
         return _dropped(services, event, parse)
     if event.type.startswith(EVENT_PREFIX):
-        raise _Ignored("one of ours")
+        raise Ignored("one of ours")
     raise _Refused(
         _of_event(event),
         InvalidRequest(
             f"Events of type {event.type[:100]!r} mean nothing here. Known: {VIDEO_REQUESTED}, "
-            f"{BLOB_CREATED}.",
+            f"{BLOB_CREATED}, {BLOB_RENAMED}.",
             code="unknown_event_type",
         ),
     )
@@ -194,8 +209,8 @@ def _caller_of(known: Mapping[str, str], event: Incoming) -> str:
 
 
 def _dropped(services: Services, event: Incoming, parse: Parse) -> Admitted | None:
-    url = event.data.get("url") if isinstance(event.data, dict) else None
-    place = services.inbox.place_of(url) if isinstance(url, str) else None
+    data = event.data if isinstance(event.data, dict) else {}
+    place = _place(services, _url(event))
     if place is None or place[0] not in (INBOX_CONTAINER, REJECTED_CONTAINER):
         raise _Refused(
             _of_event(event),
@@ -206,9 +221,13 @@ def _dropped(services: Services, event: Incoming, parse: Parse) -> Admitted | No
         )
     container, name = place
     if container == REJECTED_CONTAINER:  # rejecting it would make another blob there
-        raise _Ignored("a rejection")
+        raise Ignored("a rejection")
+    if dropped.is_temporary(name):
+        raise Ignored("an upload under a temporary name")
     caller, _, rest = name.partition("/")
     if not rest or caller not in services.settings.callers:
+        if dropped.is_opening(data) or _is_empty(services, name):
+            raise Ignored("an empty file of nobody's")
         raise _Refused(
             _of_event(event),
             InvalidRequest(
@@ -217,38 +236,85 @@ def _dropped(services: Services, event: Incoming, parse: Parse) -> Admitted | No
                 code="unknown_caller",
             ),
         )
+    if event.type == BLOB_RENAMED and _was_request(services, data.get("sourceUrl")):
+        raise Ignored("a request that was renamed")
+    if dropped.is_opening(data):
+        _wait_for_content(services, name, event.id)
+    return _named(services, name, event.id, parse)
+
+
+def _url(event: Incoming) -> Any:
+    """Where the blob is that an event tells of."""
+    key = "destinationUrl" if event.type == BLOB_RENAMED else "url"
+    return event.data.get(key) if isinstance(event.data, dict) else None
+
+
+def _place(services: Services, url: Any) -> tuple[str, str] | None:
+    return services.inbox.place_of(url) if isinstance(url, str) else None
+
+
+def _is_empty(services: Services, name: str) -> bool:
+    file = services.inbox.find(name)
+    return file is not None and not file.has_content
+
+
+def _was_request(services: Services, url: Any) -> bool:
+    """Whether a renamed file had been taken already under the name that it had."""
+    place = _place(services, url)
+    if place is None or place[0] != INBOX_CONTAINER or dropped.is_temporary(place[1]):
+        return False
+    return dropped.is_request(place[1])
+
+
+def _wait_for_content(services: Services, name: str, event_id: str) -> NoReturn:
+    services.unfinished_files.note(Waiting(name, "", event_id), services.clock())
+    raise Ignored("a file that waits for its content")
+
+
+def _named(services: Services, name: str, event_id: str, parse: Parse) -> Admitted | None:
+    """The video of a file in a caller's folder."""
     lower = name.lower()
-    if lower.endswith(_IMAGES):
-        return _image(services, name, event.id, parse)
-    if lower.endswith(_PROMPT) and lower.removesuffix(_PROMPT).endswith(_IMAGES):
-        return _image(services, name[: -len(_PROMPT)], event.id, parse)
-    return _file(services, name, event.id, parse)
+    if lower.endswith(IMAGES):
+        return _image(services, name, event_id, parse)
+    if lower.endswith(PROMPT) and lower.removesuffix(PROMPT).endswith(IMAGES):
+        return _image(services, name[: -len(PROMPT)], event_id, parse)
+    return _file(services, name, event_id, parse)
 
 
 def _file(services: Services, name: str, event_id: str, parse: Parse) -> Admitted | None:
     file = services.inbox.find(name)
     if file is None:
-        raise _Ignored("its file is gone")
+        raise Ignored("its file is gone")
+    if not file.has_content:
+        _wait_for_content(services, name, event_id)
     origin = _of_file(file, event_id)
-    if name.lower().endswith(_PROMPT):
-        return _take_on(services, origin, lambda: parse({"prompt": _prompt(services, file)}))
-    if name.lower().endswith(".json"):
-        return _take_on(services, origin, lambda: parse(_json(services, file)))
-    raise _Refused(
-        origin,
-        InvalidRequest(
-            "Drop .json (a request), .txt (a prompt), or .png, .jpg, .webp, .avif (an image whose "
-            "prompt is its metadata 'prompt' or the file beside it with .txt after its whole "
-            "name).",
-            code="unknown_file_type",
-        ),
-    )
+
+    def wanted() -> Wanted:
+        if name.lower().endswith(PROMPT):
+            return parse({"prompt": dropped.prompt(services, file)})
+        return parse(_object(dropped.fields(services, file)))
+
+    if not name.lower().endswith((PROMPT, REQUEST)):
+        raise _Refused(
+            origin,
+            InvalidRequest(
+                "Drop .json (a request), .txt (a prompt), or .png, .jpg, .webp, .avif (an image "
+                "whose prompt is its metadata 'prompt' or the file beside it with .txt after its "
+                "whole name).",
+                code="unknown_file_type",
+            ),
+        )
+    made = _take_on(services, origin, wanted)
+    services.unfinished_files.forget(name)
+    return made
 
 
 def _image(services: Services, name: str, event_id: str, parse: Parse) -> Admitted | None:
     image = services.inbox.find(name)
     if image is None:
-        raise _Ignored("its image is not there")
+        raise Ignored("its image is not there")
+    if not image.has_content:
+        _wait_for_content(services, name, event_id)
     return _with_prompt(services, image, event_id, parse, patient=True)
 
 
@@ -261,31 +327,35 @@ def _with_prompt(
     finds both; the claim, which names both versions, makes one video of it.
     """
     told = image.metadata.get("prompt", "").strip()
-    written = None if told else services.inbox.find(image.name + _PROMPT)
+    written = None if told else services.inbox.find(image.name + PROMPT)
+    if written is not None and not written.has_content:
+        written = None
     origin = _of_file(image, event_id)
     if _rejected(services, origin):  # its time was up before the prompt came
-        raise _Ignored("rejected before")
+        raise Ignored("rejected before")
     if not told and written is None:
         if not patient:
             raise _Refused(origin, _no_prompt(image))
-        lone = LoneImage(image.name, image.etag, event_id)
+        lone = Waiting(image.name, image.etag, event_id)
         services.lone_images.note(lone, services.clock())
-        raise _Ignored("an image that waits for its prompt")
+        raise Ignored("an image that waits for its prompt")
 
     def wanted() -> Wanted:
-        prompt = told if written is None else _prompt(services, written)
+        prompt = told if written is None else dropped.prompt(services, written)
         request, _ = parse({"prompt": prompt})
-        return request, (Source("image", data=_read(services, image, LARGEST_FILE)),)
+        return request, (Source("image", data=dropped.read(services, image, LARGEST_FILE)),)
 
     made = _take_on(services, _of_file(image, event_id, prompt=written), wanted)
     services.lone_images.forget(image.name, image.etag)
+    services.unfinished_files.forget(image.name)
+    services.unfinished_files.forget(image.name + PROMPT)
     return made
 
 
 def _no_prompt(image: Dropped) -> InvalidRequest:
     return InvalidRequest(
         "The image has no prompt: neither its metadata 'prompt' nor the file "
-        f"{image.name.rpartition('/')[2] + _PROMPT!r} beside it came within 10 minutes. "
+        f"{image.name.rpartition('/')[2] + PROMPT!r} beside it came within 10 minutes. "
         "Drop both again.",
         code="missing_prompt",
         param="prompt",
@@ -296,24 +366,17 @@ def _take_on(services: Services, origin: Origin, wanted: Callable[[], Wanted]) -
     """Admit a request under its origin's key, once."""
     assert origin.caller is not None, "somebody pays"
     if _rejected(services, origin):
-        raise _Ignored("rejected before")
+        raise Ignored("rejected before")
     repeatable = Repeatable(route="events", key=origin.key, kept=origin.kept)
     try:
         request, sources = wanted()
         return admit(services, origin.caller, request, repeatable, sources)
     except Problem as problem:
         if problem.code == "video_deleted":
-            raise _Ignored("its video was deleted") from None
-        if _passes(services, problem):
+            raise Ignored("its video was deleted") from None
+        if problem.retryable:
             raise
         raise _Refused(origin, problem) from None
-
-
-def _passes(services: Services, problem: Problem) -> bool:
-    """Whether the same request may be admitted soon."""
-    if isinstance(problem, LimitReached) and problem.retry_after is not None:
-        return problem.retry_after <= services.settings.durations.of(_WORTH_WAITING)
-    return problem.retryable
 
 
 def _put_aside(services: Services, origin: Origin, problem: Problem) -> None:
@@ -353,8 +416,8 @@ def _rejected(services: Services, origin: Origin) -> bool:
 def _of_event(event: Incoming, caller: str | None = None) -> Origin:
     facts = {"event_id": event.id, "event_type": event.type[:200]}
     facts["topic" if event.topic else "source"] = (event.topic or event.source)[:300]
-    url = event.data.get("url") if isinstance(event.data, dict) else None
-    if event.type == BLOB_CREATED and isinstance(url, str):
+    url = _url(event)
+    if event.type in (BLOB_CREATED, BLOB_RENAMED) and isinstance(url, str):
         facts["url"] = _without_secrets(url)
     return Origin(f"event\n{event.topic or event.source}\n{event.id}", event.id, caller, facts)
 
@@ -379,30 +442,4 @@ def _without_secrets(url: str) -> str:
 def _object(data: Any) -> Mapping[str, Any]:
     if not isinstance(data, dict):
         raise InvalidRequest("The data is not a JSON object.", code="invalid_json")
-    return data
-
-
-def _json(services: Services, file: Dropped) -> Mapping[str, Any]:
-    try:
-        return _object(json.loads(_read(services, file, _LARGEST_REQUEST)))
-    except (ValueError, RecursionError):
-        raise InvalidRequest("The file is not valid JSON.", code="invalid_json") from None
-
-
-def _prompt(services: Services, file: Dropped) -> str:
-    try:
-        text = _read(services, file, _LARGEST_PROMPT).decode("utf-8-sig").strip()
-    except UnicodeDecodeError:
-        raise InvalidRequest("The prompt is not UTF-8 text.", param="prompt") from None
-    if not text:
-        raise InvalidRequest("The prompt is empty.", param="prompt")
-    return text
-
-
-def _read(services: Services, file: Dropped, largest: int) -> bytes:
-    if file.size > largest:
-        raise TooLarge(f"{file.name.rpartition('/')[2]} has more than {largest:,} bytes.")
-    data = services.inbox.read(file)
-    if data is None:  # a new version has its own event
-        raise _Ignored("its file was replaced or deleted")
     return data

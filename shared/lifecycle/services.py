@@ -13,7 +13,7 @@ from shared.storage import layout
 from shared.storage.accounts import Account
 from shared.storage.deployments import Deployments
 from shared.storage.idempotency import Idempotency
-from shared.storage.inbox import Inbox, LoneImages
+from shared.storage.inbox import LONE_IMAGES, UNFINISHED_FILES, Inbox, WaitingFiles
 from shared.storage.jobs import Jobs
 from shared.storage.latencies import Latencies
 from shared.storage.ledger import Ledger
@@ -46,7 +46,8 @@ class Services:
     links: LinkSigner
     upstreams: Upstreams
     inbox: Inbox
-    lone_images: LoneImages
+    lone_images: WaitingFiles
+    unfinished_files: WaitingFiles
     rejections: Blobs
     outbox: Outbox
     topic: Topic
@@ -94,7 +95,8 @@ def build(settings: Settings) -> Services:
         links=LinkSigner(account.blobs, account_key=account.emulator_key),
         upstreams=Upstreams(),
         inbox=Inbox(account.container(layout.INBOX_CONTAINER), account.blobs.url),
-        lone_images=LoneImages(account.table(layout.OUTBOX)),
+        lone_images=WaitingFiles(account.table(layout.OUTBOX), LONE_IMAGES),
+        unfinished_files=WaitingFiles(account.table(layout.OUTBOX), UNFINISHED_FILES),
         rejections=Blobs(account.container(layout.REJECTED_CONTAINER)),
         outbox=Outbox(account.table(layout.OUTBOX)),
         topic=Topic(settings.event_topic_endpoint),

@@ -1,4 +1,4 @@
-"""The container `inbox`, where other teams drop files, and the images in it that lack a prompt.
+"""The container `inbox`, where other teams drop files, and those in it that wait for something.
 
 Blobs are opened by name, through the app's own client: the URL in an event is only taken apart.
 """
@@ -6,6 +6,7 @@ Blobs are opened by name, through the app's own client: the URL in an event is o
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,17 +18,33 @@ from shared.storage.rows import RowChanged, RowExists, Table, Value
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
-_IMAGES = "images"
+LONE_IMAGES = "images"
+"""Partition of the images that wait for their prompt."""
+UNFINISHED_FILES = "files"
+"""Partition of the files that wait for their content."""
+
+_CHARSET = re.compile(r"""charset\s*=\s*["']?([^"';\s]+)""", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Dropped:
-    """A file in the inbox: `name` within the container, and the version that was found."""
+    """A file in the inbox: `name` within the container, and the version that was found.
+
+    `changed_at` is unix seconds. `copied` is False while the store still copies it. `charset` is
+    what its content type says, if it does.
+    """
 
     name: str
     etag: str
     size: int
     metadata: Mapping[str, str]
+    changed_at: float
+    copied: bool
+    charset: str | None
+
+    @property
+    def has_content(self) -> bool:
+        return self.copied and self.size > 0
 
 
 class Inbox:
@@ -38,11 +55,16 @@ class Inbox:
         self._account_url = account_url
 
     def place_of(self, url: str) -> tuple[str, str] | None:
-        """Container and blob name that a URL stands for, if it is a plain one of our account."""
+        """Container and blob name that a URL stands for, if it is a plain one of our account: of
+        its blobs, or of its Data Lake endpoint, which events of such clients name."""
         ours = urlsplit(self._account_url)
+        host = ours.netloc.lower()
         try:
             parts = urlsplit(url)
-            same = (parts.scheme, parts.netloc.lower()) == (ours.scheme, ours.netloc.lower())
+            same = parts.scheme == ours.scheme and parts.netloc.lower() in (
+                host,
+                host.replace(".blob.", ".dfs.", 1),
+            )
         except ValueError:
             return None
         root = ours.path.rstrip("/") + "/"
@@ -61,7 +83,16 @@ class Inbox:
             found = self._container.get_blob_client(name).get_blob_properties()
         except ResourceNotFoundError:
             return None
-        return Dropped(name, str(found.etag), int(found.size), dict(found.metadata or {}))
+        said = _CHARSET.search(found.content_settings.content_type or "")
+        return Dropped(
+            name=name,
+            etag=str(found.etag),
+            size=int(found.size),
+            metadata=dict(found.metadata or {}),
+            changed_at=found.last_modified.timestamp(),
+            copied=found.copy.status != "pending",
+            charset=said and said[1],
+        )
 
     def read(self, file: Dropped) -> bytes | None:
         """The bytes of that very version; None when it was replaced or deleted meanwhile."""
@@ -79,41 +110,43 @@ class Inbox:
 
 
 @dataclass(frozen=True)
-class LoneImage:
-    """A version of an image whose prompt was not there when its event came."""
+class Waiting:
+    """A file that waits for something, and the event that told of it. `etag` is the version that
+    waits, empty where any does."""
 
     name: str
     etag: str
     event_id: str
 
 
-class LoneImages:
-    """The rows of lone images, in the table `outbox` (PartitionKey `images`)."""
+class WaitingFiles:
+    """The rows of waiting files of one kind, a `partition` of the table `outbox`."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, partition: str) -> None:
         self._table = table
+        self._partition = partition
 
-    def note(self, lone: LoneImage, now: float) -> None:
-        """Remember since when an image has been waiting."""
+    def note(self, file: Waiting, now: float) -> None:
+        """Remember since when a file has been waiting."""
         columns: dict[str, Value] = {
-            "name": lone.name,
-            "etag": lone.etag,
-            "event_id": lone.event_id,
+            "name": file.name,
+            "etag": file.etag,
+            "event_id": file.event_id,
             "seen_at": now,
         }
         with suppress(RowExists):
-            self._table.insert(_IMAGES, _key(lone.name, lone.etag), columns)
+            self._table.insert(self._partition, _key(file.name, file.etag), columns)
 
-    def forget(self, name: str, etag: str) -> None:
-        row = self._table.get(_IMAGES, _key(name, etag))
+    def forget(self, name: str, etag: str = "") -> None:
+        row = self._table.get(self._partition, _key(name, etag))
         if row is not None:
             with suppress(RowChanged):
                 self._table.delete(row)
 
-    def seen_before(self, before: float, *, limit: int) -> list[LoneImage]:
-        """Images that have been waiting since before that time."""
-        rows = self._table.range(_IMAGES, where=f"seen_at lt {before:.6f}", limit=limit)
-        return [LoneImage(row.text("name"), row.text("etag"), row.text("event_id")) for row in rows]
+    def seen_before(self, before: float, *, limit: int) -> list[Waiting]:
+        """Files that have been waiting since before that time."""
+        rows = self._table.range(self._partition, where=f"seen_at lt {before:.6f}", limit=limit)
+        return [Waiting(row.text("name"), row.text("etag"), row.text("event_id")) for row in rows]
 
 
 def _key(name: str, etag: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import time
 from typing import Any
@@ -128,6 +129,39 @@ def test_content_by_redirect_stream_range_and_head(api: Client) -> None:
         head = by_header.head(url)
         assert (head.status_code, head.content) == (200, b"")
         assert head.headers["content-length"] == str(len(whole))
+
+
+def test_compressed_requests_and_conditions_arrive_as_they_were_sent(api: Client) -> None:
+    """Through a host, which hands bodies and headers over in its own way."""
+    body = '{"prompt": "Füchse", "metadata": {"a": "b"}}'.encode("utf-16")
+    packed = {
+        "authorization": f"Bearer {API_KEY}",
+        "content-type": "application/json",
+        "content-encoding": "gzip",
+    }
+    url = f"{api.stack.api}/videos"
+    with httpx.Client(trust_env=False) as http:
+        made = http.post(url, content=gzip.compress(body), headers=packed)
+        assert (made.status_code, made.json()["prompt"]) == (200, "Füchse")
+        refused = http.post(url, content=body, headers={**packed, "content-encoding": "br"})
+        assert refused.status_code == 415
+        assert refused.headers["accept-encoding"] == "gzip, deflate"
+    content = api.wait(made.json()["id"])["outputs"][0]["url"]
+    with httpx.Client(headers={"api-key": API_KEY}, trust_env=False) as by_header:
+        whole = by_header.get(content)
+        etag = whole.headers["etag"]
+        for method in ("GET", "HEAD"):
+            known = by_header.request(method, content, headers={"if-none-match": f'"x", {etag}'})
+            assert (known.status_code, known.content) == (304, b"")
+            assert known.headers["etag"] == etag
+        since = whole.headers["last-modified"]
+        assert by_header.get(content, headers={"if-modified-since": since}).status_code == 304
+        part = {"range": "bytes=5-", "if-range": etag}
+        assert by_header.get(content, headers=part).content == whole.content[5:]
+        other = by_header.get(content, headers={**part, "if-range": '"x"'})
+        assert (other.status_code, other.content) == (200, whole.content)
+        assert by_header.get(content, headers={"if-match": '"x"'}).status_code == 412
+    assert api.http.get(content, headers={"if-none-match": '"x"'}).status_code == 302
 
 
 def test_lists_are_newest_first_and_paged(api: Client) -> None:

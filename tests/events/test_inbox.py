@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from local.stack import Stack
-from shared.domain.errors import LimitReached, Unavailable
+from shared.domain.errors import RateLimited, Unavailable
 from shared.domain.video import Status, Video
 from shared.lifecycle import inbox as module
 from shared.lifecycle.admit import Admitted
@@ -309,7 +309,7 @@ def test_a_ceiling_puts_a_request_aside_and_it_stays_there(told: Told) -> None:
 
 @pytest.mark.parametrize(
     "problem",
-    [Unavailable("m"), LimitReached("m", code="rate", retry_after=0.1), RuntimeError("storage")],
+    [Unavailable("m"), RateLimited("m", code="rate", retry_after=0.1), RuntimeError("storage")],
 )
 def test_what_is_worth_another_try_is_raised(
     told: Told, monkeypatch: pytest.MonkeyPatch, problem: Exception

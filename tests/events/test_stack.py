@@ -110,7 +110,10 @@ def test_the_same_event_five_times_is_one_job(
 
     def deliver(_: int = 0) -> int:
         parameters = {"functionName": "on_event"}
-        answer = httpx.post(hook, params=parameters, json=[event], timeout=60, trust_env=False)
+        headers = {"aeg-event-type": "Notification"}
+        answer = httpx.post(
+            hook, params=parameters, headers=headers, json=[event], timeout=60, trust_env=False
+        )
         return answer.status_code
 
     with ThreadPoolExecutor(4) as pool:

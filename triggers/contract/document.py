@@ -52,6 +52,8 @@ HEADERS: Mapping[str, tuple[str, Schema]] = {
     "content-length": ("How many bytes.", {"type": "integer", "minimum": 0}),
     "accept-ranges": ("Parts can be asked for.", {"type": "string", "enum": ["bytes"]}),
     "etag": ("The sha256 of the file, quoted.", {"type": "string"}),
+    "last-modified": ("Since when the file is there.", {"type": "string"}),
+    "accept-encoding": ("How a body may be compressed.", {"type": "string"}),
 }
 
 _TEXT = """\
@@ -60,7 +62,10 @@ an MP4 in your own storage and a settled cost. The routes and objects are those 
 API, so its clients work with another base URL and key; what is ours stands beside it.
 
 Send your key as `Authorization: Bearer KEY` or `api-key: KEY`. Every error has the same envelope
-and says whether anything was charged and whether to try again.\
+and says whether anything was charged and whether to try again.
+
+Bodies may come compressed (`Content-Encoding: gzip` or `deflate`). JSON is UTF-8, or what its byte
+order mark or the `charset` of its content type says.\
 """
 
 _OURS: Mapping[int, str] = {
@@ -157,6 +162,7 @@ def _operation(operation: Operation, names: _Names) -> dict[str, Any]:
     errors = dict(operation.errors)
     if operation.body is not None:
         errors[411] = "The body came without its length, and so did not arrive."
+        errors[415] = "The body is compressed in a way that is not taken."
     if not operation.public:
         errors[401] = "No key, or one that is not known here."
         errors |= _OURS
@@ -226,6 +232,8 @@ def _error(operation: Operation, status: int, text: str, names: _Names) -> dict[
         headers.append("x-should-retry")
     if status in (409, 429, 503):
         headers.append("retry-after")
+    if status == 415:
+        headers.append("accept-encoding")
     described: dict[str, Any] = {"description": text, "headers": _headers(*headers)}
     if operation.method != "head":
         described["content"] = {JSON: {"schema": names[ErrorAnswer]}}

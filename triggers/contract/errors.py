@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from triggers.web.bodies import LARGEST_BODY
 
-TOO_LARGE = f"The body is larger than {LARGEST_BODY // 1024**2} MiB."
+TOO_LARGE = f"The body is larger than {LARGEST_BODY // 1024**2} MiB, as it came or decompressed."
 
 
 def _without_default(schema: dict[str, Any]) -> None:

@@ -146,7 +146,47 @@ _CONTENT = (
         text="A part of the file, where it is streamed; what is no range of bytes is ignored.",
         schema={"type": "string", "examples": ["bytes=0-99"]},
     ),
+    Parameter(
+        name="If-Range",
+        where="header",
+        text="The ETag (or date) of what the rest is there of: another one makes `Range` not "
+        "count.",
+        schema={"type": "string"},
+    ),
 )
+
+_CONDITIONS = (
+    Parameter(
+        name="If-None-Match",
+        where="header",
+        text="ETags of what is there already, or `*`: 304 instead of the same bytes.",
+        schema={"type": "string"},
+    ),
+    Parameter(
+        name="If-Modified-Since",
+        where="header",
+        text="The same by date, where no ETag is named.",
+        schema={"type": "string"},
+    ),
+    Parameter(
+        name="If-Match",
+        where="header",
+        text="412 unless the file has one of these ETags.",
+        schema={"type": "string"},
+    ),
+    Parameter(
+        name="If-Unmodified-Since",
+        where="header",
+        text="The same by date, where no ETag is named.",
+        schema={"type": "string"},
+    ),
+)
+
+_UNCHANGED = Answer(
+    text="The client has the file already.", headers=("etag", "last-modified", "accept-ranges")
+)
+
+_NOT_THAT = "The file is not the one that `If-Match` or `If-Unmodified-Since` asks for."
 
 _FROM_BODY = {"video_id": "$response.body#/id"}
 
@@ -296,20 +336,22 @@ OPERATIONS = (
         tag="Videos",
         summary="The MP4, or a picture of it: a redirect to a short-lived link, or the bytes.",
         text="A client that sends its key as `api-key` gets the bytes, because it would send the "
-        "key on to the link's host.",
-        parameters=(VIDEO_ID, *_CONTENT),
+        "key on to the link's host. A condition that names the ETag shown here is answered here; "
+        "where there is a redirect, any other is left to the blob store.",
+        parameters=(VIDEO_ID, *_CONTENT, *_CONDITIONS),
         answers={
             200: Answer(
                 text="The file.",
                 content=_FILES,
-                headers=("accept-ranges", "etag"),
+                headers=("accept-ranges", "etag", "last-modified"),
             ),
             206: Answer(
                 text="The part that was asked for.",
                 content=_FILES,
-                headers=("accept-ranges", "content-range", "etag"),
+                headers=("accept-ranges", "content-range", "etag", "last-modified"),
             ),
             302: Answer(text="Where the file is.", headers=("location",)),
+            304: _UNCHANGED,
             416: Answer(
                 text="The part lies outside of the file.",
                 content=_FILES,
@@ -320,6 +362,7 @@ OPERATIONS = (
             400: "A parameter is not what it can be.",
             404: "You have no such video, or it has no such variant.",
             409: "The video has no content (yet).",
+            412: _NOT_THAT,
         },
     ),
     Operation(
@@ -328,16 +371,19 @@ OPERATIONS = (
         id="headVideoContent",
         tag="Videos",
         summary="How large the MP4 is, without its bytes.",
-        parameters=(VIDEO_ID, *_CONTENT[:2]),
+        parameters=(VIDEO_ID, *_CONTENT[:2], *_CONDITIONS),
         answers={
             200: Answer(
-                text="There is such a file.", headers=("content-length", "accept-ranges", "etag")
-            )
+                text="There is such a file.",
+                headers=("content-length", "accept-ranges", "etag", "last-modified"),
+            ),
+            304: _UNCHANGED,
         },
         errors={
             400: "A parameter is not what it can be.",
             404: "You have no such video, or it has no such variant.",
             409: "The video has no content (yet).",
+            412: _NOT_THAT,
         },
     ),
     Operation(

@@ -8,7 +8,7 @@ from typing import Any
 import azure.functions as func
 
 from shared import names
-from shared.domain.errors import Problem, Unavailable, WrongMethod
+from shared.domain.errors import Problem, Unavailable, UnsupportedEncoding, WrongMethod
 from shared.settings import SettingsError
 from shared.storage.rows import RowChanged
 from shared.telemetry import Event, emit
@@ -90,6 +90,8 @@ def problem_answer(problem: Problem) -> func.HttpResponse:
         headers["x-should-retry"] = "false"
     if isinstance(problem, WrongMethod):
         headers["allow"] = ", ".join(problem.allowed)
+    if isinstance(problem, UnsupportedEncoding):
+        headers["accept-encoding"] = ", ".join(problem.accepted)
     if problem.status == 401:
         headers["www-authenticate"] = "Bearer"
     return json_answer({"error": error}, status=problem.status, headers=headers)

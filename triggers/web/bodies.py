@@ -3,9 +3,6 @@
 Unknown fields are an error and nothing is changed silently. How multipart is read: `forms`.
 """
 
-import base64
-import binascii
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,18 +11,20 @@ from typing import Annotated, Any, Literal, TypeVar
 import azure.functions as func
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from shared.domain import data_url
+from shared.domain.data_url import BadDataUrl, TooLong
 from shared.domain.errors import InvalidRequest, LengthRequired, TooLarge
 from shared.domain.request import Crop, VideoRequest
+from shared.domain.text import NotText, parsed_json
 from shared.lifecycle.admit import Repeatable
-from shared.lifecycle.inputs import Source
+from shared.lifecycle.inputs import LARGEST_FILE, Source
 from shared.settings import settings
-from triggers.web import forms
+from triggers.web import encodings, forms
 from triggers.web.forms import Form
 
 LARGEST_BODY = 25 * 1024 * 1024
 
 _KEY = re.compile(r"[ -~]{1,255}")
-_DATA_URL = re.compile(r"data:[\w.+/-]*;base64,", re.ASCII)
 _LONGEST_URL = 4096
 _NO_LENGTH = (
     "No body arrived. One that is sent in chunks, without its length, does not reach this app: "
@@ -74,7 +73,8 @@ class _Body(BaseModel):
 
 
 class InputReference(_Body):
-    """An image for the first frame: a data URL, or an https address on an allowed host."""
+    """An image for the first frame: a data URL (RFC 2397), or an https address on an allowed
+    host."""
 
     image_url: Text
 
@@ -247,17 +247,27 @@ def _form(req: func.HttpRequest) -> Form:
         if "content-length" not in req.headers:  # chunks, whose header a proxy took away
             raise LengthRequired(_NO_LENGTH)
         raise InvalidRequest("The body is empty: send a JSON object.", code="invalid_json")
-    kind = req.headers.get("content-type", "").split(";")[0].strip().lower()
+    from werkzeug.http import parse_options_header  # the SDK has loaded it
+
+    kind, parameters = parse_options_header(req.headers.get("content-type", ""))
+    body = encodings.body_of(req, largest=LARGEST_BODY)
+    kind = kind.lower()
     if kind == "multipart/form-data":
-        return forms.read(req)
+        return forms.read(req.headers["content-type"], body)
     if kind and kind != "application/json":
         raise InvalidRequest(
             f"content-type {kind!r} is not supported: send application/json or multipart/form-data."
         )
     try:
-        parsed = json.loads(req.get_body())
-    except (ValueError, RecursionError):
-        raise InvalidRequest("The body is not valid JSON.", code="invalid_json") from None
+        parsed = parsed_json(body, parameters.get("charset"))
+    except NotText as error:
+        raise InvalidRequest(
+            f"The body is not valid JSON: {error}. Send UTF-8, or name its charset in "
+            "content-type.",
+            code="invalid_json",
+        ) from None
+    except ValueError as error:
+        raise InvalidRequest(f"The body is not valid JSON: {error}.", code="invalid_json") from None
     if not isinstance(parsed, dict):
         raise InvalidRequest("The body is not a JSON object.", code="invalid_json")
     return Form(parsed, {})
@@ -301,21 +311,23 @@ def _item(item: InpaintItem, attached: Mapping[str, bytes]) -> Source:
 
 def _at(url: str, param: str) -> Source:
     """The file of a data URL, or one that is yet to be fetched."""
-    if not url.startswith("data:"):
+    if not data_url.is_data_url(url):
+        url = url.strip()
         if len(url) > _LONGEST_URL:
             raise InvalidRequest(
                 f"{param}: an address has at most {_LONGEST_URL} characters.", param=param
             )
         return Source(param, url=url)
-    head = _DATA_URL.match(url)
-    if head is None:
-        raise InvalidRequest(
-            f"{param}: a data URL looks like data:image/png;base64,...", param=param
-        )
     try:
-        return Source(param, data=base64.b64decode(url[head.end() :], validate=True))
-    except (binascii.Error, ValueError):
-        raise InvalidRequest(f"{param}: the data URL is not valid base64.", param=param) from None
+        return Source(param, data=data_url.decode(url, largest=LARGEST_FILE))
+    except BadDataUrl as error:
+        raise InvalidRequest(
+            f"{param}: the data URL {error}. One looks like data:image/png;base64,...", param=param
+        ) from None
+    except TooLong:
+        raise InvalidRequest(
+            f"{param}: a file may have at most {LARGEST_FILE // 1024**2} MiB.", param=param
+        ) from None
 
 
 B = TypeVar("B", bound=_Body)

@@ -11,7 +11,8 @@ from shared.settings import settings
 _METHODS = "GET, HEAD, POST, DELETE"
 
 _ALLOWED = (
-    "authorization, api-key, content-type, idempotency-key, prefer, range, "
+    "authorization, api-key, content-encoding, content-type, idempotency-key, if-match, "
+    "if-modified-since, if-none-match, if-range, if-unmodified-since, prefer, range, "
     # what OpenAI's own client sends from a browser
     "openai-organization, openai-project, x-stainless-arch, x-stainless-custom-poll-interval, "
     "x-stainless-helper-method, x-stainless-lang, x-stainless-os, x-stainless-package-version, "
@@ -20,8 +21,9 @@ _ALLOWED = (
 )
 
 EXPOSED = (
-    "accept-ranges, content-disposition, content-length, content-range, etag, idempotent-replayed, "
-    "openai-poll-after-ms, preference-applied, retry-after, x-request-id, x-should-retry"
+    "accept-encoding, accept-ranges, content-disposition, content-length, content-range, etag, "
+    "idempotent-replayed, openai-poll-after-ms, preference-applied, retry-after, x-request-id, "
+    "x-should-retry"
 )
 """The headers of an answer that a script may read beyond the few that are always open to it."""
 

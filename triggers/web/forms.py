@@ -7,17 +7,18 @@ the files of `files` (or `files[]`).
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import azure.functions as func
-
 from shared.domain.errors import InvalidRequest
+from shared.domain.text import NotText, decoded
 
 _NESTED = re.compile(r"(\w+)\[([^\[\]]+)\]")
-_BOUNDARY = re.compile(r'boundary="?([^";,\s]+)', re.IGNORECASE)
 _MOST_PARTS = 100
+_PIECE = 256 * 1024
+_CHARSET_FIELD = "_charset_"
+"""A part that names the charset of the texts (RFC 7578, 4.6)."""
 
 
 @dataclass(frozen=True)
@@ -36,30 +37,85 @@ class Form:
     files: dict[str, Sequence[File]]
 
 
-def read(req: func.HttpRequest) -> Form:
+@dataclass(frozen=True)
+class _Part:
+    name: str
+    file_name: str | None
+    charset: str | None
+    data: bytes
+
+
+def read(content_type: str, body: bytes) -> Form:
     """A multipart body, whose size has been checked. Raises InvalidRequest."""
-    boundary = _BOUNDARY.search(req.headers.get("content-type", ""))
-    if boundary is None:
+    from werkzeug.http import parse_options_header  # the SDK has loaded it
+
+    boundary = parse_options_header(content_type)[1].get("boundary", "").encode()
+    if not boundary:
         raise InvalidRequest("content-type names no boundary for the form.")
-    if req.get_body().count(b"--" + boundary[1].encode()) > _MOST_PARTS + 1:
+    if body.count(b"--" + boundary) > _MOST_PARTS + 1:
         raise InvalidRequest(f"The form has more than {_MOST_PARTS} parts.")
-    if None in req.form or None in req.files:
-        raise InvalidRequest("The form has a part without a name.")
     try:
-        texts = [(name, value) for name in req.form for value in req.form.getlist(name)]
-        files: dict[str, Sequence[File]] = {
-            name: [_file(part) for part in req.files.getlist(name)] for name in req.files
-        }
+        parts = list(_parts(boundary, body))
     except ValueError:
         raise InvalidRequest("The body is not a valid multipart form.") from None
-    return Form(_fields(texts), files)
+    files: dict[str, list[File]] = {}
+    texts = []
+    for part in parts:
+        if part.file_name is not None:
+            files.setdefault(part.name, []).append(File(part.file_name, part.data))
+        else:
+            texts.append(part)
+    return Form(_fields(_decoded(texts)), {name: tuple(listed) for name, listed in files.items()})
 
 
-def _file(part: Any) -> File:
-    try:
-        return File(part.filename or "", part.read())
-    finally:
-        part.close()  # a temporary file, if it is large
+def _parts(boundary: bytes, body: bytes) -> Iterator[_Part]:
+    """The parts as they came: the SDK would replace what it cannot decode. Raises ValueError."""
+    from werkzeug.http import parse_options_header
+    from werkzeug.sansio import multipart
+
+    decoder = multipart.MultipartDecoder(boundary)
+    begun: multipart.Field | multipart.File | None = None
+    data = bytearray()
+    for piece in _pieces(body):
+        decoder.receive_data(piece)
+        while not isinstance(event := decoder.next_event(), multipart.NeedData):
+            if isinstance(event, multipart.Epilogue):
+                return
+            if isinstance(event, multipart.Field | multipart.File):
+                begun, data = event, bytearray()
+            elif isinstance(event, multipart.Data) and begun is not None:
+                data += event.data
+                if not event.more_data:
+                    if begun.name is None:
+                        raise InvalidRequest("The form has a part without a name.")
+                    kind = parse_options_header(begun.headers.get("content-type", ""))
+                    file_name = begun.filename if isinstance(begun, multipart.File) else None
+                    yield _Part(begun.name, file_name, kind[1].get("charset"), bytes(data))
+
+
+def _pieces(body: bytes) -> Iterator[bytes | None]:
+    for start in range(0, len(body), _PIECE):
+        yield body[start : start + _PIECE]
+    yield None
+
+
+def _decoded(parts: Sequence[_Part]) -> list[tuple[str, str]]:
+    """Names and texts. Raises InvalidRequest for one that is not text."""
+    stated = [part.data for part in parts if part.name == _CHARSET_FIELD]
+    default = stated[0].decode("ascii", "replace") if stated else None
+    texts = []
+    for part in parts:
+        if part.name == _CHARSET_FIELD:
+            continue
+        try:
+            texts.append((part.name, decoded(part.data, part.charset or default)))
+        except NotText as error:
+            raise InvalidRequest(
+                f"{part.name}: {error}. Send UTF-8, or name its charset in the part's "
+                "content-type.",
+                param=part.name,
+            ) from None
+    return texts
 
 
 def _fields(texts: list[tuple[str, str]]) -> dict[str, Any]:

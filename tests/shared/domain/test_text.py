@@ -1,0 +1,86 @@
+"""Text as it is really written: by Windows, by C, and with a charset that says what it is."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from shared.domain.text import NotText, decoded, parsed_json
+
+TEXT = "Füchse im „Schnee“ 🦊\r\n"
+LATIN = "Füchse im Schnee\r\n"
+
+QUOTED = "Füchse im „Schnee“\r\n"
+
+WRITTEN: dict[str, tuple[str, bytes, str | None]] = {
+    "UTF-8": (TEXT, TEXT.encode(), None),
+    "UTF-8 with a mark": (TEXT, TEXT.encode("utf-8-sig"), None),
+    "PowerShell 5.1's >": (TEXT, b"\xff\xfe" + TEXT.encode("utf-16-le"), None),
+    "Out-File BigEndianUnicode": (TEXT, b"\xfe\xff" + TEXT.encode("utf-16-be"), None),
+    "Out-File UTF32": (TEXT, b"\xff\xfe\0\0" + TEXT.encode("utf-32-le"), None),
+    "UTF-32 BE": (TEXT, b"\0\0\xfe\xff" + TEXT.encode("utf-32-be"), None),
+    "UTF-16 LE without a mark": (TEXT, TEXT.encode("utf-16-le"), None),
+    "UTF-16 BE without a mark": (TEXT, TEXT.encode("utf-16-be"), None),
+    ".NET's Encoding.Unicode": (TEXT, TEXT.encode("utf-16-le"), "utf-16"),
+    "UTF-16 BE that says so": (TEXT, TEXT.encode("utf-16-be"), "UTF-16BE"),
+    "a mark that a charset contradicts": (TEXT, TEXT.encode("utf-16"), "utf-8"),
+    "a mark that a narrow one contradicts": (TEXT, TEXT.encode("utf-8-sig"), "iso-8859-1"),
+    "ASCII that is more": (TEXT, TEXT.encode(), "us-ascii"),
+    "windows-1252": (QUOTED, QUOTED.encode("cp1252"), "Windows-1252"),
+    "iso-8859-1 as it is meant": (QUOTED, QUOTED.encode("cp1252"), "ISO_8859-1"),
+    "iso-8859-1": (LATIN, LATIN.encode("latin-1"), "iso-8859-1"),
+    "iso-8859-15": ("5 €", "5 €".encode("iso-8859-15"), "iso-8859-15"),
+    "a C string": (TEXT, TEXT.encode() + b"\0", None),
+    "a C string of UTF-16": (TEXT, (TEXT + "\0").encode("utf-16"), None),
+    "a NUL before the line's end": (LATIN, LATIN.strip().encode() + b"\0\r\n", None),
+}
+
+
+@pytest.mark.parametrize(("text", "data", "charset"), WRITTEN.values(), ids=WRITTEN)
+def test_text_is_read_as_it_was_written(text: str, data: bytes, charset: str | None) -> None:
+    assert decoded(data, charset) == text
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("end", ["", "\r\n", "\0", "\r\n\0"])
+def test_json_follows_the_same_rule(encoding: str, end: str) -> None:
+    text = json.dumps({"prompt": TEXT}, ensure_ascii=False, indent=2).replace("\n", "\r\n")
+    assert parsed_json((text + end).encode(encoding)) == {"prompt": TEXT}
+
+
+@pytest.mark.parametrize(
+    ("data", "charset", "says"),
+    [
+        (b"F\xfcchse", None, "not UTF-8: byte 0xfc at 1"),
+        (b"F\xfcchse", "utf-8", "not UTF-8"),
+        (b"\xef\xbb\xbfF\xfcchse", "iso-8859-1", "not UTF-8"),
+        ("Füchse".encode()[:2], None, "not UTF-8: it ends within a character"),
+        (b"\xff\xfea", None, "not UTF-16: it ends within a character"),
+        (b"\xff\xfe\x00\xd8a\0", None, "not UTF-16"),
+        (b"\x81", "windows-1252", "not WINDOWS-1252: byte 0x81"),
+        (b"x", "klingon", "charset 'klingon' is not known"),
+        (b"x", "rot13", "is not known"),
+        (b"x", "unicode_escape", "is not known"),
+        (b"\x89PNG\r\n\x1a\n", None, "not UTF-8"),
+        (b"PK\x03\x04\0\0\0\0more", None, "NUL"),
+    ],
+)
+def test_what_is_no_text_says_why(data: bytes, charset: str | None, says: str) -> None:
+    with pytest.raises(NotText, match=says):
+        decoded(data, charset)
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b'{"a": 1,}', r"\(line 1, column [89]\)"),
+        (b"", "Expecting value"),
+        (b"[" * 100_000, "nested"),
+        (b"9" * 5000, "number"),
+        (b'{"a": "\0"}', "NUL"),
+    ],
+)
+def test_what_is_no_json_says_where(data: bytes, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        parsed_json(data)

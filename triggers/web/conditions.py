@@ -1,0 +1,77 @@
+"""Conditional requests (RFC 9110, 13): what a client has is named by ETag or by date.
+
+On Azure a header that is sent twice arrives as one, its values joined with commas.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+
+from shared.domain.errors import PreconditionFailed
+
+_TAG = re.compile(r'\s*(W/)?(?:"([^"]*)"|([^\s,"]+))\s*(?:,|$)', re.IGNORECASE)
+"""One tag of a list; some clients leave the quotes out."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """The content that conditions are about: its tag without quotes, and since when it is as it
+    is, in unix seconds. It never changes."""
+
+    tag: str
+    since: int
+
+    @property
+    def headers(self) -> dict[str, str]:
+        date = format_datetime(datetime.fromtimestamp(self.since, UTC), usegmt=True)
+        return {"etag": f'"{self.tag}"', "last-modified": date}
+
+    def is_named(self, headers: Mapping[str, str]) -> bool:
+        """Whether a condition names this tag, which only our own answers show."""
+        conditions = (headers.get(name, "") for name in ("if-none-match", "if-match"))
+        return any(tag == self.tag for text in conditions for tag, _ in _tags(text))
+
+    def is_known(self, headers: Mapping[str, str]) -> bool:
+        """Whether the client has it already: the answer is 304. Raises PreconditionFailed where
+        the client wants something else that was there before."""
+        self._check(headers.get("if-match", ""), headers.get("if-unmodified-since", ""))
+        tags = headers.get("if-none-match", "").strip()
+        if tags:
+            return tags == "*" or any(tag == self.tag for tag, _ in _tags(tags))
+        since = _seconds(headers.get("if-modified-since", ""))
+        return since is not None and self.since <= since
+
+    def range_counts(self, headers: Mapping[str, str]) -> bool:
+        """Whether a Range may be answered with a part: the client has the rest of this content."""
+        held = headers.get("if-range", "").strip()
+        if not held:
+            return True
+        date = None if '"' in held else _seconds(held)
+        if date is not None:
+            return date == self.since
+        return [(self.tag, False)] == _tags(held)
+
+    def _check(self, tags: str, date: str) -> None:
+        before = _seconds(date)
+        if tags.strip():
+            holds = tags.strip() == "*" or (self.tag, False) in _tags(tags)
+        else:
+            holds = before is None or self.since <= before
+        if not holds:
+            raise PreconditionFailed("The content is not the one that the request is about.")
+
+
+def _tags(text: str) -> list[tuple[str, bool]]:
+    """Tags without their quotes, and whether each is a weak one."""
+    return [(quoted or bare, bool(weak)) for weak, quoted, bare in _TAG.findall(text)]
+
+
+def _seconds(text: str) -> int | None:
+    """An HTTP date as unix seconds; None for what is none, which does not count."""
+    try:
+        date = parsedate_to_datetime(text)
+        return int(date.replace(tzinfo=date.tzinfo or UTC).timestamp())
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
