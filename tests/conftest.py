@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -31,7 +30,7 @@ hypothesis_settings.register_profile(
 hypothesis_settings.load_profile("timeless")
 
 TIME_SCALE = 100
-_ACCOUNTS = 400
+_ACCOUNTS = 2000
 LAST_ACCOUNT = _ACCOUNTS - 1
 """Of no test that takes the next one: for those that share an account on purpose."""
 _KEY = "a2V5"  # base64 of "key"; Azurite takes any
@@ -63,7 +62,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def _account_numbers() -> Iterator[int]:
-    return itertools.count()
+    return iter(range(LAST_ACCOUNT))
 
 
 @pytest.fixture
