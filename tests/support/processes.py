@@ -1,4 +1,4 @@
-"""Which processes run, from /proc: those below another one, and until they have ended."""
+"""Which processes run, from /proc, and until when."""
 
 from __future__ import annotations
 
@@ -15,6 +15,18 @@ def running_under(pid: int) -> set[int]:
         with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
             children |= {int(child) for child in (thread / "children").read_text().split()}
     return children.union(*(running_under(child) for child in children))
+
+
+def marked(variable: str) -> dict[int, str]:
+    """The command lines of the processes with a `NAME=value` in their environment, by their ids:
+    what a program started inherits it, and whom it was handed to does not matter."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended meanwhile, or is not ours
+            if variable.encode() in (folder / "environ").read_bytes().split(b"\0"):
+                pid = int(folder.name)
+                found[pid] = _command(pid)
+    return found
 
 
 def until_gone(pids: Iterable[int], *, seconds: float = 30) -> None:
