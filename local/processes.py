@@ -79,9 +79,13 @@ class Child:
         lines = self.log.read_text(errors="replace").splitlines()
         return "\n".join(f"  {line}" for line in lines[-count:]) or "  (it printed nothing)"
 
+    def signal_kill(self) -> None:
+        """Send SIGKILL, and do not wait."""
+        self._process.kill()
+
     def kill(self) -> None:
         """End it at once, as a crash would."""
-        self._process.kill()
+        self.signal_kill()
         self._process.wait()
         _running.discard(self)
 
@@ -106,14 +110,15 @@ def threads(count: int) -> Iterator[ThreadPoolExecutor]:
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
             _interrupted.set()
-            _kill_all()
+            kill_all()
             raise
 
 
 @atexit.register
-def _kill_all() -> None:
+def kill_all() -> None:
+    """End all children that still run at once, without waiting: a signal handler may do that."""
     for child in list(_running):
-        child.kill()
+        child.signal_kill()
 
 
 def _die_with_parent() -> None:

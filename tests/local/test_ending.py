@@ -110,15 +110,52 @@ def test_its_children_end_with_up_when_that_is_killed(tmp_path: Path) -> None:
         rest(up, tmp_path)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_more_signals_do_not_disturb_the_end(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_second_ctrl_c_ends_everything_at_once(tmp_path: Path) -> None:
+    with started([sys.executable, *UP], tmp_path) as up:
+        said(up, "Ctrl-C")
+        up.send_signal(signal.SIGINT)
+        said(up, "stopping")
+        up.send_signal(signal.SIGINT)
+        assert rest(up, tmp_path) == ""
+        assert up.returncode == 130
+
+
+def test_more_of_sigterm_does_not_disturb_the_end(tmp_path: Path) -> None:
     with started([sys.executable, *UP], tmp_path) as up:
         said(up, "Ctrl-C")
         while up.poll() is None:
-            up.send_signal(number)
+            up.send_signal(signal.SIGTERM)
             time.sleep(0.01)
         assert rest(up, tmp_path).endswith("stopping\n")
-        assert up.returncode == 0
+        # the last one may come when Python has already put its handlers away
+        assert up.returncode in (0, -signal.SIGTERM)
+
+
+SWALLOWS = """
+import time
+from pathlib import Path
+from local.processes import Child
+from local.signals import end_on_signals
+end_on_signals()
+Child("sleeper", ["sleep", "600"], environment={"DATA_DIR": "%s"}, log=Path("%s/log"), cwd=Path())
+try:
+    print("started", flush=True)
+    time.sleep(600)
+except KeyboardInterrupt:
+    print("swallowed", flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_second_ctrl_c_ends_also_what_swallowed_the_first(tmp_path: Path) -> None:
+    code = SWALLOWS % (tmp_path, tmp_path)
+    with started([sys.executable, "-c", code], tmp_path) as program:
+        said(program, "started")
+        program.send_signal(signal.SIGTERM)
+        said(program, "swallowed")
+        program.send_signal(signal.SIGINT)
+        rest(program, tmp_path)
+        assert program.returncode == 130
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
