@@ -5,6 +5,7 @@
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from rich.console import Console
 
 from bench import api, copying, forty, history, polls, queue, restarts, startup
 from bench.report import Table, fill
+from local.signals import end_on_signals
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results.json"
@@ -45,6 +47,7 @@ MEASUREMENTS: dict[str, Measurement] = {
 
 
 def main() -> None:
+    end_on_signals()
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MEASUREMENTS))
     parser.add_argument("--docs", action="store_true", help="only write document and figures")
@@ -95,4 +98,7 @@ def all_figures(stored: Mapping[str, dict[str, Any]]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -8,13 +8,13 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from bench.report import Table, targets
+from local.processes import threads
 from local.stack import HOST, Ports, Stack
 from tests.support.stacks import client
 
@@ -40,7 +40,7 @@ def run() -> dict[str, Any]:
     }
     cases = [(way, moment) for way in ways for moment in _MOMENTS]
     without = _ends(None, 0.0)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with threads(_AT_ONCE) as pool:
         found = pool.map(lambda case: _ends(ways[case[0]], _MOMENTS[case[1]]), cases)
         rows = [_row(*case, ends, without) for case, ends in zip(cases, found, strict=True)]
     worst = max(row["worst"] for row in rows)
@@ -72,7 +72,7 @@ def _ends(end: Callable[[Stack], None] | None, at: float) -> Ends:
         caller = client(stack)
         opened.enter_context(closing(caller.http))
         began = time.time()
-        with ThreadPoolExecutor(_VIDEOS) as pool:
+        with threads(_VIDEOS) as pool:
             made = pool.map(lambda number: caller.create(prompt=f"fox {number}"), range(_VIDEOS))
             ids = [video["id"] for video in made]
         if end is not None:

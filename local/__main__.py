@@ -17,6 +17,7 @@ from rich.console import Console
 
 from local import events, operate, operate_videos
 from local.processes import StackError
+from local.signals import end_on_signals
 from local.stack import API_KEY, ROOT, Ports, Stack
 
 app = typer.Typer(
@@ -57,9 +58,9 @@ def demo(
             "QUEUE_DEADLINE_HOURS": os.environ.get("QUEUE_DEADLINE_HOURS", "0.3"),
         },
     )
-    with console.status("starting the local stack"):
-        stack.__enter__()
     try:
+        with console.status("starting the local stack"):
+            stack.start()
         job.run(stack, order, data / "videos", console)
     except job.DemoFailed as failed:
         raise StackError(
@@ -75,12 +76,12 @@ def up(
         bool, typer.Option(help="--no-host: storage and simulator only, for `func start`.")
     ] = True,
 ) -> None:
-    """Serve the local stack until Ctrl-C. State is kept in DATA_DIR (.data) between runs."""
+    """Serve the local stack until Ctrl-C or SIGTERM; DATA_DIR (.data) keeps its state."""
     data = _data_dir() / "up"
     stack = Stack(data, Ports.from_environment(), ephemeral=False, with_host=host, with_topic=True)
-    with console.status("starting the local stack"):
-        stack.__enter__()
     try:
+        with console.status("starting the local stack"):
+            stack.start()
         _say_where(stack)
         while not (ended := stack.ended()):
             time.sleep(0.5)
@@ -144,6 +145,7 @@ def _data_dir() -> Path:
 
 
 def main() -> None:
+    end_on_signals()
     try:
         app()
     except StackError as error:

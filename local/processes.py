@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 _PR_SET_PDEATHSIG = 1
 _PATIENCE = 8.0
+_running: set[Child] = set()
+_interrupted = Event()
 
 
 class StackError(Exception):
@@ -31,6 +37,8 @@ class Child:
         log: Path,
         cwd: Path,
     ) -> None:
+        if _interrupted.is_set():
+            raise StackError(f"{name} is not started: we are stopping.")
         self.name = name
         self.log = log
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -45,6 +53,7 @@ class Child:
                 start_new_session=True,  # Ctrl-C is for us; we end the children in order
                 preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
+        _running.add(self)
 
     @property
     def pid(self) -> int:
@@ -70,10 +79,15 @@ class Child:
         lines = self.log.read_text(errors="replace").splitlines()
         return "\n".join(f"  {line}" for line in lines[-count:]) or "  (it printed nothing)"
 
+    def signal_kill(self) -> None:
+        """Send SIGKILL, and do not wait."""
+        self._process.kill()
+
     def kill(self) -> None:
         """End it at once, as a crash would."""
-        self._process.kill()
+        self.signal_kill()
         self._process.wait()
+        _running.discard(self)
 
     def stop(self) -> None:
         """Ask it to end, and make it end if it does not."""
@@ -83,6 +97,28 @@ class Child:
                 self._process.wait(_PATIENCE)
             except subprocess.TimeoutExpired:
                 self.kill()
+        _running.discard(self)
+
+
+@contextmanager
+def threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that use our children. A Ctrl-C ends all children at once, because the threads wait
+    for them and nothing else would end those."""
+    with ThreadPoolExecutor(count) as pool:
+        try:
+            yield pool
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            _interrupted.set()
+            kill_all()
+            raise
+
+
+@atexit.register
+def kill_all() -> None:
+    """End all children that still run at once, without waiting: a signal handler may do that."""
+    for child in list(_running):
+        child.signal_kill()
 
 
 def _die_with_parent() -> None:

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes the project ready to run: a .venv with the locked packages, Azurite from the locked
-# package.json. Called by make; does again only what changed. PYTHON says which Python it shall be,
-# VENV where the packages go.
+# Makes the project ready to run: a .venv with the locked packages, and from the locked package.json
+# Azurite and the browser of the tests. Called by make; does again only what changed. PYTHON says
+# which Python it shall be, VENV where the packages go.
 set -eu
 cd "$(dirname "$0")/.."
 . local/python.sh
@@ -44,7 +44,7 @@ fi
 
 if ! node_is_ready; then
     command -v npm >/dev/null || fail "npm is needed to install Azurite; there is none on the PATH."
-    echo "setup: Azurite into node_modules (once)"
+    echo "setup: Azurite, and a browser for the tests (66 MB), into node_modules (once)"
     npm ci --no-audit --no-fund --loglevel=error >/dev/null
     digest package-lock.json > node_modules/.locked
 fi

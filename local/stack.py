@@ -140,9 +140,15 @@ class Stack:
             self.start_host()
 
     def stop(self) -> None:
-        """Stop everything, last started first."""
-        while self.children:
-            self.children.pop().stop()
+        """Stop everything, last started first; at once, if that is interrupted."""
+        try:
+            while self.children:
+                self.children[-1].stop()
+                self.children.pop()
+        except BaseException:
+            for child in self.children:
+                child.kill()
+            raise
 
     def child(self, name: str) -> Child:
         return next(child for child in self.children if child.name == name)

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -121,4 +122,6 @@ def _probability(text: str) -> float:
 
 
 if __name__ == "__main__":
+    # a shell has what it starts in the background ignore it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())

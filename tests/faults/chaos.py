@@ -9,12 +9,13 @@ import random
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from local.processes import threads
+from local.signals import end_on_signals
 from tests.faults.gate import When
 from tests.faults.rig import Rig, Survives, shapes
 
@@ -53,7 +54,7 @@ def play(rig: Rig, seed: int, videos: int, kills: int) -> list[str]:
         )
     )
     bodies = [dict(chance.choice(shapes())[1]) for _ in range(videos)]
-    with ThreadPoolExecutor(4) as callers:
+    with threads(4) as callers:
         ordered = [callers.submit(rig.order, number, **body) for number, body in enumerate(bodies)]
         for _ in range(kills):
             trap = rig.arm(chance.randrange(20, 2 * videos), _when(chance))
@@ -81,6 +82,7 @@ def main(
     seed: Annotated[int, typer.Option(help="Of the first round.")] = 1,
 ) -> None:
     """Random faults and kills, round after round, until a promise is broken."""
+    end_on_signals()
     ceiling = {"BUDGET_USD_PER_DAY": str(max(1, videos))}
     unbounded: dict[str, int] = {}
     with (

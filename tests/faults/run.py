@@ -15,6 +15,7 @@ from typing import Annotated, get_args
 
 import typer
 
+from local.signals import end_on_signals
 from tests.faults.gate import When
 from tests.faults.matrix import BOTH, scenarios
 from tests.faults.rig import Rig, Survives
@@ -38,6 +39,7 @@ def main(
     verbose: Annotated[bool, typer.Option(help="Print every scenario.")] = False,
 ) -> None:
     """Break the product in every way that is known, and judge what it leaves behind."""
+    end_on_signals()
     began = time.monotonic()
     planned: list[Scenario] = []
     if kind in ("all", "faults"):
@@ -127,6 +129,8 @@ def run(planned: list[Scenario], workers: int, *, verbose: bool) -> list[Outcome
     except KeyboardInterrupt:
         print(f"interrupted after {len(outcomes)} of {len(planned)}", flush=True)
         for process in processes:
+            process.terminate()
+        for process in processes:
             process.join()  # each ends its stack
         todo.cancel_join_thread()  # nobody reads what is left
         sys.exit(130)
@@ -135,6 +139,7 @@ def run(planned: list[Scenario], workers: int, *, verbose: bool) -> list[Outcome
 
 def _work(todo: Queue[Scenario | None], done: Queue[Outcome | None]) -> None:
     """One stack, for as long as there is something to do."""
+    end_on_signals()
     try:
         with tempfile.TemporaryDirectory() as folder, Rig(Path(folder)) as rig:
             while (scenario := todo.get()) is not None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from local.signals import end_on_signals
 from local.stack import Ports, Stack
 from tests.support.stacks import Client, client
 
@@ -52,6 +53,7 @@ SCENARIOS: dict[str, tuple[list[dict[str, Any]], Callable[[Client], list[str]]]]
 
 
 def main(release: str) -> None:
+    end_on_signals()
     with tempfile.TemporaryDirectory() as folder:
         shown = Path(folder) / "contexts.jsonl"
         os.environ["RECORD_TO"] = str(shown)

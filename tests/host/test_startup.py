@@ -177,6 +177,25 @@ def test_a_signal_ends_it_at_once(number: signal.Signals) -> None:
         assert "Traceback" not in host.log
 
 
+def test_ctrl_c_breaks_off_its_start_in_the_background(tmp_path: Path) -> None:
+    app = write_app(tmp_path, "import time\nprint('importing', flush=True)\ntime.sleep(600)\n")
+    with subprocess.Popen(
+        [sys.executable, "-m", "local.host", "--app", str(app), "--port", "0"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        # as a shell starts something in the background
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    ) as starting:
+        try:
+            assert starting.stdout is not None
+            assert "importing" in starting.stdout.readline()
+            starting.send_signal(signal.SIGINT)
+            assert starting.wait(30) in (130, -signal.SIGINT)
+        finally:
+            starting.kill()
+
+
 def test_a_signal_ends_it_while_functions_run() -> None:
     with HostProcess(Path(__file__).parent / "apps" / "concurrency") as host:
         with pytest.raises(httpx.TransportError), httpx.Client() as client:

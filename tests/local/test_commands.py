@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from local.ports import free_ports
 from local.stack import ROOT
 from shared.settings import Caller
 
@@ -81,47 +78,3 @@ def test_a_new_key_is_shown_once_with_its_entry() -> None:
     import hashlib
 
     assert Caller(**entry["alice"]).key_sha256 == [hashlib.sha256(key.encode()).hexdigest()]
-
-
-def children_of(pid: int) -> set[int]:
-    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return {int(child) for child in listed}
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc to find the children")
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
-def test_ending_the_stack_ends_every_child(tmp_path: Path, end: signal.Signals) -> None:
-    functions, simulator, topic = free_ports(3)
-    azurite = free_ports(3)
-    environment = {
-        **os.environ,
-        "FUNCTIONS_PORT": str(functions),
-        "SIMULATOR_PORT": str(simulator),
-        "TOPIC_PORT": str(topic),
-        "AZURITE_PORTS": ",".join(map(str, azurite)),
-        "DATA_DIR": str(tmp_path),
-    }
-    up = subprocess.Popen(
-        [*LOCAL, "up"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert up.stdout is not None
-        printed = ""
-        while "Ctrl-C" not in printed:
-            line = up.stdout.readline()
-            assert line, printed
-            printed += line
-        assert f"http://127.0.0.1:{functions}/openai/v1" in printed
-        children = children_of(up.pid)
-        assert len(children) == 4
-        up.send_signal(end)
-        assert up.wait(15) == (0 if end is signal.SIGINT else -signal.SIGKILL)
-        until = time.monotonic() + 5
-        while any(Path(f"/proc/{child}").exists() for child in children):
-            assert time.monotonic() < until, "a child is still there"
-            time.sleep(0.05)
-    finally:
-        up.kill()
-        up.wait()
-        assert up.stdout is not None
-        up.stdout.close()
