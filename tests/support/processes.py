@@ -1,7 +1,9 @@
-"""Which processes run, from /proc, and until when."""
+"""Which processes run, from /proc, and until when; and what they are started with."""
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -35,6 +37,20 @@ def until_gone(pids: Iterable[int], *, seconds: float = 30) -> None:
     while left := {pid for pid in pids if _runs(pid)}:
         assert time.monotonic() < limit, [_command(pid) for pid in left]
         time.sleep(0.05)
+
+
+def end_all(pids: Iterable[int]) -> None:
+    """Kill what is left of processes."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def heed_signals() -> None:
+    """For a child before it begins: what the tests ignore, because of `nohup` or of a shell that
+    started them in the background, the child does not."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _runs(pid: int) -> bool:

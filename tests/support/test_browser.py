@@ -15,7 +15,7 @@ import pytest
 
 from local.stack import ROOT
 from tests.support.browser import browser
-from tests.support.processes import running_under, until_gone
+from tests.support.processes import end_all, heed_signals, running_under, until_gone
 
 PAGE = """<!doctype html>
 <meta charset="utf-8">
@@ -111,13 +111,18 @@ def test_nothing_is_left_however_a_test_ends(end: signal.Signals) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        preexec_fn=heed_signals,
     ) as test:
-        assert test.stdout is not None
-        assert test.stdout.readline() == "open\n"
-        started = running_under(test.pid)
-        assert len(started) > 3
-        os.kill(test.pid, end)
-        until_gone(started)
+        started: set[int] = set()
+        try:
+            assert test.stdout is not None
+            assert test.stdout.readline() == "open\n"
+            started = running_under(test.pid)
+            assert len(started) > 3
+            os.kill(test.pid, end)
+            until_gone(started)
+        finally:
+            end_all([*started, test.pid])
 
 
 UNPACK = """
