@@ -24,7 +24,7 @@ up: setup  ## serve the whole stack on loopback until Ctrl-C
 	@$(PY) -m local up
 
 test: setup  ## run all tests
-	@$(PY) -m pytest -n 2 --dist loadscope $(ARGS)
+	@$(PY) -m pytest -n 3 --dist loadscope $(ARGS)
 
 pythons: setup  ## the main job and the tests that are quick, on each other Python of this machine
 	@local/pythons.sh

@@ -95,7 +95,12 @@ class Gate:
         self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         """One connection of the app: request after request, each to a connection of its own."""
-        with contextlib.suppress(OSError, h11.RemoteProtocolError, asyncio.IncompleteReadError):
+        with contextlib.suppress(
+            OSError,
+            h11.RemoteProtocolError,
+            asyncio.IncompleteReadError,
+            asyncio.CancelledError,  # the gate closes; Python 3.11 would print it as a fault
+        ):
             while (request := await _message(reader, h11.SERVER)) is not None:
                 answer = await self._pass_on(name, request)
                 if answer is None:
