@@ -80,16 +80,18 @@ async def presence(client: Client, instance_id: str) -> Presence:
     that does not say it: a failing engine is no sign that an instance is gone."""
     status = await client.get_status(instance_id)
     if status:
-        return Presence.ENDED if status.runtime_status in _ENDED else Presence.ALIVE
+        return _presence_by(status)
     if getattr(status, "message", None) != "":
         raise RuntimeError("the status of an instance could not be read")
     # The client reads an empty 404 like that, and any other empty answer as well. A list is
     # answered with 200, or the client raises.
     listed = await client.get_status_by(None, None, None, instance_id)
-    alike = [each for each in listed if each.instance_id == instance_id]
-    if not alike:
-        return Presence.MISSING
-    return Presence.ENDED if alike[0].runtime_status in _ENDED else Presence.ALIVE
+    alike = (each for each in listed if each.instance_id == instance_id)
+    return next(map(_presence_by, alike), Presence.MISSING)
+
+
+def _presence_by(status: Any) -> Presence:
+    return Presence.ENDED if status.runtime_status in _ENDED else Presence.ALIVE
 
 
 async def purge_finished(client: Client, created_from: datetime, created_to: datetime) -> int:

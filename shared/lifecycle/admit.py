@@ -109,7 +109,8 @@ def admit(
     Raises InvalidRequest (nothing was spent), Conflict (the key was used for another request),
     LimitReached (a ceiling), RateLimited (a limit of this caller), or Unavailable.
     """
-    asked = inputs.asked(request, sources)
+    # only requests with a key are compared by it
+    asked = inputs.asked(request, sources) if repeatable.key is not None else ""
     known = _known(services, caller, asked, repeatable)
     if known is not None and (replay := _replayed(services, caller, known)) is not None:
         return replay
@@ -187,8 +188,12 @@ def _known(services: Services, caller: str, asked: str, repeatable: Repeatable) 
     found = services.idempotency.get(caller, by_key(repeatable.route, repeatable.key))
     if found is None or found.asked != asked:
         return None
-    kept = services.settings.durations.of(repeatable.kept or KEYS_KEPT)
-    return found if services.clock() - found.at <= kept else None
+    return found if services.clock() - found.at <= _kept(services, repeatable) else None
+
+
+def _kept(services: Services, repeatable: Repeatable) -> float:
+    """For how long a key is remembered, in seconds."""
+    return services.settings.durations.of(repeatable.kept or KEYS_KEPT)
 
 
 def _replayed(services: Services, caller: str, claim: Claim) -> Admitted | None:
@@ -211,7 +216,7 @@ def _claim(
     digest = request.digest()
     video_id = new_video_id(int(now * 1000), os.urandom(10))
     if repeatable.key is None:
-        claim = Claim(by_request(repeatable.route, digest), video_id, digest, now, asked)
+        claim = Claim(by_request(repeatable.route, digest), video_id, digest, now)
         known = services.idempotency.get(caller, claim.key) if repeatable.repeated else None
         if known is not None and now - known.at < durations.of(_REPEATS_KNOWN):
             return known, True
@@ -222,8 +227,7 @@ def _claim(
     standing = services.idempotency.claim(caller, claim)
     if standing.video_id == claim.video_id:
         return claim, False
-    kept = durations.of(repeatable.kept or KEYS_KEPT)
-    if now - standing.at > kept and not services.work.get(standing.video_id):
+    if now - standing.at > _kept(services, repeatable) and not services.work.get(standing.video_id):
         return services.idempotency.replace(caller, claim), False
     if standing.digest != digest and repeatable.kept is None:
         raise Conflict(

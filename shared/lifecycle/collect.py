@@ -16,7 +16,7 @@ from shared.domain.video import Stage
 from shared.domain.work import Work
 from shared.lifecycle import money, verdicts
 from shared.lifecycle.services import Services
-from shared.lifecycle.steps import Done, before_deadline, begin, change, done, update
+from shared.lifecycle.steps import Done, before_deadline, begin, change, done, is_first_sign, update
 from shared.storage.layout import extra_blob, output_blob
 from shared.storage.outputs import BLOCK, BlobWriter
 from shared.telemetry import Event, emit
@@ -29,8 +29,6 @@ _LARGEST_EXTRA = 16 * 1024**2
 _EXTRAS_PATIENCE = 20.0
 """Seconds for all pictures of an output together, in real time."""
 _HEARTBEAT = 30.0
-_GONE_TWICE = 30.0
-"""An output is only taken for gone when it is still missing this much later."""
 
 
 class Spoiled(Exception):
@@ -211,7 +209,7 @@ def _gone(services: Services, work: Work, index: int, why: str) -> Done:
     now = services.clock()
     since = work.missing_since or now
     expired = work.job_expires_at is not None and now >= work.job_expires_at
-    if not expired and now - since < services.settings.durations.of(_GONE_TWICE):
+    if not expired and is_first_sign(services, since):
         update(services, work, missing_since=since)
         return _retry(services, work, index, why)
     emit(

@@ -11,7 +11,17 @@ from shared.domain.video import Stage, Status
 from shared.domain.work import Submit, Work, WorkStage
 from shared.lifecycle import expect, line, money, verdicts
 from shared.lifecycle.services import Services
-from shared.lifecycle.steps import Done, before_deadline, begin, done, overtaken, show, update
+from shared.lifecycle.steps import (
+    SEEN_TWICE,
+    Done,
+    before_deadline,
+    begin,
+    done,
+    is_first_sign,
+    overtaken,
+    show,
+    update,
+)
 from shared.lifecycle.submit import (
     ABSENCE,
     MOST_POSTS,
@@ -32,9 +42,6 @@ from shared.upstream.protocol import (
 
 _WATCH_PAUSE = 60.0
 _LONGEST_BACKOFF = 30.0
-_SEEN_TWICE = 30.0
-"""A job that was there is only taken for gone when it is still missing this much later; the same
-for one that has succeeded without outputs."""
 
 
 def follow_job(services: Services, video_id: str, epoch: int) -> Done:
@@ -228,7 +235,7 @@ def _missing(services: Services, work: Work) -> Done:
     age = now - (work.job_created_at or now)
     young = age < services.settings.durations.not_found_grace
     since = work.missing_since or now
-    if young or _is_first(services, since):
+    if young or is_first_sign(services, since):
         return _look_again(services, work, update(services, work, missing_since=since))
     hints = line.hand_over(services, work)
     emit(
@@ -245,22 +252,17 @@ def _missing(services: Services, work: Work) -> Done:
 def _second_empty(services: Services, work: Work) -> Done | None:
     """Wait for another look at a job that has succeeded without outputs; None at the second."""
     since = work.empty_since or services.clock()
-    if not _is_first(services, since):
+    if not is_first_sign(services, since):
         return None
     # it is there, so it was not missing
     seen = update(services, work, empty_since=since, missing_since=None)
     return _look_again(services, work, seen)
 
 
-def _is_first(services: Services, since: float) -> bool:
-    """Whether what was first seen at `since` has to be seen again, some time later."""
-    return services.clock() - since < services.settings.durations.of(_SEEN_TWICE)
-
-
 def _look_again(services: Services, work: Work, seen: Work | None) -> Done:
     if seen is None:
         return overtaken(services, work)
-    pause = services.settings.durations.of(_SEEN_TWICE / 2)
+    pause = services.settings.durations.of(SEEN_TWICE / 2)
     wait = before_deadline(work, services.clock(), pause)
     return done("watching" if work.ended else "rendering", wait=wait)
 

@@ -48,8 +48,9 @@ class File:
 def asked(request: VideoRequest, sources: Sequence[Source]) -> str:
     """A digest of a request as it was sent: of its files, the bytes or the address."""
     found = hashlib.sha256(request.digest().encode())
-    for source in sources:
+    if sources:
         found.update(request.fit.encode())
+    for source in sources:
         content = source.url if source.url is not None else hashlib.sha256(source.data).hexdigest()
         about = (source.param, content, source.frame_index, source.crop, source.declared)
         found.update(repr(about).encode())

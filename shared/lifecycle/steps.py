@@ -11,6 +11,9 @@ from shared.names import Hint, Outcome, Result
 from shared.storage.rows import RowChanged
 
 PAYLOAD_VERSION = 1
+SEEN_TWICE = 30.0
+"""Seconds: a job or an output that was there is only taken for gone when it is still missing this
+much later; the same for a job that has succeeded without outputs."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,11 @@ def overtaken(services: Services, work: Work, hints: tuple[Hint, ...] = ()) -> D
     if isinstance(current, Done):
         return Done(current.result, hints)
     return done("again", wait=0.0, hints=hints)
+
+
+def is_first_sign(services: Services, since: float) -> bool:
+    """Whether what was first seen at `since` has to be seen again, some time later, to count."""
+    return services.clock() - since < services.settings.durations.of(SEEN_TWICE)
 
 
 def before_deadline(work: Work, now: float, wait: float) -> float:

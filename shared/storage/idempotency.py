@@ -15,7 +15,8 @@ class Claim:
     """A request that became (or is becoming) a video; `at` is in unix seconds.
 
     `digest` tells what is made from it, its files' contents included; `asked` what was sent, an
-    image's address instead of the image. Rows of earlier versions have no `asked`.
+    image's address instead of the image. Requests without a key, and rows of earlier versions, have
+    no `asked`.
     """
 
     key: str

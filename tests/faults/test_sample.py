@@ -21,6 +21,7 @@ from tests.faults.rig import Rig, Survives
 from tests.faults.run import Scenario, kill_points, run
 from tests.faults.scenarios import IMAGE, CancelScenario, FaultScenario, KillScenario, Outcome
 from tests.faults.verdict import Allowed, Facts, judge
+from tests.support.processes import in_background
 
 ACTIONS = Path(__file__).resolve().parents[2] / "local" / "simulator" / "faults" / "actions.py"
 _SEED = 20261121
@@ -232,8 +233,7 @@ def test_an_interrupted_matrix_ends_at_once_and_says_how_far_it_came() -> None:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        # as a shell starts something in the background
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        preexec_fn=in_background,
     ) as running:
         assert running.stdout is not None
         assert "faults x dialects" in next(running.stdout)

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from local.host.testing import HostProcess
+from tests.support.processes import in_background
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICKSTART = Path(__file__).parent / "apps" / "quickstart"
@@ -184,8 +185,7 @@ def test_ctrl_c_breaks_off_its_start_in_the_background(tmp_path: Path) -> None:
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
-        # as a shell starts something in the background
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        preexec_fn=in_background,
     ) as starting:
         try:
             assert starting.stdout is not None

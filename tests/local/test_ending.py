@@ -17,7 +17,7 @@ import pytest
 from local.ports import free_ports
 from local.processes import Child
 from local.stack import ROOT, Stack
-from tests.support.processes import heed_signals, marked, until_gone
+from tests.support.processes import in_background, marked, until_gone
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc to find the processes")
 
@@ -58,18 +58,13 @@ def started(command: list[str], folder: Path) -> Iterator[subprocess.Popen[str]]
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        preexec_fn=_in_background,
+        preexec_fn=in_background,
     ) as running:
         try:
             yield running
         finally:
             for pid in marked(f"DATA_DIR={folder}"):
                 os.kill(pid, signal.SIGKILL)
-
-
-def _in_background() -> None:
-    heed_signals()  # whatever the tests were started with, such as `nohup`
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def until_runs(program: str, folder: Path) -> None:

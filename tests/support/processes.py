@@ -53,6 +53,12 @@ def heed_signals() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
+def in_background() -> None:
+    """For a child before it begins: as a shell starts something in the background."""
+    heed_signals()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def _runs(pid: int) -> bool:
     try:
         status = Path(f"/proc/{pid}/stat").read_text()

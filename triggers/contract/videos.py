@@ -155,31 +155,14 @@ _CONTENT = (
     ),
 )
 
-_CONDITIONS = (
-    Parameter(
-        name="If-None-Match",
-        where="header",
-        text="ETags of what is there already, or `*`: 304 instead of the same bytes.",
-        schema={"type": "string"},
-    ),
-    Parameter(
-        name="If-Modified-Since",
-        where="header",
-        text="The same by date, where no ETag is named.",
-        schema={"type": "string"},
-    ),
-    Parameter(
-        name="If-Match",
-        where="header",
-        text="412 unless the file has one of these ETags.",
-        schema={"type": "string"},
-    ),
-    Parameter(
-        name="If-Unmodified-Since",
-        where="header",
-        text="The same by date, where no ETag is named.",
-        schema={"type": "string"},
-    ),
+_CONDITIONS = tuple(
+    Parameter(name=name, where="header", text=text, schema={"type": "string"})
+    for name, text in (
+        ("If-None-Match", "ETags of what is there already, or `*`: 304 instead of the same bytes."),
+        ("If-Modified-Since", "The same by date, where no ETag is named."),
+        ("If-Match", "412 unless the file has one of these ETags."),
+        ("If-Unmodified-Since", "The same by date, where no ETag is named."),
+    )
 )
 
 _UNCHANGED = Answer(
