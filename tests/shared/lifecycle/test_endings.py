@@ -205,6 +205,7 @@ def test_one_sign_of_each_kind_is_not_two_of_one(
     assert job.work is not None
     long_ago = time.time() - 1000
     services.work.replace(replace(job.work, missing_since=long_ago, empty_since=long_ago))
+    simulator.force(job.work.job_id or "", state="completed")  # nothing is seen of it meanwhile
     simulator.script(
         {"operation": "content", "times": 1, "action": {"type": "status", "status": 404}}
     )

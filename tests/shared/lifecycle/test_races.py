@@ -293,6 +293,7 @@ def test_deleted_in_the_last_moment_of_its_work(
     assert deleted
     assert (job.work, rows(keeping), blobs(keeping, job.id)) == (None, [], [])
     assert job.booked == Amounts(settled=400_000)
+    assert simulator.journal()["jobs"][0]["status"] == "deleted"
 
 
 def test_the_last_worker_looks_just_before_the_row_is_hidden(
