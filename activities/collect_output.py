@@ -1,9 +1,9 @@
-"""Copy one finished output into Blob Storage. See `shared.lifecycle.collect`."""
+"""Copy one finished output into Blob Storage. See `shared.lifecycle.steps.collect_output`."""
 
 from activities.shell import run
-from shared.durable import Client, activity_with_client, blueprint
-from shared.lifecycle import collect
-from shared.names import OutputStep, Result
+from shared.durable.names import OutputStep, Result
+from shared.durable.sdk import Client, activity_with_client, blueprint
+from shared.lifecycle.steps import collect_output as use_case
 
 bp = blueprint()
 
@@ -12,5 +12,5 @@ bp = blueprint()
 async def collect_output(step: OutputStep, client: Client) -> Result:
     video_id, epoch = step["video_id"], step["epoch"]
     return await run(
-        client, lambda app: collect.collect_output(app, video_id, epoch, step["index"])
+        client, lambda app: use_case.collect_output(app, video_id, epoch, step["index"])
     )

@@ -1,9 +1,9 @@
-"""Book the money and end the video. See `shared.lifecycle.settle`."""
+"""Book the money and end the video. See `shared.lifecycle.steps.finish_video`."""
 
 from activities.shell import run
-from shared.durable import Client, activity_with_client, blueprint
-from shared.lifecycle import settle
-from shared.names import Result, Step
+from shared.durable.names import Result, Step
+from shared.durable.sdk import Client, activity_with_client, blueprint
+from shared.lifecycle.steps import finish_video as use_case
 
 bp = blueprint()
 
@@ -11,4 +11,4 @@ bp = blueprint()
 @activity_with_client(bp)
 async def finish_video(step: Step, client: Client) -> Result:
     video_id, epoch = step["video_id"], step["epoch"]
-    return await run(client, lambda app: settle.finish_video(app, video_id, epoch))
+    return await run(client, lambda app: use_case.finish_video(app, video_id, epoch))

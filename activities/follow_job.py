@@ -1,9 +1,9 @@
-"""Look at the upstream job once. See `shared.lifecycle.follow`."""
+"""Look at the upstream job once. See `shared.lifecycle.steps.follow_job`."""
 
 from activities.shell import run
-from shared.durable import Client, activity_with_client, blueprint
-from shared.lifecycle import follow
-from shared.names import Result, Step
+from shared.durable.names import Result, Step
+from shared.durable.sdk import Client, activity_with_client, blueprint
+from shared.lifecycle.steps import follow_job as use_case
 
 bp = blueprint()
 
@@ -11,4 +11,4 @@ bp = blueprint()
 @activity_with_client(bp)
 async def follow_job(step: Step, client: Client) -> Result:
     video_id, epoch = step["video_id"], step["epoch"]
-    return await run(client, lambda app: follow.follow_job(app, video_id, epoch))
+    return await run(client, lambda app: use_case.follow_job(app, video_id, epoch))

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from shared import workers
-from shared.durable import Client
+from shared.durable import workers
+from shared.durable.names import Result
+from shared.durable.sdk import Client
 from shared.lifecycle.services import Services, services
-from shared.lifecycle.steps import Done
-from shared.names import Result
-from shared.offload import LONG, in_thread
+from shared.lifecycle.steps.step import Done
+from shared.telemetry.offload import LONG, in_thread
 
 
 async def run(client: Client, use_case: Callable[[Services], Done]) -> Result:

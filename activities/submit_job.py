@@ -1,9 +1,9 @@
-"""Create the upstream job, at most once. See `shared.lifecycle.submit`."""
+"""Create the upstream job, at most once. See `shared.lifecycle.steps.submit_job`."""
 
 from activities.shell import run
-from shared.durable import Client, activity_with_client, blueprint
-from shared.lifecycle import submit
-from shared.names import Result, Step
+from shared.durable.names import Result, Step
+from shared.durable.sdk import Client, activity_with_client, blueprint
+from shared.lifecycle.steps import submit_job as use_case
 
 bp = blueprint()
 
@@ -11,4 +11,4 @@ bp = blueprint()
 @activity_with_client(bp)
 async def submit_job(step: Step, client: Client) -> Result:
     video_id, epoch = step["video_id"], step["epoch"]
-    return await run(client, lambda app: submit.submit_job(app, video_id, epoch))
+    return await run(client, lambda app: use_case.submit_job(app, video_id, epoch))

@@ -1,9 +1,9 @@
-"""Wait for the turn: get in line, or find that it has come. See `shared.lifecycle.acquire`."""
+"""Wait for the turn: get in line, or find that it has come: `shared.lifecycle.steps.take_turn`."""
 
 from activities.shell import run
-from shared.durable import Client, activity_with_client, blueprint
-from shared.lifecycle import acquire
-from shared.names import Result, TurnStep
+from shared.durable.names import Result, TurnStep
+from shared.durable.sdk import Client, activity_with_client, blueprint
+from shared.lifecycle.steps import take_turn as use_case
 
 bp = blueprint()
 
@@ -11,4 +11,4 @@ bp = blueprint()
 @activity_with_client(bp)
 async def take_turn(step: TurnStep, client: Client) -> Result:
     video_id, epoch = step["video_id"], step["epoch"]
-    return await run(client, lambda app: acquire.take_turn(app, video_id, epoch, step["hint"]))
+    return await run(client, lambda app: use_case.take_turn(app, video_id, epoch, step["hint"]))

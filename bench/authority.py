@@ -22,9 +22,9 @@ from azure.core.pipeline.transport import RequestsTransport
 from local.stack import Ports, Stack
 from shared.domain.ids import created_ms, new_video_id
 from shared.domain.request import VideoRequest
-from shared.lifecycle import acquire, follow, submit
-from shared.lifecycle.admit import admit
+from shared.lifecycle.requests.admit import admit
 from shared.lifecycle.services import Services, build
+from shared.lifecycle.steps import follow_job, submit_job, take_turn
 from shared.settings import settings
 from shared.storage.layout import DEPLOYMENTS, WORK
 
@@ -82,14 +82,14 @@ def _measured(app: Services, stack: Stack) -> list[Row]:
 
 
 def _take_turn(app: Services, video_id: str, expected: Literal["waiting", "granted"]) -> None:
-    outcome = acquire.take_turn(app, video_id, 1, f"hint-{video_id}").result["outcome"]
+    outcome = take_turn.take_turn(app, video_id, 1, f"hint-{video_id}").result["outcome"]
     if outcome != expected:
         raise RuntimeError(f"{video_id} is {outcome}, not {expected}")
 
 
 def _start(app: Services, video_id: str) -> str:
     _take_turn(app, video_id, "granted")
-    outcome = submit.submit_job(app, video_id, 1).result["outcome"]
+    outcome = submit_job.submit_job(app, video_id, 1).result["outcome"]
     if outcome != "submitted":
         raise RuntimeError(f"{video_id} is {outcome}, not submitted")
     return video_id
@@ -101,7 +101,7 @@ def _end(app: Services, stack: Stack, video_id: str) -> None:
     assert work is not None
     url = f"{stack.simulator_url}/_sim/jobs/{work.job_id}"
     httpx.post(url, json={"state": "completed"}, trust_env=False).raise_for_status()
-    outcome = follow.follow_job(app, video_id, 1).result["outcome"]
+    outcome = follow_job.follow_job(app, video_id, 1).result["outcome"]
     if outcome != "rendered":
         raise RuntimeError(f"{video_id} is {outcome}, not rendered")
 

@@ -18,8 +18,8 @@ import httpx
 from azure.storage.blob import ContainerClient
 
 from shared.domain.work import Part, Submit, Work, WorkStage
-from shared.lifecycle import collect
 from shared.lifecycle.services import Services, services
+from shared.lifecycle.steps import collect_output
 from shared.storage.layout import OUTPUTS_CONTAINER
 
 CONTENT = "{endpoint}/openai/v1/videos/mb-{megabytes}/content"
@@ -65,7 +65,7 @@ def _ours(app: Services, megabytes: int, outputs: int) -> float:
     app.work.insert(work)
 
     def one(index: int) -> None:
-        outcome = collect.collect_output(app, video_id, 1, index).result["outcome"]
+        outcome = collect_output.collect_output(app, video_id, 1, index).result["outcome"]
         assert outcome == "stored", outcome
 
     seconds = _at_once(one, outputs)

@@ -24,11 +24,11 @@ from local.stack import ROOT, Ports, Stack
 from local.video_facts import checked, find_video, show, standing
 from shared.domain.video import Output, Status
 from shared.domain.work import Work, WorkStage
-from shared.lifecycle.collect import Spoiled, collect_output, receive
-from shared.lifecycle.follow import follow_job
 from shared.lifecycle.services import Services, build
-from shared.lifecycle.settle import finish_video
-from shared.lifecycle.steps import Done
+from shared.lifecycle.steps.collect_output import Spoiled, collect_output, receive
+from shared.lifecycle.steps.finish_video import finish_video
+from shared.lifecycle.steps.follow_job import follow_job
+from shared.lifecycle.steps.step import Done
 from shared.settings import SettingsError, settings
 from shared.storage.layout import output_blob
 from shared.upstream.protocol import Content, JobGone, UpstreamError

@@ -9,9 +9,9 @@ from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 from orchestrators.steps import AbandonedError, Steps
-from shared import names
-from shared.durable import OrchestrationContext, Task, blueprint, orchestrator
-from shared.names import GenerateVideo, Outcome
+from shared.durable import names
+from shared.durable.names import GenerateVideo, Outcome
+from shared.durable.sdk import OrchestrationContext, Task, blueprint, orchestrator
 
 bp = blueprint()
 

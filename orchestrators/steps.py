@@ -4,8 +4,8 @@ from collections.abc import Generator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, cast
 
-from shared.durable import OrchestrationContext, Task
-from shared.names import GenerateVideo, Result
+from shared.durable.names import GenerateVideo, Result
+from shared.durable.sdk import OrchestrationContext, Task
 
 _CALLS_PER_GENERATION = 6
 """An activity and the timer after it are eight history events, so a generation stays below about

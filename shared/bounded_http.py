@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from shared.telemetry import silence_urls
+from shared.telemetry.events import silence_urls
 
 if TYPE_CHECKING:
     from ssl import SSLContext

@@ -5,10 +5,10 @@ from typing import Any
 import azure.functions as func
 
 from shared.domain.announcement import EVENT_PREFIX, Delivery, webhook_name
-from shared.durable import blueprint
-from shared.lifecycle.deliver import deliver_soon, deliveries_of, redeliver
+from shared.durable.sdk import blueprint
+from shared.lifecycle.background.deliver import deliver_soon, deliveries_of, redeliver
 from shared.lifecycle.services import services
-from shared.offload import in_thread
+from shared.telemetry.offload import in_thread
 from triggers.web import bodies
 from triggers.web.answers import BASE_PATH, answer, answer_async, json_answer
 from triggers.web.authorise import own_video

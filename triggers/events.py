@@ -11,10 +11,10 @@ from typing import Any
 
 import azure.functions as func
 
-from shared import workers
 from shared.domain.text import plain
-from shared.durable import Client, blueprint, event_grid_with_client, timer_with_client
-from shared.lifecycle.inbox import (
+from shared.durable import workers
+from shared.durable.sdk import Client, blueprint, event_grid_with_client, timer_with_client
+from shared.lifecycle.background.inbox import (
     Incoming,
     Wanted,
     look_after_files,
@@ -22,7 +22,7 @@ from shared.lifecycle.inbox import (
     receive,
 )
 from shared.lifecycle.services import services
-from shared.offload import in_thread
+from shared.telemetry.offload import in_thread
 from triggers.web import bodies
 
 bp = blueprint()

@@ -10,7 +10,7 @@ import re
 import azure.functions as func
 
 from shared.domain.errors import InvalidRequest, NotFound, WrongMethod
-from shared.durable import blueprint
+from shared.durable.sdk import blueprint
 from triggers.web.answers import BASE_PATH, answer
 from triggers.web.routes import http, methods_of
 

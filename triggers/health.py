@@ -5,11 +5,11 @@ from typing import Any
 
 import azure.functions as func
 
-from shared.durable import blueprint
-from shared.lifecycle.catalogue import Deployment
-from shared.lifecycle.readiness import Queue, Readiness, Uncollected, readiness, state
+from shared.durable.sdk import blueprint
+from shared.lifecycle.requests.models import Deployment
+from shared.lifecycle.requests.readiness import Queue, Readiness, Uncollected, readiness, state
 from shared.lifecycle.services import services
-from shared.offload import in_thread
+from shared.telemetry.offload import in_thread
 from triggers.web.answers import BASE_PATH, answer, answer_async, json_answer
 from triggers.web.authenticate import authenticate
 from triggers.web.routes import http

@@ -7,10 +7,10 @@ import azure.functions as func
 from shared.domain.capabilities import Capabilities
 from shared.domain.errors import NotFound
 from shared.domain.money import usd
-from shared.durable import blueprint
-from shared.lifecycle import catalogue
-from shared.lifecycle.catalogue import Deployment, Model
+from shared.durable.sdk import blueprint
 from shared.lifecycle.line import outage_text
+from shared.lifecycle.requests import models
+from shared.lifecycle.requests.models import Deployment, Model
 from shared.lifecycle.services import services
 from triggers.web.answers import BASE_PATH, answer, json_answer
 from triggers.web.authenticate import authenticate
@@ -34,14 +34,14 @@ def get_model(req: func.HttpRequest) -> func.HttpResponse:
 
 def _list(req: func.HttpRequest) -> func.HttpResponse:
     authenticate(req)
-    found = [_model(model) for model in catalogue.models(services())]
+    found = [_model(model) for model in models.models(services())]
     return json_answer({"object": "list", "data": found})
 
 
 def _get(req: func.HttpRequest) -> func.HttpResponse:
     authenticate(req)
     wanted = req.route_params.get("model", "")
-    found = catalogue.models(services())
+    found = models.models(services())
     for model in found:
         if model.id == wanted:
             return json_answer(_model(model))

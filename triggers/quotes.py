@@ -6,8 +6,8 @@ import azure.functions as func
 
 from shared.domain.errors import Problem
 from shared.domain.money import usd
-from shared.durable import blueprint
-from shared.lifecycle.quote import Met, Quote, quote
+from shared.durable.sdk import blueprint
+from shared.lifecycle.requests.quote import Met, Quote, quote
 from shared.lifecycle.services import services
 from triggers.web import bodies
 from triggers.web.answers import BASE_PATH, answer, json_answer

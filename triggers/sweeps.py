@@ -4,23 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 import azure.functions as func
 
-from shared import workers
-from shared.durable import (
-    Client,
-    Presence,
-    blueprint,
-    purge_finished,
-    timer,
-    timer_with_client,
-)
+from shared.durable import workers
+from shared.durable.names import Hint
+from shared.durable.sdk import Client, Presence, blueprint, purge_finished, timer, timer_with_client
 from shared.lifecycle import line
-from shared.lifecycle.deliver import deliver_due
+from shared.lifecycle.background.deliver import deliver_due
+from shared.lifecycle.background.sweep import suspects
+from shared.lifecycle.background.sweep import sweep as take_over
 from shared.lifecycle.services import services
-from shared.lifecycle.sweep import suspects
-from shared.lifecycle.sweep import sweep as take_over
-from shared.names import Hint
-from shared.offload import LONG, in_thread
-from shared.telemetry import Event, emit
+from shared.telemetry.events import Event, emit
+from shared.telemetry.offload import LONG, in_thread
 
 bp = blueprint()
 

@@ -10,9 +10,9 @@ import azure.functions as func
 
 from shared.domain.errors import InvalidRequest
 from shared.domain.money import usd
-from shared.durable import blueprint
+from shared.durable.sdk import blueprint
+from shared.lifecycle.requests.usage import GroupBy, MonthToDate, Sums, Usage, usage
 from shared.lifecycle.services import services
-from shared.lifecycle.usage import GroupBy, MonthToDate, Sums, Usage, usage
 from triggers.web.answers import BASE_PATH, answer, json_answer, text_answer
 from triggers.web.authenticate import Identity, authenticate, on_behalf_of
 from triggers.web.query import parameter

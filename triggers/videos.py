@@ -6,22 +6,22 @@ from typing import Any
 
 import azure.functions as func
 
-from shared import workers
 from shared.domain import polling
 from shared.domain.errors import InvalidRequest
 from shared.domain.ids import is_video_id
 from shared.domain.video import Status, Video
 from shared.domain.work import instance_id
-from shared.durable import Client, blueprint
-from shared.lifecycle.admit import Admitted, admit
-from shared.lifecycle.cancel import cancel_video
-from shared.lifecycle.remix import remix_video
-from shared.lifecycle.remove import delete_video
+from shared.durable import workers
+from shared.durable.sdk import Client, blueprint
+from shared.lifecycle.requests.admit import Admitted, admit
+from shared.lifecycle.requests.cancel import cancel_video
+from shared.lifecycle.requests.remix import remix_video
+from shared.lifecycle.requests.remove import delete_video
+from shared.lifecycle.requests.views import deleted_object, list_object, video_object
 from shared.lifecycle.services import services
-from shared.lifecycle.views import deleted_object, list_object, video_object
-from shared.offload import in_thread
-from shared.telemetry import Event, emit
-from triggers.web import bodies, waiting
+from shared.telemetry.events import Event, emit
+from shared.telemetry.offload import in_thread
+from triggers.web import bodies, prefer
 from triggers.web.answers import BASE_PATH, answer, answer_async, json_answer
 from triggers.web.authenticate import authenticate, on_behalf_of
 from triggers.web.authorise import own_video
@@ -137,7 +137,7 @@ async def _get(req: func.HttpRequest) -> func.HttpResponse:
         found = services().videos.get(stored.video.caller, stored.video.id)
         return None if found is None else found.video
 
-    video, headers = await waiting.until_ended(req, stored.video, again)
+    video, headers = await prefer.until_ended(req, stored.video, again)
     return json_answer(await _shown(video), headers={**_poll_headers(video), **headers})
 
 

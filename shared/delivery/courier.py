@@ -2,7 +2,7 @@
 
 Whoever ends a video hands it over and goes on. Nothing depends on it: what these threads do not
 get to, because the process ends or too much is waiting, the sweep delivers. The function that
-handed it over stays for a while, so that what is logged of it arrives (see `shared.offload`).
+handed it over stays for a while, so that what is logged of it arrives (`shared.telemetry.offload`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from time import monotonic
 
-from shared.offload import in_background, in_context
+from shared.telemetry.offload import in_background, in_context
 
 _THREADS = 4
 _LONGEST_LINE = 400

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from shared.delivery.outcome import Undelivered
 from shared.domain.announcement import EVENT_PREFIX, Announcement
-from shared.identity import credential
+from shared.entra.app_credential import credential
 
 if TYPE_CHECKING:
     from azure.core.credentials import AzureKeyCredential, TokenCredential

@@ -20,14 +20,14 @@ from shared.domain.quota import (
 )
 from shared.domain.video import Stage, Video
 from shared.domain.work import Work, instance_id
+from shared.durable.names import Hint
 from shared.lifecycle.services import Services
-from shared.names import Hint
 from shared.settings import Upstream
 from shared.storage.deployments import StoredLane
 from shared.storage.rows import RowChanged
 from shared.storage.snapshots import Snapshot, Spot
 from shared.storage.work import Standing
-from shared.telemetry import Event, emit
+from shared.telemetry.events import Event, emit
 
 _ROUNDS = 20
 _STRANDED_TOLD = 50

@@ -8,7 +8,7 @@ from shared.domain.money import Price
 from shared.domain.video import Stage, Status, Video
 from shared.domain.work import Verdict, Work
 from shared.lifecycle.services import Services
-from shared.lifecycle.verdicts import failed
+from shared.lifecycle.steps.verdicts import failed
 from shared.upstream.protocol import Fault, JobState, JobStatus
 
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from shared.identity import credential
+from shared.entra.app_credential import credential
 from shared.settings import LOOPBACK
 from shared.storage import layout
 from shared.storage.rows import Table

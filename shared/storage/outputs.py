@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shared.offload import in_context
+from shared.telemetry.offload import in_context
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient

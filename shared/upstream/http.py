@@ -18,9 +18,9 @@ from urllib.parse import quote, urljoin, urlsplit
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from shared.identity import credential
+from shared.entra.app_credential import credential
 from shared.settings import LOOPBACK, EntraAuth, HeaderAuth, SettingsError, Upstream, secret
-from shared.telemetry import silence_urls
+from shared.telemetry.events import silence_urls
 from shared.upstream.protocol import (
     AnswerLost,
     Content,

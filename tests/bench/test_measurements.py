@@ -9,7 +9,7 @@ import pytest
 from bench import gated, queue, source, startup
 from bench.authority import _kind, of_authority
 from local.stack import ROOT
-from shared.domain.mp4 import Mp4Inspector
+from shared.domain.media.mp4 import Mp4Inspector
 from tests.faults.gate import Effect
 from tests.support.forty import Run
 

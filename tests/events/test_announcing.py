@@ -17,17 +17,17 @@ from shared.delivery import webhooks
 from shared.domain.announcement import Delivery, DeliveryState
 from shared.domain.errors import InvalidRequest, NotFound
 from shared.domain.video import Status
-from shared.lifecycle import settle
-from shared.lifecycle.cancel import cancel_video
-from shared.lifecycle.deliver import deliver_due, deliver_soon, deliveries_of, redeliver
-from shared.lifecycle.remove import delete_video
+from shared.lifecycle.background.deliver import deliver_due, deliver_soon, deliveries_of, redeliver
+from shared.lifecycle.background.sweep import sweep
+from shared.lifecycle.requests.cancel import cancel_video
+from shared.lifecycle.requests.remove import delete_video
+from shared.lifecycle.requests.views import shown
 from shared.lifecycle.services import Services
-from shared.lifecycle.sweep import sweep
-from shared.lifecycle.views import shown
+from shared.lifecycle.steps import finish_video
 from tests.conftest import Simulator
 from tests.events.conftest import SECRET, Told, tell
+from tests.shared.lifecycle.background.test_sweep import die_after
 from tests.shared.lifecycle.conftest import Order
-from tests.shared.lifecycle.test_sweep import die_after
 from tests.support.driver import drive
 from tests.support.receivers import Receiver
 
@@ -271,7 +271,7 @@ def test_an_ending_that_was_cut_off_is_announced_once(
     die_after(job, 6)
     dying: Any = {part: _Dies(getattr(services, part), method, after=after)}
     with pytest.raises(KeyboardInterrupt):
-        settle.finish_video(replace(services, **dying), job.id, 1)
+        finish_video.finish_video(replace(services, **dying), job.id, 1)
     (restart,) = sweep(later(services, 60))
     assert drive(services, restart.payload)[0] == "done"
     services.courier.wait()

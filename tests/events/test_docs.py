@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from local.stack import ROOT, WEBHOOK, Stack
-from shared.lifecycle.inbox import Incoming, receive
+from shared.lifecycle.background.inbox import Incoming, receive
 from shared.settings import Settings
 from tests.events.conftest import Feed, Told, environment
 from tests.support.stacks import Client

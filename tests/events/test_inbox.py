@@ -18,10 +18,15 @@ from PIL import Image
 from local.stack import Stack
 from shared.domain.errors import RateLimited, Unavailable
 from shared.domain.video import Status, Video
-from shared.lifecycle import inbox as module
-from shared.lifecycle.admit import Admitted
-from shared.lifecycle.inbox import BLOB_CREATED, VIDEO_REQUESTED, Incoming, look_after_images
-from shared.lifecycle.remove import delete_video
+from shared.lifecycle.background import inbox as module
+from shared.lifecycle.background.inbox import (
+    BLOB_CREATED,
+    VIDEO_REQUESTED,
+    Incoming,
+    look_after_images,
+)
+from shared.lifecycle.requests.admit import Admitted
+from shared.lifecycle.requests.remove import delete_video
 from shared.lifecycle.services import Services
 from shared.storage.layout import REJECTED_CONTAINER
 from tests.conftest import Simulator

@@ -9,8 +9,8 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-from shared import workers
-from shared.lifecycle.inbox import Incoming
+from shared.durable import workers
+from shared.lifecycle.background.inbox import Incoming
 from triggers import events
 
 EVENT = func.EventGridEvent(

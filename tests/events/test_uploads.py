@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from shared.domain.video import Video
-from shared.lifecycle import inbox as module
-from shared.lifecycle.admit import Admitted
-from shared.lifecycle.inbox import (
+from shared.lifecycle.background import inbox as module
+from shared.lifecycle.background.inbox import (
     BLOB_CREATED,
     BLOB_RENAMED,
     Incoming,
     look_after_files,
     look_after_images,
 )
+from shared.lifecycle.requests.admit import Admitted
 from shared.lifecycle.services import Services
 from shared.storage.inbox import Dropped
 from shared.storage.inbox import Inbox as Store

@@ -2,7 +2,7 @@
 
 Microsoft's own parser knows syntax, tables and columns. What `parse-kv` takes out of a message is
 text to it, so the events, their fields and the words they are compared with are held against
-`shared.telemetry` and the code here.
+`shared.telemetry.events` and the code here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from functools import lru_cache
 
 import pytest
 
-from shared.telemetry import EVENTS, Event, Spec
+from shared.telemetry.events import EVENTS, Event, Spec
 from tests.infra.templates import INFRA, ROOT, deployed
 
 COMMON = (
@@ -131,7 +131,7 @@ def problems(query: str, emitted: Mapping[str, Spec] = EMITTED) -> list[str]:
         if (parsed := PARSE.search(pipeline)) is None:
             continue
         if parsed[2] != HOW:
-            found.append("parse-kv does not read lines as shared.telemetry writes them")
+            found.append("parse-kv does not read lines as shared.telemetry.events writes them")
         specs = [emitted[name] for name in named if name in emitted] or emitted.values()
         fields = {"event"}.union(*(spec.fields for spec in specs))
         columns = re.findall(r"(\w+):", parsed[1])

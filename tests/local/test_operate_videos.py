@@ -17,14 +17,14 @@ from local.video_facts import show
 from shared.domain.ledger import Amounts
 from shared.domain.video import Status
 from shared.domain.work import WorkStage, instance_id
-from shared.lifecycle.follow import follow_job
+from shared.lifecycle.background.sweep import sweep
 from shared.lifecycle.services import Services
-from shared.lifecycle.sweep import sweep
+from shared.lifecycle.steps.follow_job import follow_job
 from shared.settings import settings
 from shared.storage.layout import output_blob
 from tests.conftest import Simulator
+from tests.shared.lifecycle.background.test_sweep import die_after
 from tests.shared.lifecycle.conftest import Job, Order
-from tests.shared.lifecycle.test_sweep import die_after
 from tests.support.driver import drive
 from tests.support.stacks import Client
 

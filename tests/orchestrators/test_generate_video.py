@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from shared import names
-from shared.names import GenerateVideo
+from shared.durable import names
+from shared.durable.names import GenerateVideo
 from tests.support.driver import orchestrator
 
 VIDEO: GenerateVideo = {

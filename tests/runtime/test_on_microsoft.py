@@ -32,7 +32,7 @@ VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
 AT_ONCE = 6
 HTTP = "httpTrigger"
 OURS = "durable_video"
-"""The logger of `shared.telemetry`."""
+"""The logger of `shared.telemetry.events`."""
 LIFE = {
     "video_accepted",
     "job_submitted",

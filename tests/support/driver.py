@@ -11,22 +11,22 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestrators.generate_video import generate_video
-from shared import names
-from shared.lifecycle import acquire, collect, follow, settle, submit
+from shared.durable import names
+from shared.durable.names import GenerateVideo
 from shared.lifecycle.services import Services
-from shared.lifecycle.steps import Done
-from shared.names import GenerateVideo
+from shared.lifecycle.steps import collect_output, finish_video, follow_job, submit_job, take_turn
+from shared.lifecycle.steps.step import Done
 
 Activity = Callable[[Services, Mapping[str, Any]], Done]
 
 ACTIVITIES: Mapping[str, Activity] = {
-    names.TAKE_TURN: lambda app, s: acquire.take_turn(app, s["video_id"], s["epoch"], s["hint"]),
-    names.SUBMIT_JOB: lambda app, s: submit.submit_job(app, s["video_id"], s["epoch"]),
-    names.FOLLOW_JOB: lambda app, s: follow.follow_job(app, s["video_id"], s["epoch"]),
-    names.COLLECT_OUTPUT: lambda app, s: collect.collect_output(
+    names.TAKE_TURN: lambda app, s: take_turn.take_turn(app, s["video_id"], s["epoch"], s["hint"]),
+    names.SUBMIT_JOB: lambda app, s: submit_job.submit_job(app, s["video_id"], s["epoch"]),
+    names.FOLLOW_JOB: lambda app, s: follow_job.follow_job(app, s["video_id"], s["epoch"]),
+    names.COLLECT_OUTPUT: lambda app, s: collect_output.collect_output(
         app, s["video_id"], s["epoch"], s["index"]
     ),
-    names.FINISH_VIDEO: lambda app, s: settle.finish_video(app, s["video_id"], s["epoch"]),
+    names.FINISH_VIDEO: lambda app, s: finish_video.finish_video(app, s["video_id"], s["epoch"]),
 }
 
 

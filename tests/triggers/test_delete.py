@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from shared.durable import Client
+from shared.durable.sdk import Client
 from triggers import videos
 
 

@@ -11,8 +11,9 @@ import pytest
 from local.ports import free_ports
 from shared.domain.outage import Outage
 from shared.domain.request import VideoRequest
-from shared.lifecycle import line, readiness
-from shared.lifecycle.admit import admit
+from shared.lifecycle import line
+from shared.lifecycle.requests import readiness
+from shared.lifecycle.requests.admit import admit
 from shared.lifecycle.services import Services
 from shared.storage.jobs import Job
 from tests.support.surface import send

@@ -11,7 +11,7 @@ import pytest
 
 from shared.domain.errors import LimitReached, RateLimited
 from shared.domain.request import VideoRequest
-from shared.lifecycle.admit import admit
+from shared.lifecycle.requests.admit import admit
 from shared.lifecycle.services import Services
 from shared.storage.layout import CONTAINERS, TABLES
 from tests.support.surface import send

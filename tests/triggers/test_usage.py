@@ -15,7 +15,7 @@ import pytest
 
 from shared.domain.ids import new_video_id
 from shared.domain.ledger import Amounts, Entry, Kind
-from shared.lifecycle import usage as module
+from shared.lifecycle.requests import usage as module
 from shared.lifecycle.services import Services
 from tests.support.surface import send
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from shared.lifecycle.usage import LONGEST_DAYS
+from shared.lifecycle.requests.usage import LONGEST_DAYS
 from triggers.contract.operation import Answer, Operation, Parameter
 from triggers.contract.videos import CALLER, Amount
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from shared.lifecycle.admit import KEYS_KEPT
+from shared.lifecycle.requests.admit import KEYS_KEPT
 from triggers.contract.errors import TOO_LARGE
 from triggers.contract.operation import Answer, Body, Link, Operation, Parameter, Schema
 from triggers.web.bodies import CreateVideo, RemixVideo

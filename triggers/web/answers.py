@@ -7,11 +7,11 @@ from typing import Any
 
 import azure.functions as func
 
-from shared import names
 from shared.domain.errors import Problem, Unavailable, UnsupportedEncoding, WrongMethod
+from shared.durable import names
 from shared.settings import SettingsError
 from shared.storage.rows import RowChanged
-from shared.telemetry import Event, emit
+from shared.telemetry.events import Event, emit
 
 BASE_PATH = names.BASE_PATH
 

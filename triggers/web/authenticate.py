@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import azure.functions as func
 
 from shared.domain.errors import InvalidRequest, NotAllowed, NotAuthenticated, Unavailable
-from shared.entra import BadToken, Unverifiable, looks_like_token, object_id
+from shared.entra.caller_tokens import BadToken, Unverifiable, looks_like_token, object_id
 from shared.settings import settings
 from triggers.web.query import parameter
 

@@ -16,8 +16,8 @@ from shared.domain.data_url import BadDataUrl, TooLong
 from shared.domain.errors import InvalidRequest, LengthRequired, TooLarge
 from shared.domain.request import Crop, VideoRequest
 from shared.domain.text import NotText, parsed_json
-from shared.lifecycle.admit import Repeatable
-from shared.lifecycle.inputs import LARGEST_FILE, Source
+from shared.lifecycle.requests.admit import Repeatable
+from shared.lifecycle.requests.inputs import LARGEST_FILE, Source
 from shared.settings import settings
 from triggers.web import encodings, forms
 from triggers.web.forms import Form

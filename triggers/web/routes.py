@@ -1,4 +1,4 @@
-"""Registering HTTP functions: `shared.durable`'s decorators, what every answer gets, and which
+"""Registering HTTP functions: `shared.durable.sdk`'s decorators, what every answer gets, and which
 methods a path takes."""
 
 import re
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import azure.functions as func
 
-from shared import durable
+from shared.durable import sdk
 from shared.settings import SettingsError
 from triggers.web import cors
 
@@ -36,7 +36,7 @@ def http(bp: Any, route: str, methods: list[str]) -> Callable[[Handler], Handler
             return _opened(req, await handler(req))
 
         wrapped = answered_later if iscoroutinefunction(handler) else answered
-        return durable.http(bp, route, methods)(wrapped)
+        return sdk.http(bp, route, methods)(wrapped)
 
     return register
 
@@ -47,10 +47,10 @@ def http_with_client(bp: Any, route: str, methods: list[str]) -> Callable[[Handl
 
     def register(handler: Any) -> Any:
         @wraps(handler)
-        async def answered(req: func.HttpRequest, client: durable.Client) -> func.HttpResponse:
+        async def answered(req: func.HttpRequest, client: sdk.Client) -> func.HttpResponse:
             return _opened(req, await handler(req, client))
 
-        return durable.http_with_client(bp, route, methods)(answered)
+        return sdk.http_with_client(bp, route, methods)(answered)
 
     return register
 

@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 
 from shared.domain.errors import InvalidRequest
-from shared.lifecycle.quote import quote
+from shared.lifecycle.requests.quote import quote
 from shared.lifecycle.services import Services
 from tests.support.movies import movie
 from triggers.web import bodies

@@ -12,7 +12,7 @@ from shared.domain.ledger import Amounts, Entry
 from shared.domain.request import VideoRequest
 from shared.domain.video import Video
 from shared.domain.work import Work
-from shared.lifecycle.admit import Admitted, admit
+from shared.lifecycle.requests.admit import Admitted, admit
 from shared.lifecycle.services import Services
 from tests.conftest import Simulator
 from tests.support.driver import drive

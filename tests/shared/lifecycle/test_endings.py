@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from shared import names
 from shared.domain.errors import InvalidRequest, LimitReached
 from shared.domain.ledger import Amounts
 from shared.domain.request import VideoRequest
 from shared.domain.video import CostState, Status
-from shared.lifecycle.admit import admit
+from shared.durable import names
+from shared.lifecycle.requests.admit import admit
 from shared.lifecycle.services import Services
 from shared.upstream.protocol import Dialect, JobState, JobStatus
 from tests.conftest import Simulator
 from tests.shared.lifecycle.conftest import Order
-from tests.shared.lifecycle.test_cancel import to_submitted
+from tests.shared.lifecycle.requests.test_cancel import to_submitted
 
 
 def fault(operation: str, **action: Any) -> dict[str, Any]:

@@ -10,9 +10,10 @@ import pytest
 from shared.domain import latency, polling
 from shared.domain.request import VideoRequest
 from shared.domain.work import Submit, Work, WorkStage
-from shared.lifecycle import acquire, expect, follow, submit
+from shared.lifecycle import expect
+from shared.lifecycle.background.sweep import _allowed
 from shared.lifecycle.services import Services
-from shared.lifecycle.sweep import _allowed
+from shared.lifecycle.steps import follow_job, submit_job, take_turn
 from shared.storage.latencies import Latencies, StoredSketch
 from shared.upstream.protocol import JobState, JobStatus
 from tests.conftest import TIME_SCALE, Simulator
@@ -108,9 +109,9 @@ def test_what_was_learned_gives_every_estimate(services: Services, order: Order)
     assert ahead == pytest.approx(4000 / TIME_SCALE, rel=0.15)
     assert began + ahead - 1 <= estimate <= time.time() + ahead + 1  # in whole seconds
 
-    acquire.take_turn(services, job.id, 1, "hint")
+    take_turn.take_turn(services, job.id, 1, "hint")
     began = time.time()
-    submitted = submit.submit_job(services, job.id, 1).result
+    submitted = submit_job.submit_job(services, job.id, 1).result
     known = job.work
     assert known is not None
     step = polling.plan(latency.loads(known.sketch or ""))
@@ -120,7 +121,7 @@ def test_what_was_learned_gives_every_estimate(services: Services, order: Order)
     assert estimate is not None
     ahead = step.remaining / TIME_SCALE
     assert began + ahead - 1 <= estimate <= time.time() + ahead + 1
-    looked = follow.follow_job(services, job.id, 1).result
+    looked = follow_job.follow_job(services, job.id, 1).result
     assert looked["outcome"] == "rendering"
     assert looked["wait"] <= polling.LONGEST_PAUSE / TIME_SCALE
 
@@ -171,4 +172,4 @@ def test_a_patient_worker_is_not_taken_for_dead(services: Services) -> None:
     allowed = _allowed(services)
     assert allowed[WorkStage.RENDERING] >= durations.of(polling.LONGEST_PAUSE + 60)
     assert allowed[WorkStage.WAITING] >= durations.longest_wait + durations.of(60)
-    assert allowed[WorkStage.WATCHING] >= durations.of(5 * follow._WATCH_PAUSE + 60)
+    assert allowed[WorkStage.WATCHING] >= durations.of(5 * follow_job._WATCH_PAUSE + 60)

@@ -14,9 +14,9 @@ from shared.domain.outage import Outage
 from shared.domain.video import Stage, Status
 from shared.domain.work import WorkStage
 from shared.lifecycle import line
-from shared.lifecycle.acquire import take_turn
 from shared.lifecycle.services import Services
-from shared.lifecycle.submit import submit_job
+from shared.lifecycle.steps.submit_job import submit_job
+from shared.lifecycle.steps.take_turn import take_turn
 from tests.conftest import Simulator
 from tests.shared.lifecycle.conftest import CALLER, Job, Order
 

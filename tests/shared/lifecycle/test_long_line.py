@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 
 from shared.domain.work import Work, WorkStage, instance_id
+from shared.durable.names import Hint
 from shared.lifecycle import line
-from shared.lifecycle.acquire import take_turn
 from shared.lifecycle.services import Services, build
-from shared.names import Hint
+from shared.lifecycle.steps.take_turn import take_turn
 from shared.settings import Settings
 from shared.storage.deployments import Deployments
 from shared.storage.snapshots import Snapshots

@@ -20,10 +20,10 @@ from shared.domain.outage import Outage, Refusal
 from shared.domain.quota import Lane
 from shared.domain.video import Stage, Status
 from shared.lifecycle import line
-from shared.lifecycle.acquire import take_turn
+from shared.lifecycle.requests.views import shown
 from shared.lifecycle.services import Services
-from shared.lifecycle.submit import submit_job
-from shared.lifecycle.views import shown
+from shared.lifecycle.steps.submit_job import submit_job
+from shared.lifecycle.steps.take_turn import take_turn
 from shared.settings import EntraAuth
 from shared.upstream import http
 from shared.upstream.sora2 import Sora2

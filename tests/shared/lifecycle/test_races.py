@@ -17,17 +17,18 @@ from shared.domain.ledger import Amounts
 from shared.domain.request import VideoRequest
 from shared.domain.video import CostState, Status
 from shared.domain.work import Work
-from shared.lifecycle import acquire, follow, line, money, settle, submit
-from shared.lifecycle.admit import Admitted, Repeatable, admit
-from shared.lifecycle.cancel import cancel_video
-from shared.lifecycle.remove import delete_video
+from shared.lifecycle import line, money
+from shared.lifecycle.background.sweep import sweep
+from shared.lifecycle.requests.admit import Admitted, Repeatable, admit
+from shared.lifecycle.requests.cancel import cancel_video
+from shared.lifecycle.requests.remove import delete_video
 from shared.lifecycle.services import Services
-from shared.lifecycle.sweep import sweep
+from shared.lifecycle.steps import finish_video, follow_job, submit_job, take_turn
 from shared.storage.ledger import CeilingReached
 from shared.upstream.protocol import AnswerLost, Dialect, Fault, JobState, NotSent, Throttled
 from tests.conftest import Simulator
 from tests.shared.lifecycle.conftest import CALLER, Job
-from tests.shared.lifecycle.test_cancel import blobs, running_lanes, stored, to_submitted
+from tests.shared.lifecycle.requests.test_cancel import blobs, running_lanes, stored, to_submitted
 
 REQUEST = VideoRequest(model="sora-2", prompt="a fox", width=720, height=1280, seconds=4)
 Patch = pytest.MonkeyPatch
@@ -74,8 +75,8 @@ def test_cancelled_during_a_post_that_created_nothing(
         raise error
 
     monkeypatch.setattr(upstream_of(keeping), "submit", refused)
-    acquire.take_turn(keeping, job.id, 1, "turn")
-    assert submit.submit_job(keeping, job.id, 1).result["outcome"] == "again"
+    take_turn.take_turn(keeping, job.id, 1, "turn")
+    assert submit_job.submit_job(keeping, job.id, 1).result["outcome"] == "again"
     assert running_lanes(keeping) == []
     job.drive()
     is_over(job)
@@ -99,9 +100,9 @@ def test_a_cancellation_that_died_after_its_verdict_knows_later_that_nothing_was
 
     with monkeypatch.context() as patched:
         patched.setattr(upstream_of(keeping), "submit", refused)
-        patched.setattr(settle, "finish_video", dies)
-        acquire.take_turn(keeping, job.id, 1, "turn")
-        assert submit.submit_job(keeping, job.id, 1).result["outcome"] == "again"
+        patched.setattr(finish_video, "finish_video", dies)
+        take_turn.take_turn(keeping, job.id, 1, "turn")
+        assert submit_job.submit_job(keeping, job.id, 1).result["outcome"] == "again"
     job.drive()
     is_over(job)
     assert job.video.cost.basis == "cancelled_before_creation"
@@ -119,9 +120,9 @@ def test_cancelled_while_a_lost_answer_is_looked_for(
 
     with monkeypatch.context() as patched:
         patched.setattr(upstream_of(keeping), "submit", lost)
-        acquire.take_turn(keeping, job.id, 1, "turn")
-        assert submit.submit_job(keeping, job.id, 1).result["outcome"] == "reconcile"
-        submit.submit_job(keeping, job.id, 1)
+        take_turn.take_turn(keeping, job.id, 1, "turn")
+        assert submit_job.submit_job(keeping, job.id, 1).result["outcome"] == "reconcile"
+        submit_job.submit_job(keeping, job.id, 1)
     cancel_video(keeping, job.video)
     job.drive()
     is_over(job)
@@ -160,7 +161,7 @@ def test_cancelled_while_the_upstream_says_that_the_job_is_over(
         return answer
 
     monkeypatch.setattr(client, "status", cancelled_meanwhile)
-    assert follow.follow_job(keeping, job.id, 1).result["outcome"] in ("again", "decided")
+    assert follow_job.follow_job(keeping, job.id, 1).result["outcome"] in ("again", "decided")
     job.drive()
     is_over(job)
     assert job.booked == Amounts(settled=settled)
@@ -220,7 +221,7 @@ def test_a_turn_that_comes_while_its_video_is_cancelled_is_given_back(
     keeping: Services, simulator: Simulator, monkeypatch: Patch
 ) -> None:
     job, other = begin(keeping, simulator), begin(keeping, simulator, prompt="another fox")
-    acquire.take_turn(keeping, job.id, 1, "turn")
+    take_turn.take_turn(keeping, job.id, 1, "turn")
     replace_row, cancelled = keeping.deployments.replace, list[Any]()
 
     def grant(found: Any, lane: Any) -> Any:
@@ -229,9 +230,9 @@ def test_a_turn_that_comes_while_its_video_is_cancelled_is_given_back(
         return replace_row(found, lane)
 
     monkeypatch.setattr(keeping.deployments, "replace", grant)
-    submit.submit_job(keeping, job.id, 1)
+    submit_job.submit_job(keeping, job.id, 1)
     with suppress(Conflict):
-        acquire.take_turn(keeping, other.id, 1, "turn")
+        take_turn.take_turn(keeping, other.id, 1, "turn")
     line.free_orphans(keeping)
     assert running_lanes(keeping) == [job.id]
 
@@ -240,7 +241,7 @@ def test_a_slot_of_a_video_that_is_gone_is_given_back_by_the_sweep(
     keeping: Services, simulator: Simulator
 ) -> None:
     job = begin(keeping, simulator)
-    acquire.take_turn(keeping, job.id, 1, "turn")
+    take_turn.take_turn(keeping, job.id, 1, "turn")
     assert job.work is not None
     keeping.work.delete(job.work)
     assert running_lanes(keeping) == [job.id]
@@ -252,8 +253,8 @@ def timed_out(job: Job) -> None:
     to_submitted(job)
     assert job.work is not None
     job.services.work.replace(replace(job.work, job_deadline=1.0))
-    assert follow.follow_job(job.services, job.id, 1).result["outcome"] == "decided"
-    settle.finish_video(job.services, job.id, 1)
+    assert follow_job.follow_job(job.services, job.id, 1).result["outcome"] == "decided"
+    finish_video.finish_video(job.services, job.id, 1)
     assert job.video.status is Status.FAILED
 
 
@@ -264,7 +265,7 @@ def test_a_deleted_video_is_not_rescued(
     job = begin(keeping, simulator)
     timed_out(job)
     if collecting:
-        while follow.follow_job(keeping, job.id, 1).result["outcome"] != "rendered":
+        while follow_job.follow_job(keeping, job.id, 1).result["outcome"] != "rendered":
             time.sleep(0.05)
     delete_video(keeping, stored(job))
     job.drive()

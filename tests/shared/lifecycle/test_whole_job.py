@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from shared import names
 from shared.domain.ledger import Amounts
 from shared.domain.video import CostState, Status
 from shared.domain.work import Part, Submit, Work, WorkStage
-from shared.lifecycle import acquire, collect, settle, submit
+from shared.durable import names
 from shared.lifecycle.services import Services
+from shared.lifecycle.steps import collect_output, finish_video, submit_job, take_turn
 from shared.storage.layout import manifest_blob, output_blob
 from tests.conftest import Simulator
 from tests.shared.lifecycle.conftest import Order
@@ -98,16 +98,16 @@ def test_fewer_outputs_than_asked_for_are_all_kept_and_only_they_are_paid(
 def test_every_step_can_be_run_again(services: Services, order: Order) -> None:
     job = order()
     for _ in range(2):
-        assert acquire.take_turn(services, job.id, 1, "h").result["outcome"] == "granted"
+        assert take_turn.take_turn(services, job.id, 1, "h").result["outcome"] == "granted"
     for _ in range(2):
-        assert submit.submit_job(services, job.id, 1).result["outcome"] == "submitted"
+        assert submit_job.submit_job(services, job.id, 1).result["outcome"] == "submitted"
     (upstream,) = job.upstream_jobs()
     job.simulator.force(upstream["id"], state="completed")
     job.drive()
     stored = job.video
     for _ in range(2):
-        assert collect.collect_output(services, job.id, 1, 0).result["outcome"] == "done"
-        assert settle.finish_video(services, job.id, 1).result["outcome"] == "done"
+        assert collect_output.collect_output(services, job.id, 1, 0).result["outcome"] == "done"
+        assert finish_video.finish_video(services, job.id, 1).result["outcome"] == "done"
     assert job.video == stored
     assert len(job.upstream_jobs()) == 1
     assert job.booked == Amounts(settled=400_000)
@@ -117,18 +117,18 @@ def test_an_output_that_is_stored_is_not_fetched_again(
     services: Services, order: Order, simulator: Simulator
 ) -> None:
     job = order()
-    acquire.take_turn(services, job.id, 1, "hint")
-    submit.submit_job(services, job.id, 1)
+    take_turn.take_turn(services, job.id, 1, "hint")
+    submit_job.submit_job(services, job.id, 1)
     (upstream,) = job.upstream_jobs()
     simulator.force(upstream["id"], state="completed")
     job.drive()
     # as if the worker had died between the copy and the end
     work = replace(_work_of(job.id, upstream["id"]), epoch=2)
     services.work.insert(work)
-    assert collect.collect_output(services, job.id, 2, 0).result["outcome"] == "stored"
+    assert collect_output.collect_output(services, job.id, 2, 0).result["outcome"] == "stored"
     downloads = job.upstream_jobs()[0]["outputs"][0]["files"]["video"]["downloads"]
     assert downloads["started"] == 1
-    assert settle.finish_video(services, job.id, 2).result["outcome"] == "done"
+    assert finish_video.finish_video(services, job.id, 2).result["outcome"] == "done"
     assert job.work is None
     assert job.booked == Amounts(settled=400_000)
 
@@ -173,8 +173,8 @@ def test_a_blob_is_only_visible_when_whole(
         {"operation": "content", "action": {"type": "truncated", "share": 0.5, "how": "length"}},
     )
     job = order()
-    acquire.take_turn(services, job.id, 1, "hint")
-    submit.submit_job(services, job.id, 1)
+    take_turn.take_turn(services, job.id, 1, "hint")
+    submit_job.submit_job(services, job.id, 1)
     (upstream,) = job.upstream_jobs()
     simulator.force(upstream["id"], state="completed")
     calls = job.drive()

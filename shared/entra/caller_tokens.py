@@ -1,0 +1,129 @@
+"""Entra access tokens, validated by the app itself: signature, issuer, audience, expiry, object id.
+
+The signing keys are the tenant's published ones (JWKS), kept for an hour. A token signed with an
+unknown key makes them be read again, at most once in half a minute, so that forged tokens cannot
+make the app ask all day.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from shared.settings import Settings, settings
+from shared.telemetry.events import Event, emit, silence_urls
+
+if TYPE_CHECKING:
+    from jwt import PyJWK
+
+_LEEWAY = 60
+_KEYS_KEPT = 3600.0
+_ASK_AGAIN = 30.0
+_LARGEST = 16 * 1024
+
+
+class BadToken(Exception):
+    """The token proves nothing; the message says why and holds no part of it."""
+
+
+class Unverifiable(Exception):
+    """The tenant's keys cannot be read now: nothing is known of the token."""
+
+
+def looks_like_token(text: str) -> bool:
+    """Whether a credential has the form of a signed token rather than of a key."""
+    return text.count(".") == 2 and text.startswith("ey") and len(text) <= _LARGEST
+
+
+class SigningKeys:
+    """The keys that a tenant signs with, by id. Safe to share between threads."""
+
+    def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._url = url
+        self._clock = clock
+        self._keys: dict[str, PyJWK] = {}
+        self._read_at = self._asked_at = float("-inf")
+        self._lock = threading.Lock()
+
+    def key(self, key_id: str) -> PyJWK:
+        """Raises BadToken for a key that the tenant does not have, Unverifiable."""
+        with self._lock:
+            now = self._clock()
+            wanted = now - self._read_at > _KEYS_KEPT or key_id not in self._keys
+            if wanted and now - self._asked_at > _ASK_AGAIN:
+                self._asked_at = now
+                self._read()
+        if not self._keys:
+            raise Unverifiable("the tenant's keys could not be read")
+        if key_id not in self._keys:
+            raise BadToken("it is signed with a key that is not the tenant's")
+        return self._keys[key_id]
+
+    def _read(self) -> None:
+        import httpx
+        from jwt import PyJWKSet
+        from jwt.exceptions import PyJWTError
+
+        silence_urls()
+        try:
+            answer = httpx.get(self._url, timeout=5.0, follow_redirects=False, trust_env=False)
+            answer.raise_for_status()
+            listed = PyJWKSet.from_dict(answer.json())
+        except (httpx.HTTPError, ValueError, PyJWTError) as error:
+            emit(Event.TENANT_KEYS_UNREADABLE, message=type(error).__name__)
+            return  # yesterday's keys are better than none
+        self._keys = {key.key_id: key for key in listed.keys if key.key_id}
+        self._read_at = self._clock()
+
+
+def object_id(token: str) -> str:
+    """The `oid` of a valid token of the configured tenant and audience.
+
+    Raises BadToken, or Unverifiable where that cannot be told now.
+    """
+    import jwt
+
+    config = settings()
+    if not config.entra_tenant_id:
+        raise BadToken("tokens are not accepted here (ENTRA_TENANT_ID is not set)")
+    try:
+        header = jwt.get_unverified_header(token)
+        if header.get("alg") != "RS256":
+            raise BadToken("it is not signed with RS256")
+        key = _signing_keys(_keys_url(config)).key(str(header.get("kid", "")))
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key,
+            algorithms=["RS256"],
+            audience=[config.entra_audience, f"api://{config.entra_audience}"],
+            issuer=_issuers(config),
+            leeway=_LEEWAY,
+            options={"require": ["exp", "iss", "aud", "oid"]},
+        )
+    except jwt.ExpiredSignatureError:
+        raise BadToken("it has expired") from None
+    except jwt.InvalidAudienceError:
+        raise BadToken("it was issued for another audience") from None
+    except jwt.InvalidIssuerError:
+        raise BadToken("it was issued by another tenant") from None
+    except jwt.InvalidTokenError:
+        raise BadToken("it is not a valid access token") from None
+    return str(claims["oid"])
+
+
+def _keys_url(config: Settings) -> str:
+    return f"{config.entra_authority}/{config.entra_tenant_id}/discovery/v2.0/keys"
+
+
+def _issuers(config: Settings) -> list[str]:
+    """Tokens of version 2 and of version 1 name their issuer differently."""
+    tenant = config.entra_tenant_id
+    return [f"{config.entra_authority}/{tenant}/v2.0", f"https://sts.windows.net/{tenant}/"]
+
+
+@lru_cache(maxsize=4)
+def _signing_keys(url: str) -> SigningKeys:
+    return SigningKeys(url)

@@ -1,0 +1,89 @@
+"""Announce what happened: put it on record, and have it delivered.
+
+Called after the fact and before whatever leads back to it is deleted (a row in `work`, an event
+that Event Grid repeats). So a process that dies in between is made up for by the one that comes
+back, and ids that follow from the transition keep a repeat from announcing anything twice.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.domain.announcement import (
+    OF_STATUS,
+    TOPIC,
+    WEBHOOK_TYPES,
+    Announcement,
+    Delivery,
+    DeliveryState,
+    Name,
+    event_id,
+    webhook_target,
+)
+from shared.domain.video import Video
+from shared.lifecycle.background.deliver import deliver_soon, lease_ms
+from shared.lifecycle.requests.views import shown
+from shared.lifecycle.services import Services
+
+
+def queued(services: Services, video: Video) -> None:
+    """A request was admitted."""
+    _announce(services, Name.VIDEO_QUEUED, video, at=video.created_at)
+
+
+def ended(services: Services, video: Video) -> None:
+    """A video has ended. One whose money became known afterwards is not announced again."""
+    name = OF_STATUS.get(video.status)
+    if name is not None:
+        _announce(services, name, video, at=video.completed_at or int(services.clock()))
+
+
+def rejected(services: Services, rejection_id: str, data: Mapping[str, Any]) -> None:
+    """An event or a dropped file that can never become a video."""
+    at = int(services.clock())
+    announcement = Announcement(
+        id=event_id(rejection_id, Name.REQUEST_REJECTED),
+        name=Name.REQUEST_REJECTED,
+        subject=rejection_id,
+        at=at,
+        data=data,
+    )
+    _put(services, announcement, _topic(services))
+
+
+def _announce(services: Services, name: Name, video: Video, *, at: int) -> None:
+    targets = _topic(services)
+    if video.request.webhook is not None and name in WEBHOOK_TYPES:
+        targets.append(webhook_target(video.request.webhook))
+    if not targets:
+        return
+    announcement = Announcement(
+        id=event_id(video.id, name),
+        name=name,
+        subject=video.id,
+        at=at,
+        data=shown(video),
+    )
+    _put(services, announcement, targets)
+
+
+def _topic(services: Services) -> list[str]:
+    return [TOPIC] if services.settings.event_topic_endpoint else []
+
+
+def _put(services: Services, announcement: Announcement, targets: list[str]) -> None:
+    now = int(services.clock() * 1000)
+    deadline = services.settings.durations.delivery_deadline
+    deliveries = [
+        Delivery(
+            announcement=announcement,
+            target=target,
+            state=DeliveryState.PENDING,
+            created_ms=now,
+            due_ms=now + lease_ms(services),
+            give_up_ms=now + int(deadline * 1000),
+        )
+        for target in targets
+    ]
+    if deliveries and services.outbox.put(deliveries):
+        for delivery in deliveries:
+            deliver_soon(services, delivery)

@@ -1,0 +1,445 @@
+"""Requests that come as events: from a topic, or as files that somebody drops into the inbox.
+
+Event Grid delivers at least once and in any order. So everything here can be repeated: what an
+event asks for is claimed under its id, or under the file's name and version, and what can never
+work is put aside once, with its reason. Only what is worth another try is raised. What is still
+being uploaded is not wrong: it is waited for.
+"""
+
+import hashlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+from shared.domain.announcement import EVENT_PREFIX
+from shared.domain.errors import InvalidRequest, Problem
+from shared.domain.request import VideoRequest
+from shared.domain.text import plain
+from shared.lifecycle.background import announce, dropped
+from shared.lifecycle.background.dropped import IMAGES, PROMPT, REQUEST, Ignored
+from shared.lifecycle.requests.admit import Admitted, Repeatable, admit
+from shared.lifecycle.requests.inputs import LARGEST_FILE, Source
+from shared.lifecycle.services import Services
+from shared.storage.inbox import Dropped, Waiting
+from shared.storage.layout import INBOX_CONTAINER, REJECTED_CONTAINER, rejected_blob
+from shared.telemetry.events import Event, emit
+
+VIDEO_REQUESTED = EVENT_PREFIX + "VideoRequested"
+BLOB_CREATED = "Microsoft.Storage.BlobCreated"
+BLOB_RENAMED = "Microsoft.Storage.BlobRenamed"
+
+_EVENT_KEPT = 30 * 24 * 3600.0
+"""How long an event is known: longer than anybody delivers it again."""
+_FILE_KEPT = math.inf
+"""A version of a file is known for ever: it stays where it is, and so may come again."""
+_MOST_AT_ONCE = 100
+"""Waiting files of a kind that one sweep looks after."""
+
+Wanted = tuple[VideoRequest, Sequence[Source]]
+"""A request, and the files that it brings."""
+
+Parse = Callable[[Mapping[str, Any]], Wanted]
+"""What the fields of a create's body ask for. Raises InvalidRequest."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Incoming:
+    """An event, in either schema. `topic` is what Event Grid says of where it was published; a
+    CloudEvent has only the `source` that its publisher wrote."""
+
+    id: str
+    type: str
+    topic: str | None
+    source: str
+    data: Any
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a request came from: `key` tells it from every other one, `facts` are for people."""
+
+    key: str
+    event_id: str
+    caller: str | None
+    facts: Mapping[str, str]
+    kept: float = _EVENT_KEPT
+
+    @property
+    def rejection_id(self) -> str:
+        return "rejected_" + hashlib.sha256(self.key.encode()).hexdigest()[:32]
+
+
+class _Refused(Exception):
+    """It can never work."""
+
+    def __init__(self, origin: Origin, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.origin = origin
+        self.problem = problem
+
+
+def receive(services: Services, event: Incoming, parse: Parse) -> Admitted | None:
+    """Take on what an event asks for; None where it asks for nothing (more).
+
+    Raises Unavailable, RateLimited and whatever storage raises: worth a retry.
+    """
+    return _answered(services, event.id, lambda: _asked(services, event, parse))
+
+
+def look_after_images(services: Services, parse: Parse) -> list[Admitted]:
+    """Reject the images that have waited too long for their prompt; the videos of those whose
+    prompt has come and whose event has not."""
+    before = services.clock() - services.settings.durations.image_patience
+    admitted = []
+    for lone in services.lone_images.seen_before(before, limit=_MOST_AT_ONCE):
+        image = services.inbox.find(lone.name)
+        if image is None or image.etag != lone.etag:
+            services.lone_images.forget(lone.name, lone.etag)
+            continue
+        try:
+            made = _answered(services, lone.event_id, partial(_late, services, image, lone, parse))
+        except Problem:
+            continue  # worth another try: the next sweep's
+        services.lone_images.forget(lone.name, lone.etag)
+        if made is not None:
+            admitted.append(made)
+    return admitted
+
+
+def look_after_files(services: Services, parse: Parse) -> list[Admitted]:
+    """The videos of files whose content came without an event of its own: not every client closes
+    what it writes. One that stayed empty asks for nothing."""
+    before = services.clock() - services.settings.durations.upload_patience
+    admitted = []
+    for waiting in services.unfinished_files.seen_before(before, limit=_MOST_AT_ONCE):
+        file = services.inbox.find(waiting.name)
+        if file is not None and (file.changed_at > before or not file.copied):
+            continue  # still being written
+        try:
+            made = _answered(services, waiting.event_id, partial(_left, services, waiting, parse))
+        except Problem:
+            continue  # worth another try: the next sweep's
+        services.unfinished_files.forget(waiting.name)
+        if made is not None and not made.replayed:  # its event may have come after all
+            admitted.append(made)
+    return admitted
+
+
+def _left(services: Services, waiting: Waiting, parse: Parse) -> Admitted | None:
+    file = services.inbox.find(waiting.name)
+    if file is not None and not file.size:
+        raise Ignored("its file stayed empty")
+    return _named(services, waiting.name, waiting.event_id, parse)
+
+
+def _late(services: Services, image: Dropped, lone: Waiting, parse: Parse) -> Admitted | None:
+    return _with_prompt(services, image, lone.event_id, parse, patient=False)
+
+
+def _answered(
+    services: Services, event_id: str, work: Callable[[], Admitted | None]
+) -> Admitted | None:
+    try:
+        return work()
+    except Ignored as nothing:
+        emit(Event.EVENT_IGNORED, event_id=event_id, reason=str(nothing))
+    except _Refused as refused:
+        _put_aside(services, refused.origin, refused.problem)
+    return None
+
+
+def _asked(services: Services, event: Incoming, parse: Parse) -> Admitted | None:
+    if event.type == VIDEO_REQUESTED:
+        return _requested(services, event, parse)
+    if event.type in (BLOB_CREATED, BLOB_RENAMED):
+        return _dropped(services, event, parse)
+    if event.type.startswith(EVENT_PREFIX):
+        raise Ignored("one of ours")
+    raise _Refused(
+        _of_event(event),
+        InvalidRequest(
+            f"Events of type {event.type[:100]!r} mean nothing here. Known: {VIDEO_REQUESTED}, "
+            f"{BLOB_CREATED}, {BLOB_RENAMED}.",
+            code="unknown_event_type",
+        ),
+    )
+
+
+def _requested(services: Services, event: Incoming, parse: Parse) -> Admitted | None:
+    try:
+        caller = _charged(services, event)
+    except InvalidRequest as problem:
+        raise _Refused(_of_event(event), problem) from None
+    return _take_on(services, _of_event(event, caller), lambda: parse(_object(event.data)))
+
+
+def _charged(services: Services, event: Incoming) -> str:
+    """The caller who pays for what comes from a topic; the publisher has no say in it."""
+    settings = services.settings
+    name = _caller_of(settings.event_callers, event)
+    if name not in settings.callers:
+        raise InvalidRequest(
+            f"EVENT_CALLERS names {name!r}, who is none of CALLERS.", code="unknown_caller"
+        )
+    return f"key:{name}"
+
+
+def _caller_of(known: Mapping[str, str], event: Incoming) -> str:
+    if event.topic:
+        topic = event.topic.casefold()
+        for name, caller in known.items():
+            if name.casefold() in (topic, topic.rsplit("/", 1)[-1]):
+                return caller
+        raise InvalidRequest(
+            f"EVENT_CALLERS has no caller for the topic {event.topic[:300]!r}.",
+            code="unknown_topic",
+        )
+    # a CloudEvent does not say which topic it came from, only what its publisher wrote
+    callers = set(known.values())
+    if len(callers) != 1:
+        raise InvalidRequest(
+            "A CloudEvent does not show its topic, so EVENT_CALLERS must name exactly one caller "
+            f"for all topics; it names {len(callers)}. Subscribe with the Event Grid schema.",
+            code="unknown_topic",
+        )
+    return callers.pop()
+
+
+def _dropped(services: Services, event: Incoming, parse: Parse) -> Admitted | None:
+    data = event.data if isinstance(event.data, dict) else {}
+    place = _place(services, _url(event))
+    if place is None or place[0] not in (INBOX_CONTAINER, REJECTED_CONTAINER):
+        raise _Refused(
+            _of_event(event),
+            InvalidRequest(
+                f"The blob is not in this account's container {INBOX_CONTAINER!r}.",
+                code="not_in_the_inbox",
+            ),
+        )
+    container, name = place
+    if container == REJECTED_CONTAINER:  # rejecting it would make another blob there
+        raise Ignored("a rejection")
+    if dropped.is_temporary(name):
+        raise Ignored("an upload under a temporary name")
+    caller, _, rest = name.partition("/")
+    if not rest or caller not in services.settings.callers:
+        if dropped.is_opening(data) or _is_empty(services, name):
+            raise Ignored("an empty file of nobody's")
+        raise _Refused(
+            _of_event(event),
+            InvalidRequest(
+                f"The first folder in {INBOX_CONTAINER!r} names the caller; {caller[:100]!r} is "
+                "none of CALLERS.",
+                code="unknown_caller",
+            ),
+        )
+    if event.type == BLOB_RENAMED and _was_request(services, data.get("sourceUrl")):
+        raise Ignored("a request that was renamed")
+    if dropped.is_opening(data):
+        _wait_for_content(services, name, event.id)
+    return _named(services, name, event.id, parse)
+
+
+def _url(event: Incoming) -> Any:
+    """Where the blob is that an event tells of."""
+    key = "destinationUrl" if event.type == BLOB_RENAMED else "url"
+    return event.data.get(key) if isinstance(event.data, dict) else None
+
+
+def _place(services: Services, url: Any) -> tuple[str, str] | None:
+    return services.inbox.place_of(url) if isinstance(url, str) else None
+
+
+def _is_empty(services: Services, name: str) -> bool:
+    file = services.inbox.find(name)
+    return file is not None and not file.has_content
+
+
+def _was_request(services: Services, url: Any) -> bool:
+    """Whether a renamed file had been taken already under the name that it had."""
+    place = _place(services, url)
+    if place is None or place[0] != INBOX_CONTAINER or dropped.is_temporary(place[1]):
+        return False
+    return dropped.is_request(place[1])
+
+
+def _wait_for_content(services: Services, name: str, event_id: str) -> NoReturn:
+    services.unfinished_files.note(Waiting(name, "", event_id), services.clock())
+    raise Ignored("a file that waits for its content")
+
+
+def _named(services: Services, name: str, event_id: str, parse: Parse) -> Admitted | None:
+    """The video of a file in a caller's folder."""
+    lower = name.lower()
+    if lower.endswith(IMAGES):
+        return _image(services, name, event_id, parse)
+    if lower.endswith(PROMPT) and lower.removesuffix(PROMPT).endswith(IMAGES):
+        return _image(services, name[: -len(PROMPT)], event_id, parse)
+    return _file(services, name, event_id, parse)
+
+
+def _file(services: Services, name: str, event_id: str, parse: Parse) -> Admitted | None:
+    file = services.inbox.find(name)
+    if file is None:
+        raise Ignored("its file is gone")
+    if not file.has_content:
+        _wait_for_content(services, name, event_id)
+    origin = _of_file(file, event_id)
+
+    def wanted() -> Wanted:
+        if name.lower().endswith(PROMPT):
+            return parse({"prompt": dropped.prompt(services, file)})
+        return parse(_object(dropped.fields(services, file)))
+
+    if not name.lower().endswith((PROMPT, REQUEST)):
+        raise _Refused(
+            origin,
+            InvalidRequest(
+                "Drop .json (a request), .txt (a prompt), or .png, .jpg, .webp, .avif (an image "
+                "whose prompt is its metadata 'prompt' or the file beside it with .txt after its "
+                "whole name).",
+                code="unknown_file_type",
+            ),
+        )
+    made = _take_on(services, origin, wanted)
+    services.unfinished_files.forget(name)
+    return made
+
+
+def _image(services: Services, name: str, event_id: str, parse: Parse) -> Admitted | None:
+    image = services.inbox.find(name)
+    if image is None:
+        raise Ignored("its image is not there")
+    if not image.has_content:
+        _wait_for_content(services, name, event_id)
+    return _with_prompt(services, image, event_id, parse, patient=True)
+
+
+def _with_prompt(
+    services: Services, image: Dropped, event_id: str, parse: Parse, *, patient: bool
+) -> Admitted | None:
+    """The video of an image. Without a prompt it waits, or is rejected if nobody is `patient`.
+
+    Image and prompt file are looked up after either of their events, so whichever comes second
+    finds both; the claim, which names both versions, makes one video of it.
+    """
+    told = image.metadata.get("prompt", "").strip()
+    written = None if told else services.inbox.find(image.name + PROMPT)
+    if written is not None and not written.has_content:
+        written = None
+    origin = _of_file(image, event_id)
+    if _rejected(services, origin):  # its time was up before the prompt came
+        raise Ignored("rejected before")
+    if not told and written is None:
+        if not patient:
+            raise _Refused(origin, _no_prompt(image))
+        lone = Waiting(image.name, image.etag, event_id)
+        services.lone_images.note(lone, services.clock())
+        raise Ignored("an image that waits for its prompt")
+
+    def wanted() -> Wanted:
+        prompt = told if written is None else dropped.prompt(services, written)
+        request, _ = parse({"prompt": prompt})
+        return request, (Source("image", data=dropped.read(services, image, LARGEST_FILE)),)
+
+    made = _take_on(services, _of_file(image, event_id, prompt=written), wanted)
+    services.lone_images.forget(image.name, image.etag)
+    services.unfinished_files.forget(image.name)
+    services.unfinished_files.forget(image.name + PROMPT)
+    return made
+
+
+def _no_prompt(image: Dropped) -> InvalidRequest:
+    return InvalidRequest(
+        "The image has no prompt: neither its metadata 'prompt' nor the file "
+        f"{image.name.rpartition('/')[2] + PROMPT!r} beside it came within 10 minutes. "
+        "Drop both again.",
+        code="missing_prompt",
+        param="prompt",
+    )
+
+
+def _take_on(services: Services, origin: Origin, wanted: Callable[[], Wanted]) -> Admitted | None:
+    """Admit a request under its origin's key, once."""
+    assert origin.caller is not None, "somebody pays"
+    if _rejected(services, origin):
+        raise Ignored("rejected before")
+    repeatable = Repeatable(route="events", key=origin.key, kept=origin.kept)
+    try:
+        request, sources = wanted()
+        return admit(services, origin.caller, request, repeatable, sources)
+    except Problem as problem:
+        if problem.code == "video_deleted":
+            raise Ignored("its video was deleted") from None
+        if problem.retryable:
+            raise
+        raise _Refused(origin, problem) from None
+
+
+def _put_aside(services: Services, origin: Origin, problem: Problem) -> None:
+    """Put a request aside with its reason, and announce that; once, whatever comes again."""
+    rejection_id = origin.rejection_id
+    error = {
+        "code": problem.code,
+        "message": plain(problem.message),
+        "type": problem.type,
+        "param": problem.param and plain(problem.param),
+    }
+    record = {
+        "id": rejection_id,
+        "object": "request.rejected",
+        "caller": origin.caller,
+        "error": error,
+        "source": dict(origin.facts),
+    }
+    # It says nothing of this attempt, so that two at the same time write the same. The record is
+    # what a repeat looks for, so it comes last.
+    announce.rejected(services, rejection_id, record)
+    services.rejections.put_json(rejected_blob(rejection_id), record)
+    emit(
+        Event.EVENT_REJECTED,
+        event_id=origin.event_id,
+        rejection=rejection_id,
+        caller=origin.caller,
+        code=problem.code,
+        param=error["param"],
+    )
+
+
+def _rejected(services: Services, origin: Origin) -> bool:
+    return services.rejections.find(rejected_blob(origin.rejection_id)) is not None
+
+
+def _of_event(event: Incoming, caller: str | None = None) -> Origin:
+    facts = {"event_id": event.id, "event_type": event.type[:200]}
+    facts["topic" if event.topic else "source"] = (event.topic or event.source)[:300]
+    url = _url(event)
+    if event.type in (BLOB_CREATED, BLOB_RENAMED) and isinstance(url, str):
+        facts["url"] = _without_secrets(url)
+    return Origin(f"event\n{event.topic or event.source}\n{event.id}", event.id, caller, facts)
+
+
+def _of_file(file: Dropped, event_id: str, *, prompt: Dropped | None = None) -> Origin:
+    facts = {"event_id": event_id, "blob": f"{INBOX_CONTAINER}/{file.name}", "etag": file.etag}
+    key = f"file\n{file.name}\n{file.etag}"
+    if prompt is not None:
+        key += f"\n{prompt.etag}"
+    return Origin(key, event_id, "key:" + file.name.partition("/")[0], facts, _FILE_KEPT)
+
+
+def _without_secrets(url: str) -> str:
+    """A URL without its query (where signatures are) and without user and password."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return plain(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:500])
+
+
+def _object(data: Any) -> Mapping[str, Any]:
+    if not isinstance(data, dict):
+        raise InvalidRequest("The data is not a JSON object.", code="invalid_json")
+    return data

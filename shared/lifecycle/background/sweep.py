@@ -1,0 +1,203 @@
+"""The sweep: find what nobody works on any more, and start it again from what is known.
+
+A worker leaves a heartbeat with every step. Where the last one is some seconds old, the sweep asks
+Durable about the worker: one that never started, has failed or was terminated is replaced at once.
+Where a heartbeat is older than its stage allows, the worker is replaced whatever Durable says. To
+replace one is to raise the video's epoch and start another; the old one, if it lives, stops at its
+next step. Each worker that is started without showing a sign of life doubles the patience with a
+silent one: where all are silent because there is more to do than can be done, starting more of them
+helps nobody.
+Overlapping sweeps are harmless: the epoch is raised against the version that was read.
+"""
+
+import random
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from shared.domain import polling
+from shared.domain.ledger import Kind, LedgerError
+from shared.domain.work import Work, WorkStage, instance_id, video_of
+from shared.durable.names import GenerateVideo
+from shared.lifecycle import money
+from shared.lifecycle.background import announce, backlog
+from shared.lifecycle.requests import inputs
+from shared.lifecycle.requests.admit import ADMISSION_UNDONE, payload
+from shared.lifecycle.services import Services
+from shared.storage.rows import RowChanged
+from shared.telemetry.events import Event, emit
+
+_MOST_ROWS = 200
+_MOST_ASKED = 200
+_ROOM_FOR_WAITING = 50
+_QUIET = 15.0
+"""Seconds without a sign of life after which Durable is asked about a worker: longer than a start
+takes to be seen there."""
+_MOST_ENDED = 5
+"""Workers that end in a row without a sign of life: what ends them is not over in a minute."""
+_EXPIRY_NEAR = 2 * 3600.0
+_MOST_PATIENCE = 3600.0
+"""Beyond what a stage allows: a job that nobody collects has 24 hours."""
+
+
+@dataclass(frozen=True)
+class Restart:
+    """An orchestration to start."""
+
+    instance: str
+    payload: GenerateVideo
+
+
+def suspects(services: Services) -> list[str]:
+    """The workers that Durable should be asked about: instance ids, at most 200.
+
+    Videos that somebody ought to work on come first, but leave room for the front of the line. Of
+    those who wait behind it, or have ended and are only watched, and of any who are too many, some
+    are picked: the next sweep picks others."""
+    quiet = services.work.quiet(services.clock() - services.settings.durations.of(_QUIET))
+    waiting = [each for each in quiet if each.stage is WorkStage.WAITING]
+    watched = [each for each in quiet if each.stage is WorkStage.WATCHING]
+    patient = (WorkStage.WAITING, WorkStage.WATCHING)
+    working = [each for each in quiet if each.stage not in patient]
+    chosen = random.sample(working, min(len(working), _MOST_ASKED - _ROOM_FOR_WAITING))
+    room = _MOST_ASKED - len(chosen)
+    front, others = waiting[: room // 2], waiting[room // 2 :] + watched
+    chosen += front + random.sample(others, min(room - len(front), len(others)))
+    return [each.instance for each in chosen]
+
+
+def sweep(
+    services: Services, *, missing: Collection[str] = (), ended: Collection[str] = ()
+) -> list[Restart]:
+    """Take over the videos whose workers are `missing` or have `ended` (instance ids), and at most
+    200 that are silent for too long; the orchestrations to start for them."""
+    now, allowed = services.clock(), _allowed(services)
+    before = {stage: now - seconds for stage, seconds in allowed.items()}
+    revived = [revive(services, each, ended=False) for each in missing]
+    revived += [revive(services, each, ended=True) for each in ended]
+    restarts = [restart for restart in revived if restart is not None]
+    for silent in services.work.silent(before, limit=_MOST_ROWS):
+        with suppress(RowChanged):  # somebody works on it after all, or another sweep was first
+            work = _take_over(services, silent, now, allowed[silent.stage])
+            if work is not None:
+                restarts.append(_restart(services, work))
+    _watch_expiry(services, now)
+    return restarts
+
+
+def revive(services: Services, instance: str, *, ended: bool) -> Restart | None:
+    """Take over the video of a worker that never started, or has `ended` although something is left
+    to do. None where nothing is, or where somebody else has taken over; and where one worker after
+    the other has ended without a sign of life, which is left to the patience with silent ones."""
+    work = services.work.get(video_of(instance))
+    if work is None or instance_id(work.video_id, work.epoch) != instance:
+        return None
+    if work.stage is WorkStage.ADMITTING:
+        return None  # nobody has started a worker yet
+    if ended and work.restarts >= _MOST_ENDED:
+        return None
+    with suppress(RowChanged):
+        return _restart(services, _replaced(services, work, services.clock(), 0.0, reason="gone"))
+    return None
+
+
+def _restart(services: Services, work: Work) -> Restart:
+    started = payload(services, work.video_id, work.caller, work.epoch)
+    return Restart(instance_id(work.video_id, work.epoch), started)
+
+
+def _allowed(services: Services) -> dict[WorkStage, float]:
+    """For each stage: a heartbeat older than this means that nobody is working."""
+    durations = services.settings.durations
+    minute = durations.of(60)
+    return {
+        WorkStage.ADMITTING: 2 * minute,
+        WorkStage.WAITING: durations.longest_wait + 2 * minute,
+        WorkStage.SUBMITTING: 4 * minute,
+        WorkStage.RENDERING: durations.of(polling.LONGEST_PAUSE) + 2 * minute,
+        WorkStage.COLLECTING: 3 * minute,
+        WorkStage.FINISHING: 2 * minute,
+        WorkStage.WATCHING: 8 * minute,
+    }
+
+
+def _take_over(services: Services, work: Work, now: float, allowed: float) -> Work | None:
+    """The work with its epoch raised, or None where there is nothing to start. RowChanged."""
+    longest = services.settings.durations.of(_MOST_PATIENCE)
+    patience = min(longest, allowed * (2.0 ** min(work.restarts, 16) - 1))
+    if work.stage is not WorkStage.ADMITTING:
+        return _replaced(services, work, now, patience, reason="silent")
+    raised = _raised(work, now + patience)
+    found = services.videos.find(work.caller, work.video_id)
+    if found is not None and found.video.terminal:
+        # a slow try of a request whose video has come and gone meanwhile
+        inputs.drop(services, work.video_id)
+        services.work.delete(work)
+        return None
+    if found is not None:
+        emit(Event.ADMISSION_FINISHED, video_id=work.video_id)
+        announce.queued(services, found.video)
+        return services.work.replace(replace(raised, stage=WorkStage.WAITING))
+    if work.epoch == 1:
+        # The admission may still be under way. Raising the epoch makes its last step fail, so
+        # that the next sweep can tell for certain.
+        services.work.replace(raised)
+        return None
+    _undo_admission(services, work)
+    return None
+
+
+def _replaced(services: Services, work: Work, now: float, patience: float, *, reason: str) -> Work:
+    """The work with its epoch raised, for a new worker. Raises RowChanged."""
+    written = services.work.replace(_raised(work, now + patience))
+    emit(
+        Event.VIDEO_RESUMED,
+        video_id=work.video_id,
+        stage=work.stage,
+        epoch=written.epoch,
+        reason=reason,
+        silent_seconds=now - work.heartbeat_at,
+    )
+    return written
+
+
+def _raised(work: Work, heartbeat_at: float) -> Work:
+    return replace(
+        work, epoch=work.epoch + 1, restarts=work.restarts + 1, heartbeat_at=heartbeat_at
+    )
+
+
+def _undo_admission(services: Services, work: Work) -> None:
+    """Nobody was promised anything: give the money back and forget it."""
+    emit(Event.ADMISSION_UNDONE, video_id=work.video_id)
+    with suppress(LedgerError):  # it may not have come as far as its reservation
+        services.ledger.write(money.entry(services, work, Kind.RELEASE, 0, ADMISSION_UNDONE))
+    if work.claim:
+        services.idempotency.forget(work.caller, work.claim, work.video_id)
+    inputs.drop(services, work.video_id)
+    services.work.delete(work)
+
+
+def _watch_expiry(services: Services, now: float) -> None:
+    """Say loudly when a job that is not collected yet is about to expire at its upstream, and how
+    long the line is."""
+    near = now + services.settings.durations.of(_EXPIRY_NEAR)
+    uncollected = backlog.uncollected(services)
+    for job in uncollected:
+        if job.expires_at <= near:
+            emit(
+                Event.EXPIRY_NEAR,
+                video_id=job.video_id,
+                deployment=job.deployment,
+                job_id=job.job_id,
+                seconds_left=job.expires_at - now,
+            )
+    unfinished = backlog.unfinished(services)
+    emit(
+        Event.LINE_STATE,
+        waiting=unfinished.waiting,
+        working=unfinished.working,
+        oldest_wait_seconds=now - min(unfinished.waiting_since, default=now),
+        uncollected=len(uncollected),
+        soonest_expiry_seconds=min((job.expires_at for job in uncollected), default=now) - now,
+    )

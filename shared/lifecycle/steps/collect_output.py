@@ -1,0 +1,266 @@
+"""Copy an output from the upstream into Blob Storage: streamed, checked, visible only when whole.
+
+While two blocks are being written the next one is read, so the slower side sets the pace, and
+memory stays at about four blocks whatever the size. A repeat finds the finished blob and does
+nothing.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from shared.domain import polling
+from shared.domain.media import kinds
+from shared.domain.media.mp4 import Mp4Error, Mp4Inspector
+from shared.domain.media.pictures import content_type
+from shared.domain.video import Stage
+from shared.domain.work import Work
+from shared.lifecycle import money
+from shared.lifecycle.services import Services
+from shared.lifecycle.steps import verdicts
+from shared.lifecycle.steps.step import (
+    Done,
+    before_deadline,
+    begin,
+    change,
+    done,
+    is_first_sign,
+    update,
+)
+from shared.storage.layout import extra_blob, output_blob
+from shared.storage.outputs import BLOCK, BlobWriter
+from shared.telemetry.events import Event, emit
+from shared.upstream.protocol import Content, Dialect, JobGone, Throttled, UpstreamError
+
+_LARGEST_OUTPUT = 2 * 1024**3
+_MOST_SPOILED = 5
+_LONGEST_BACKOFF = 60.0
+_LARGEST_EXTRA = 16 * 1024**2
+_EXTRAS_PATIENCE = 20.0
+"""Seconds for all pictures of an output together, in real time."""
+_HEARTBEAT = 30.0
+
+
+class Spoiled(Exception):
+    """The bytes that arrived are not a whole MP4 of the promised length."""
+
+
+class _Superseded(Exception):
+    """Another worker took over while this one was copying."""
+
+
+def collect_output(services: Services, video_id: str, epoch: int, index: int) -> Done:
+    """Copy one output. Outcomes: stored, retry, decided, done, superseded."""
+    work = begin(services, video_id, epoch)
+    if isinstance(work, Done):
+        return work
+    now = services.clock()
+    if work.verdict is not None or index >= len(work.parts):
+        return done("decided")
+    name = output_blob(video_id, index)
+    if services.outputs.find(name) is not None:
+        return done("stored")
+    if work.ended and work.job_expires_at is not None and now > work.job_expires_at:
+        return verdicts.decide(services, work, money.watch_over(work))
+    if not work.ended and work.job_deadline is not None and now > work.job_deadline:
+        return verdicts.decide(services, work, money.timed_out(work))
+    client = services.client(work.deployment or "")
+    if client is None:
+        return _retry(services, work, index, "its deployment is not configured any more")
+    try:
+        with client.open(work.parts[index], trace=video_id) as content:
+            size, sha256 = _copy(services, work, index, content, client)
+    except _Superseded:
+        return done("superseded")
+    except JobGone as error:
+        return _gone(services, work, index, str(error))
+    except UpstreamError as error:
+        told = error.retry_after if isinstance(error, Throttled) else None
+        return _retry(services, work, index, str(error), told=told)
+    except Spoiled as error:
+        if work.spoiled + 1 >= _MOST_SPOILED and not work.ended:
+            return verdicts.decide(services, work, money.bad_output(work, str(error)))
+        return _retry(services, work, index, str(error), spoiled=True)
+    emit(
+        Event.OUTPUT_STORED,
+        video_id=video_id,
+        deployment=work.deployment,
+        output=index,
+        size_bytes=size,
+        sha256=sha256,
+        copy_seconds=services.clock() - now,
+    )
+    return done("stored")
+
+
+def _copy(
+    services: Services, work: Work, index: int, content: Content, client: Dialect
+) -> tuple[int, str]:
+    """Stream the content into a blob. Its size and sha256. Raises Spoiled before anything
+    becomes visible."""
+    writer = services.outputs.writer(output_blob(work.video_id, index))
+    next_beat = services.clock() + services.settings.durations.of(_HEARTBEAT)
+
+    def stay_alive() -> None:
+        nonlocal next_beat
+        if services.clock() > next_beat:
+            next_beat = _beat(services, work)
+
+    received = receive(writer, content, stay_alive)
+    facts = {**received.facts, **_extras(services, work, index, client)}
+    writer.commit(sha256=received.sha256, content_type="video/mp4", facts=facts)
+    return received.size, received.sha256
+
+
+@dataclass(frozen=True)
+class Received:
+    """A whole MP4 that lies in blocks nobody sees yet; `facts` describe it on its blob."""
+
+    size: int
+    sha256: str
+    facts: dict[str, str]
+
+
+def receive(writer: BlobWriter, content: Content, between: Callable[[], None]) -> Received:
+    """Write a download as the blocks of a blob, `between` them and once more at the end calling
+    back. Raises Spoiled for anything but a whole MP4 of the promised length."""
+    inspector, digest, size, begins = Mp4Inspector(), hashlib.sha256(), 0, b""
+    try:
+        with writer.behind() as write:
+            for block in _blocks(content):
+                write(block)
+                begins = begins or block
+                size += len(block)
+                inspector.feed(block)
+                digest.update(block)
+                between()
+        between()
+        if content.length is not None and size != content.length:
+            raise Spoiled(f"{size:,} bytes arrived where {content.length:,} were announced")
+        info = inspector.finish()
+    except Mp4Error as error:
+        kind = kinds.media_type(begins)
+        if kind in (None, kinds.VIDEO):
+            raise Spoiled(str(error)) from None
+        raise Spoiled(f"the file is {kinds.named(kind)}, not an MP4 video") from None
+    facts = {"width": str(info.width), "height": str(info.height)}
+    if info.seconds is not None:
+        facts["seconds"] = f"{info.seconds:.6f}"
+    return Received(size, digest.hexdigest(), facts)
+
+
+def _extras(services: Services, work: Work, index: int, client: Dialect) -> dict[str, str]:
+    """Store the pictures of an output that the upstream has, each tried once: a video is whole
+    without them. What was stored, as facts for the video's blob: `type size sha256` by variant."""
+    stored = {}
+    until = services.clock() + _EXTRAS_PATIENCE
+    for variant in client.extras:
+        try:
+            with client.open(work.parts[index], trace=work.video_id, variant=variant) as content:
+                data, kind = _picture(content, until, services.clock)
+        except (UpstreamError, Spoiled) as error:
+            emit(
+                Event.EXTRA_NOT_COPIED,
+                video_id=work.video_id,
+                deployment=work.deployment,
+                output=index,
+                variant=variant,
+                message=str(error),
+            )
+            continue
+        services.outputs.put(extra_blob(work.video_id, index, variant), data, content_type=kind)
+        stored[variant] = f"{kind} {len(data)} {hashlib.sha256(data).hexdigest()}"
+    return stored
+
+
+def _picture(content: Content, until: float, clock: Callable[[], float]) -> tuple[bytes, str]:
+    """A whole small picture and what it is by its first bytes. Raises Spoiled."""
+    data = bytearray()
+    for piece in content.pieces:
+        data += piece
+        if len(data) > _LARGEST_EXTRA or clock() > until:
+            raise Spoiled(f"more than {_LARGEST_EXTRA:,} bytes or {_EXTRAS_PATIENCE:.0f} s")
+    kind = content_type(data)
+    if content.length not in (None, len(data)) or kind is None or not kind.startswith("image/"):
+        raise Spoiled(f"{len(data):,} bytes that are not a whole picture")
+    return bytes(data), kind
+
+
+def _beat(services: Services, work: Work) -> float:
+    """Leave a sign of life; the time of the next one. Raises _Superseded."""
+    current = begin(services, work.video_id, work.epoch)
+    if isinstance(current, Done) or update(services, current) is None:
+        raise _Superseded
+    return services.clock() + services.settings.durations.of(_HEARTBEAT)
+
+
+def _blocks(content: Content) -> Iterator[bytes]:
+    """The content in blocks of about one size, however it arrives."""
+    if content.length is not None and content.length > _LARGEST_OUTPUT:
+        raise Spoiled(f"{content.length:,} bytes are announced")
+    kept: list[bytes] = []
+    length = total = 0
+    for piece in content.pieces:
+        total += len(piece)
+        if total > _LARGEST_OUTPUT:
+            raise Spoiled(f"more than {_LARGEST_OUTPUT:,} bytes arrived")
+        kept.append(piece)
+        length += len(piece)
+        if length >= BLOCK:
+            block = b"".join(kept)
+            kept, length = [], 0
+            yield block
+    if kept:
+        yield b"".join(kept)
+
+
+def _gone(services: Services, work: Work, index: int, why: str) -> Done:
+    """404 for an output that was there: expired, or hidden for a moment."""
+    now = services.clock()
+    since = work.missing_since or now
+    expired = work.job_expires_at is not None and now >= work.job_expires_at
+    if not expired and is_first_sign(services, since):
+        update(services, work, missing_since=since)
+        return _retry(services, work, index, why)
+    emit(
+        Event.JOB_LOST,
+        video_id=work.video_id,
+        deployment=work.deployment,
+        job_id=work.job_id,
+        expired=expired,
+    )
+    verdict = money.watch_over(work) if work.ended else money.lost(work, now)
+    return verdicts.decide(services, work, verdict)
+
+
+def _retry(
+    services: Services,
+    work: Work,
+    index: int,
+    why: str,
+    *,
+    told: float | None = None,
+    spoiled: bool = False,
+) -> Done:
+    emit(
+        Event.OUTPUT_NOT_COPIED,
+        video_id=work.video_id,
+        deployment=work.deployment,
+        output=index,
+        message=why,
+    )
+
+    def write(current: Work) -> Work:
+        return replace(
+            current,
+            troubles=current.troubles + 1,
+            spoiled=current.spoiled + (1 if spoiled else 0),
+        )
+
+    if change(services, work, write) is None:
+        return done("superseded")
+    wait = services.settings.durations.of(
+        polling.backoff(work.troubles + 1, longest=_LONGEST_BACKOFF)
+    )
+    wait = before_deadline(work, services.clock(), wait)
+    return done("retry", wait=wait if told is None else told, stage=Stage.COLLECTING, progress=99)

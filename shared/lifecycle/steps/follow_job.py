@@ -1,0 +1,352 @@
+"""Follow a job to its end: look, show the progress, and decide what its end means for the video.
+
+A video that has ended for its caller (timed out, cancelled, submission unknown) is followed on:
+its render may still turn up, and its money is unknown until the job is over.
+"""
+
+from contextlib import suppress
+
+from shared.domain import polling
+from shared.domain.video import Stage, Status
+from shared.domain.work import Submit, Work, WorkStage
+from shared.durable.names import Hint
+from shared.lifecycle import expect, line, money
+from shared.lifecycle.services import Services
+from shared.lifecycle.steps import verdicts
+from shared.lifecycle.steps.step import (
+    SEEN_TWICE,
+    Done,
+    before_deadline,
+    begin,
+    done,
+    is_first_sign,
+    overtaken,
+    show,
+    update,
+)
+from shared.lifecycle.steps.submit_job import (
+    ABSENCE,
+    MOST_POSTS,
+    claim_job,
+    close_unanswered,
+    find_candidates,
+)
+from shared.telemetry.events import Event, emit
+from shared.upstream.protocol import (
+    Fault,
+    JobGone,
+    JobState,
+    JobStatus,
+    Throttled,
+    UpstreamError,
+)
+
+_WATCH_PAUSE = 60.0
+_LONGEST_BACKOFF = 30.0
+
+
+def follow_job(services: Services, video_id: str, epoch: int) -> Done:
+    """Look at the upstream job of a video once.
+
+    Outcomes: rendering, rendered, again (it is rendered anew), decided, watching, done, superseded.
+    """
+    work = begin(services, video_id, epoch)
+    if isinstance(work, Done):
+        return work
+    now = services.clock()
+    if work.verdict is not None:
+        return done("decided")
+    if work.ended and now > _watch_until(services, work):
+        return verdicts.decide(services, work, money.watch_over(work))
+    if not work.ended and work.job_deadline is not None and now > work.job_deadline:
+        return verdicts.decide(services, work, money.timed_out(work))
+    if work.submit is not Submit.KNOWN:
+        return _search(services, work)
+    if work.stage is WorkStage.COLLECTING:
+        return done("rendered", outputs=len(work.parts), stage=Stage.COLLECTING)
+    assert work.job_id is not None, "a known submit has a job id"
+    client = services.client(work.deployment or "")
+    if client is None:
+        return _trouble(services, work, "its deployment is not configured any more")
+    try:
+        job = client.status(work.job_id, trace=video_id)
+    except JobGone:
+        return _missing(services, work)
+    except UpstreamError as error:
+        told = error.retry_after if isinstance(error, Throttled) else None
+        return _trouble(services, work, str(error), told=told)
+    if job.state in (JobState.RUNNING, JobState.STRANGE):
+        return _rendering(services, work, job)
+    if job.state is JobState.SUCCEEDED and not job.parts:
+        # it may be some moments ahead of its outputs
+        return _second_empty(services, work) or _over(services, work, job)
+    return _over(services, work, job)
+
+
+def _rendering(services: Services, work: Work, job: JobStatus) -> Done:
+    durations, now = services.settings.durations, services.clock()
+    if job.state is JobState.STRANGE:
+        emit(
+            Event.JOB_STATUS_UNKNOWN,
+            video_id=work.video_id,
+            deployment=work.deployment,
+            job_id=work.job_id,
+            status=job.word,
+        )
+    sketch = expect.of(services, work)
+    ahead = expect.next_of(services, work, now, sketch=sketch, progress=job.progress)
+    progress = job.progress
+    if progress is None:
+        elapsed = now - (work.job_created_at or now)
+        progress = polling.estimated_progress(elapsed, elapsed + ahead.end)
+
+    seen = update(
+        services,
+        work,
+        polls=work.polls + 1,
+        progress=job.progress,
+        progress_at=work.progress_at if job.progress == work.progress else now,
+        troubles=0,
+        missing_since=None,
+        empty_since=None,
+        job_expires_at=job.expires_at or work.job_expires_at,
+    )
+    if seen is None:
+        return overtaken(services, work)
+    if work.ended:
+        withdraw(services, work)
+        return done("watching", wait=durations.of(_WATCH_PAUSE))
+    wait = before_deadline(work, now, ahead.poll)
+    show(services, work, Stage.RENDERING, progress=progress, estimate=now + ahead.end)
+    return done("rendering", wait=wait, stage=Stage.RENDERING, progress=min(progress, 99))
+
+
+def withdraw(services: Services, work: Work) -> None:
+    """Ask the upstream to drop the job of a cancelled video, where its dialect can. What comes of
+    it is seen when the job is looked at again."""
+    upstream = services.settings.upstream(work.deployment or "")
+    client = services.client(work.deployment or "")
+    if upstream is None or client is None or not upstream.can_delete_running or not work.job_id:
+        return
+    stored = services.videos.find(work.caller, work.video_id)
+    if stored is None or stored.video.status is not Status.CANCELLED:
+        return
+    with suppress(UpstreamError):
+        client.delete(work.job_id, trace=work.video_id)
+        emit(
+            Event.JOB_WITHDRAWN,
+            video_id=work.video_id,
+            deployment=work.deployment,
+            job_id=work.job_id,
+        )
+
+
+def _over(services: Services, work: Work, job: JobStatus) -> Done:
+    """The job has ended: its slot is free, whatever that means for the video."""
+    hints = line.hand_over(services, work)
+    now = services.clock()
+    took = expect.took(work, job, now)
+    emit(
+        Event.JOB_ENDED,
+        video_id=work.video_id,
+        deployment=work.deployment,
+        model=work.model,
+        job_id=work.job_id,
+        status=job.word,
+        fault=job.fault,
+        outputs=len(job.parts),
+        polls=work.polls + 1,
+        render_seconds=took,
+        lag_seconds=now - (work.job_created_at or now) - took,
+    )
+    if job.state is JobState.SUCCEEDED and job.parts:
+        return _rendered(services, work, job, took, hints)
+    if job.fault is Fault.INTERNAL and not work.ended and work.posts < MOST_POSTS:
+        return _once_more(services, work, hints)
+    verdict = money.render_failed(services, work, job)
+    return verdicts.decide(services, work, verdict, hints=hints)
+
+
+def _rendered(
+    services: Services, work: Work, job: JobStatus, took: float, hints: tuple[Hint, ...]
+) -> Done:
+    stored = services.videos.find(work.caller, work.video_id)
+    if stored is None:
+        return done("done", hints=hints)
+    if work.ended and not stored.rescuable:
+        verdict = money.rendered_for_nobody(services, work, stored.video, job)
+        return verdicts.decide(services, work, verdict, hints=hints)
+
+    collecting = update(
+        services,
+        work,
+        stage=WorkStage.COLLECTING,
+        parts=job.parts,
+        polls=work.polls + 1,
+        troubles=0,
+        missing_since=None,
+        empty_since=None,
+        slot_freed=True,
+        job_expires_at=job.expires_at or work.job_expires_at,
+    )
+    if collecting is None:
+        return overtaken(services, work, hints)
+    if not work.ended:
+        show(services, work, Stage.COLLECTING, progress=99, estimate=services.clock())
+    expect.learn(services, work, took)
+    return done(
+        "rendered", outputs=len(job.parts), stage=Stage.COLLECTING, progress=99, hints=hints
+    )
+
+
+def _once_more(services: Services, work: Work, hints: tuple[Hint, ...]) -> Done:
+    """The upstream's own fault: back into the line, once, booked as the price row says."""
+    booked = money.book_failed_render(services, work)
+    assert work.deployment is not None, "a known job has a deployment"
+    services.jobs.close(work.deployment, work.job_id or "")
+
+    anew = update(
+        services,
+        work,
+        stage=WorkStage.WAITING,
+        submit=Submit.NOTHING,
+        deployment=None,
+        billing=booked,
+        job_id=None,
+        job_created_at=None,
+        job_expires_at=None,
+        job_deadline=None,
+        sketch=None,
+        polls=0,
+        progress=None,
+        progress_at=None,
+        troubles=0,
+        missing_since=None,
+        empty_since=None,
+    )
+    if anew is None:
+        return overtaken(services, work, hints)
+    show(services, anew, Stage.WAITING_FOR_QUOTA)
+    return done("again", wait=0.0, stage=Stage.WAITING_FOR_QUOTA, progress=0, hints=hints)
+
+
+def _missing(services: Services, work: Work) -> Done:
+    """404 for a job that we have: not yet visible, hidden for a moment, or gone."""
+    now = services.clock()
+    age = now - (work.job_created_at or now)
+    young = age < services.settings.durations.not_found_grace
+    since = work.missing_since or now
+    if young or is_first_sign(services, since):
+        return _look_again(services, work, update(services, work, missing_since=since))
+    hints = line.hand_over(services, work)
+    emit(
+        Event.JOB_LOST,
+        video_id=work.video_id,
+        deployment=work.deployment,
+        job_id=work.job_id,
+        expired=now >= (work.job_expires_at or now),
+    )
+    verdict = money.watch_over(work) if work.ended else money.lost(work, now)
+    return verdicts.decide(services, work, verdict, hints=hints)
+
+
+def _second_empty(services: Services, work: Work) -> Done | None:
+    """Wait for another look at a job that has succeeded without outputs; None at the second."""
+    since = work.empty_since or services.clock()
+    if not is_first_sign(services, since):
+        return None
+    # it is there, so it was not missing
+    seen = update(services, work, empty_since=since, missing_since=None)
+    return _look_again(services, work, seen)
+
+
+def _look_again(services: Services, work: Work, seen: Work | None) -> Done:
+    if seen is None:
+        return overtaken(services, work)
+    pause = services.settings.durations.of(SEEN_TWICE / 2)
+    wait = before_deadline(work, services.clock(), pause)
+    return done("watching" if work.ended else "rendering", wait=wait)
+
+
+def _search(services: Services, work: Work) -> Done:
+    """An ended video whose submission is not known: a later listing may still find its job."""
+    if not work.ended:
+        return done("again", wait=0.0)
+    if work.submit is Submit.NOTHING:
+        return verdicts.decide(services, work, money.never_created())
+    client = services.client(work.deployment or "")
+    upstream = services.settings.upstream(work.deployment or "")
+    pause = services.settings.durations.of(_WATCH_PAUSE)
+    if client is None or upstream is None or not upstream.can_list:
+        # It cannot be found, but it may be running: its slot stays held for as long as a job takes.
+        running_until = (work.intent_at or 0.0) + services.settings.durations.job_deadline
+        if services.clock() < running_until:
+            close_unanswered(services, work)
+            return _watching(services, work, pause)
+        return verdicts.decide(services, work, money.watch_over(work))
+    try:
+        candidates = find_candidates(services, work, client)
+    except UpstreamError as error:
+        return _trouble(services, work, str(error))
+    if len(candidates) == 1:
+        return claim_job(services, work, client, candidates[0].job_id)
+    if candidates:
+        close_unanswered(services, work)
+        return _watching(services, work, pause * 5)
+    stored = services.videos.find(work.caller, work.video_id)
+    if stored is not None and stored.video.status is Status.CANCELLED:
+        return _not_found(services, work)
+    return _watching(services, work, pause * 5)
+
+
+def _not_found(services: Services, work: Work) -> Done:
+    """A video was cancelled before its submission was answered, and no job of it is listed: after
+    the second look, when a job would have appeared by now, there is none."""
+    now = services.clock()
+    lost_at = work.connection_ended_at or work.missing_since or now
+    settled_at = lost_at + services.settings.durations.of(ABSENCE)
+    if work.missing_since is None or now < settled_at:
+        seen = update(
+            services,
+            work,
+            connection_ended_at=work.connection_ended_at or now,
+            missing_since=work.missing_since or now,
+        )
+        if seen is None:
+            return overtaken(services, work)
+        return done("watching", wait=max(0.25, settled_at - now))
+    hints = line.hand_over(services, work)
+    return verdicts.decide(services, work, money.never_created(), hints=hints)
+
+
+def _watching(services: Services, work: Work, wait: float) -> Done:
+    """Nothing new: leave a sign of life and look again later."""
+    if update(services, work) is None:
+        return overtaken(services, work)
+    return done("watching", wait=wait)
+
+
+def _trouble(services: Services, work: Work, why: str, *, told: float | None = None) -> Done:
+    """The upstream could not be asked: wait longer each time, never past the deadline."""
+    emit(
+        Event.JOB_NOT_READABLE,
+        video_id=work.video_id,
+        deployment=work.deployment,
+        job_id=work.job_id,
+        troubles=work.troubles + 1,
+        message=why,
+    )
+    if update(services, work, troubles=work.troubles + 1) is None:
+        return overtaken(services, work)
+    backoff = polling.backoff(work.troubles + 1, longest=_LONGEST_BACKOFF)
+    wait = services.settings.durations.of(backoff) if told is None else told
+    outcome = done("watching" if work.ended else "rendering")
+    outcome.result["wait"] = round(before_deadline(work, services.clock(), wait), 3)
+    return outcome
+
+
+def _watch_until(services: Services, work: Work) -> float:
+    """When nothing can turn up any more: the job, or the intent, has outlived its retention."""
+    durations = services.settings.durations
+    expires = work.job_expires_at or (work.intent_at or work.created_at) + durations.sora_retention
+    return expires + durations.not_found_grace

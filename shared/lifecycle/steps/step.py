@@ -1,0 +1,129 @@
+"""What every step does first: find the video's state, check the epoch, leave a sign of life."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from shared.domain.video import IllegalTransition, Stage, Video, advance
+from shared.domain.work import Work
+from shared.durable.names import Hint, Outcome, Result
+from shared.lifecycle.services import Services
+from shared.storage.rows import RowChanged
+
+PAYLOAD_VERSION = 1
+SEEN_TWICE = 30.0
+"""Seconds: a job or an output that was there is only taken for gone when it is still missing this
+much later; the same for a job that has succeeded without outputs."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a use case answers: the activity's result, and the hints that it should raise."""
+
+    result: Result
+    hints: tuple[Hint, ...] = ()
+
+
+def done(
+    outcome: Outcome,
+    *,
+    wait: float | None = None,
+    outputs: int | None = None,
+    stage: Stage | None = None,
+    progress: int | None = None,
+    hints: tuple[Hint, ...] = (),
+) -> Done:
+    """A result with only the fields that say something."""
+    result: Result = {"v": PAYLOAD_VERSION, "outcome": outcome}
+    if wait is not None:
+        result["wait"] = round(max(0.0, wait), 3)
+    if outputs is not None:
+        result["outputs"] = outputs
+    if stage is not None:
+        result["stage"] = stage.value
+    if progress is not None:
+        result["progress"] = progress
+    return Done(result, hints)
+
+
+def begin(services: Services, video_id: str, epoch: int) -> Work | Done:
+    """The state to go on from, or why there is nothing to do: everything is done, or another
+    worker has taken over."""
+    work = services.work.get(video_id)
+    if work is None:
+        return done("done")
+    return work if work.epoch == epoch else done("superseded")
+
+
+def change(services: Services, work: Work, how: Callable[[Work], Work | None]) -> Work | None:
+    """Write a video's state and, with it, a sign of life. None: another worker has taken over."""
+    now = services.clock()
+
+    def alive(current: Work) -> Work | None:
+        changed = how(current)
+        return None if changed is None else replace(changed, heartbeat_at=now, restarts=0)
+
+    return services.work.change(work, alive)
+
+
+def update(services: Services, work: Work, **fields: Any) -> Work | None:
+    """`change` for fields whose values do not depend on what is there. None also when the video's
+    end was decided or carried out since `work` was read: what was meant for one that goes on must
+    not be written over that (see `overtaken`)."""
+    written = change(
+        services,
+        work,
+        lambda current: replace(current, **fields) if same_end(current, work) else None,
+    )
+    return written if written is not None and same_end(written, replace(work, **fields)) else None
+
+
+def same_end(current: Work, work: Work) -> bool:
+    """Whether nothing was decided about the video's end between two states of it."""
+    return (current.verdict is None, current.ended) == (work.verdict is None, work.ended)
+
+
+def overtaken(services: Services, work: Work, hints: tuple[Hint, ...] = ()) -> Done:
+    """What to answer when a write was refused: another worker has the video, nothing is left to do,
+    or its caller cancelled it meanwhile, and this worker goes on from that."""
+    current = begin(services, work.video_id, work.epoch)
+    if isinstance(current, Done):
+        return Done(current.result, hints)
+    return done("again", wait=0.0, hints=hints)
+
+
+def is_first_sign(services: Services, since: float) -> bool:
+    """Whether what was first seen at `since` has to be seen again, some time later, to count."""
+    return services.clock() - since < services.settings.durations.of(SEEN_TWICE)
+
+
+def before_deadline(work: Work, now: float, wait: float) -> float:
+    """`wait`, but not past the deadline of a running job, where something has to be decided."""
+    if work.ended or work.job_deadline is None:
+        return wait
+    return max(0.1, min(wait, work.job_deadline - now + 0.1))
+
+
+def show(
+    services: Services,
+    work: Work,
+    stage: Stage,
+    *,
+    progress: int | None = None,
+    estimate: float | None = None,
+) -> Video | None:
+    """Let the caller see where the video is. Losing this write costs nothing: the next step
+    writes it again, so a conflict is not repeated and a finished video is left alone."""
+    stored = services.videos.find(work.caller, work.video_id)
+    if stored is None:
+        return None
+    try:
+        changed = replace(
+            advance(stored.video, stage, progress=progress),
+            deployment=work.deployment,
+            job_id=work.job_id,
+            estimated_completion_at=None if estimate is None else round(estimate),
+        )
+        return services.videos.replace(stored, changed).video
+    except (IllegalTransition, RowChanged):
+        return stored.video

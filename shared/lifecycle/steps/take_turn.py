@@ -1,0 +1,207 @@
+"""Wait for the turn: a video submits only when a deployment's row says that it may."""
+
+from dataclasses import replace
+from math import isinf
+
+from shared.domain.ledger import Kind
+from shared.domain.quota import Lane, opens_at, opens_by_itself
+from shared.domain.video import Stage
+from shared.domain.work import Submit, Verdict, Work, WorkStage
+from shared.durable.names import Hint
+from shared.lifecycle import line
+from shared.lifecycle.services import Services
+from shared.lifecycle.steps import verdicts
+from shared.lifecycle.steps.step import Done, begin, done, overtaken, show, update
+from shared.storage.deployments import StoredLane
+from shared.storage.snapshots import Snapshot
+from shared.telemetry.events import Event, emit
+
+_AFTER_DEADLINE = 0.25
+_LOOK_AGAIN = 30.0
+"""How soon a video looks again whose turn is expected: the hint should have come by then."""
+_NEAR = 2
+"""So many places for each deployment are near the front: those look when a deployment opens. The
+snapshot, which may be older than the last turn that was taken, only holds back those behind."""
+_FRESH = 10.0
+"""Whoever joins a line that was written down longer ago than this writes it down anew."""
+
+
+def take_turn(services: Services, video_id: str, epoch: int, hint: str) -> Done:
+    """Get in line, or find that the turn has come.
+
+    Outcomes: granted, waiting, submitted, decided, watching, done, superseded.
+    """
+    work = begin(services, video_id, epoch)
+    if isinstance(work, Done):
+        return work
+    if work.verdict is not None:
+        return done("decided")
+    if work.ended:
+        return done("watching")
+    if work.submit is Submit.KNOWN:
+        return done("submitted")
+    if work.submit is Submit.INTENT:
+        return done("granted")
+    if services.clock() > work.queue_deadline:
+        held = line.take(services, line.lanes(services, work.deployments), video_id)
+        if held is not None:
+            return _go(services, work, held)
+        return verdicts.decide(services, work, _queue_timeout(services, work))
+    return _line_up(services, work, hint)
+
+
+def _line_up(services: Services, work: Work, hint: str) -> Done:
+    joins = work.hint is None
+    # first the name under which it can be told, then the look: whoever frees a slot after the look
+    # finds the name
+    queued = update(services, work, stage=WorkStage.WAITING, hint=hint, deployment=None)
+    if queued is None:
+        return overtaken(services, work)
+    work, now, durations = queued, services.clock(), services.settings.durations
+    snapshot = services.snapshots.get(work.model)
+    if not joins and _is_far(work, snapshot, now, durations.longest_wait):
+        return _wait(services, work, snapshot, snapshot.turn(work.video_id), now, ())
+    lanes = line.lanes(services, work.deployments)
+    held = line.take(services, lanes, work.video_id)
+    if held is not None:
+        return _go(services, work, held)
+    hints: tuple[Hint, ...] = ()
+    unwritten = not snapshot.has(work.video_id) and snapshot.at < now - durations.of(_FRESH)
+    if line.is_open(lanes, now) or unwritten or _is_misleading(services, work, snapshot, lanes):
+        decided, hints = line.call_next(services, work)
+        snapshot = decided.snapshots.get(work.model, snapshot)
+        mine = [each for each in decided.lanes if each.lane.deployment in work.deployments]
+        lanes = mine or lanes
+        held = line.take(services, lanes, work.video_id)
+        if held is not None:
+            return _go(services, work, held, hints)
+    if reason := line.nowhere(services, work, lanes):
+        return verdicts.decide(services, work, _no_deployment(reason), hints=hints)
+    if joins:
+        turn = snapshot.turn(work.video_id)
+        estimate = None if isinf(turn) else max(turn, now) + work.expected
+        show(services, work, Stage.WAITING_FOR_QUOTA, estimate=estimate)
+    look = _next_look(services, work, lanes, now)
+    if snapshot.position(work.video_id) > _NEAR * len(lanes):
+        look = max(look, snapshot.turn(work.video_id))
+    return _wait(services, work, snapshot, look, now, hints)
+
+
+def _is_misleading(
+    services: Services, work: Work, snapshot: Snapshot, lanes: list[StoredLane]
+) -> bool:
+    """Whether callers have yet to be told what holds this model up, or are to be told so no more.
+
+    A model's deployments are asked, which may be more than this video's."""
+    if not snapshot.notice and not all(found.lane.outage for found in lanes):
+        return False
+    offering = [upstream.name for upstream in services.settings.offering(work.model)]
+    notice = line.notice(services, work.model, line.lanes(services, offering))
+    return bool(snapshot.notice) != bool(notice)
+
+
+def _is_far(work: Work, snapshot: Snapshot, now: float, longest_wait: float) -> bool:
+    """Whether its turn is so far away that nobody needs to be asked."""
+    return (
+        snapshot.has(work.video_id)
+        and snapshot.at > now - longest_wait
+        and snapshot.turn(work.video_id) > now + longest_wait
+    )
+
+
+def _next_look(services: Services, work: Work, lanes: list[StoredLane], now: float) -> float:
+    """When its turn may come without anybody telling: where only time keeps a deployment closed,
+    that time; otherwise some time after it should have been told."""
+    again = now + services.settings.durations.of(_LOOK_AGAIN) * (1 + _share(work))
+    times = [
+        opens_at(found.lane, now) if opens_by_itself(found.lane, now) else again for found in lanes
+    ]
+    return min(times, default=again)
+
+
+def _share(work: Work) -> float:
+    """From 0 to 1, another for every video: those who came together do not wake together."""
+    return int(work.video_id[-4:], 16) / 0x10000
+
+
+def _wait(
+    services: Services,
+    work: Work,
+    snapshot: Snapshot,
+    look: float,
+    now: float,
+    hints: tuple[Hint, ...],
+) -> Done:
+    """Sleep until it is time to look again, for a bounded time."""
+    longest = services.settings.durations.longest_wait * (1 - _share(work) / 4)
+    turn = snapshot.turn(work.video_id)
+    emit(
+        Event.VIDEO_WAITING,
+        video_id=work.video_id,
+        caller=work.caller,
+        model=work.model,
+        ahead=snapshot.position(work.video_id) - 1,
+        wait_seconds=-1.0 if isinf(turn) else max(0.0, turn - now),
+    )
+    until_deadline = work.queue_deadline - now + _AFTER_DEADLINE
+    # a moment more, because a wait is cut to milliseconds
+    wait = min(look - now + 0.001, longest, until_deadline)
+    return done(
+        "waiting",
+        wait=wait,
+        stage=Stage.WAITING_FOR_QUOTA,
+        progress=0,
+        hints=hints,
+    )
+
+
+def _go(services: Services, work: Work, lane: Lane, hints: tuple[Hint, ...] = ()) -> Done:
+    went = update(
+        services,
+        work,
+        stage=WorkStage.SUBMITTING,
+        deployment=lane.deployment,
+        hint=None,
+        slot_freed=False,
+    )
+    if went is None:
+        return _not_gone(services, work, lane, hints)
+    return done("granted", stage=Stage.SUBMITTING, progress=0, hints=hints)
+
+
+def _not_gone(services: Services, work: Work, lane: Lane, hints: tuple[Hint, ...]) -> Done:
+    """Its turn has come, and meanwhile it has ended, or another worker has it (whose turn it is
+    then)."""
+    now = services.work.get(work.video_id)
+    ended = now is not None and (now.verdict is not None or now.ended)
+    if now is None or (now.epoch == work.epoch and ended and now.submit is Submit.NOTHING):
+        hints += line.hand_over(services, replace(work, deployment=lane.deployment))
+    return overtaken(services, work, hints)
+
+
+def _no_deployment(reason: str) -> Verdict:
+    return verdicts.failed(
+        "no_deployment",
+        f"No deployment can render this any more: {reason}.",
+        stage=Stage.WAITING_FOR_QUOTA,
+        retryable=False,
+        money=Kind.RELEASE,
+        basis="never_submitted",
+    )
+
+
+def _queue_timeout(services: Services, work: Work) -> Verdict:
+    outages = [
+        f"{found.lane.deployment} {line.outage_text(found.lane.outage)}"
+        for found in line.lanes(services, work.deployments)
+        if found.lane.outage is not None
+    ]
+    return verdicts.failed(
+        "queue_timeout",
+        "The video waited longer than QUEUE_DEADLINE_HOURS for its turn and was never submitted."
+        + (f" {'; '.join(outages)}." if outages else ""),
+        stage=Stage.WAITING_FOR_QUOTA,
+        retryable=True,
+        money=Kind.RELEASE,
+        basis="never_submitted",
+    )

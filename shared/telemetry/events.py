@@ -1,0 +1,298 @@
+"""What the app says of itself: one line for each thing that happened, the same words everywhere.
+
+    event=video_ended video_id=video_... status=completed amount_micro_usd=400000 ...
+
+Application Insights keeps the line as a trace's message; `parse-kv` takes it apart again (see the
+workbook), and `video_id` finds everything about one video. Each event is emitted by the code that
+made it happen, in an activity or a trigger and never in an orchestrator, so a replay adds nothing.
+Whose invocation it belongs to is seen to by `shared.telemetry.loglines`.
+No secret, prompt or URL is ever a field.
+"""
+
+import json
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+log = logging.getLogger("durable_video")
+
+_PLAIN = re.compile(r"[^\s\"=]+")
+_LONGEST = 400
+
+
+class Event(StrEnum):
+    VIDEO_ACCEPTED = "video_accepted"
+    REQUEST_REFUSED = "request_refused"
+    VIDEO_WAITING = "video_waiting"
+    JOB_SUBMITTED = "job_submitted"
+    SUBMIT_FAILED = "submit_failed"
+    SUBMIT_RECONCILED = "submit_reconciled"
+    RECONCILE_FAILED = "reconcile_failed"
+    DEPLOYMENT_PAUSED = "deployment_paused"
+    DEPLOYMENT_OUT = "deployment_out"
+    JOB_STATUS_UNKNOWN = "job_status_unknown"
+    JOB_NOT_READABLE = "job_not_readable"
+    JOB_ENDED = "job_ended"
+    JOB_LOST = "job_lost"
+    JOB_WITHDRAWN = "job_withdrawn"
+    OUTPUT_STORED = "output_stored"
+    OUTPUT_NOT_COPIED = "output_not_copied"
+    EXTRA_NOT_COPIED = "extra_not_copied"
+    VIDEO_DECIDED = "video_decided"
+    VIDEO_ENDED = "video_ended"
+    VIDEO_DELETED = "video_deleted"
+    SLOT_FREED = "slot_freed"
+    VIDEO_RESUMED = "video_resumed"
+    ADMISSION_FINISHED = "admission_finished"
+    ADMISSION_UNDONE = "admission_undone"
+    EXPIRY_NEAR = "expiry_near"
+    LINE_STATE = "line_state"
+    HINT_LOST = "hint_lost"
+    START_LOST = "start_lost"
+    WORKER_UNKNOWN = "worker_unknown"
+    JOB_NOT_DELETED = "job_not_deleted"
+    PURGE_FAILED = "purge_failed"
+    INSTANCES_PURGED = "instances_purged"
+    DELIVERED = "delivered"
+    NOT_DELIVERED = "not_delivered"
+    DELIVERY_LEFT = "delivery_left"
+    WEBHOOK_DISABLED = "webhook_disabled"
+    EVENT_REJECTED = "event_rejected"
+    EVENT_IGNORED = "event_ignored"
+    TENANT_KEYS_UNREADABLE = "tenant_keys_unreadable"
+    MISCONFIGURED = "misconfigured"
+    REQUEST_FAILED = "request_failed"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What an event means, how loud it is, and the fields that every one of its lines has."""
+
+    meaning: str
+    fields: tuple[str, ...]
+    level: int = logging.INFO
+
+
+_WARNING, _ERROR = logging.WARNING, logging.ERROR
+
+EVENTS: Mapping[Event, Spec] = {
+    Event.VIDEO_ACCEPTED: Spec(
+        "a request was admitted and its money reserved",
+        ("video_id", "caller", "model", "size", "seconds", "variants", "reserved_micro_usd"),
+    ),
+    Event.REQUEST_REFUSED: Spec(
+        "a request was answered with an error of the caller's", ("status", "code", "param")
+    ),
+    Event.VIDEO_WAITING: Spec(
+        "a video stands in line", ("video_id", "caller", "model", "ahead", "wait_seconds")
+    ),
+    Event.JOB_SUBMITTED: Spec(
+        "the upstream's job of a video is known",
+        ("video_id", "caller", "deployment", "job_id", "posts", "waited_seconds"),
+    ),
+    Event.SUBMIT_FAILED: Spec(
+        "a create did not give a job",
+        ("video_id", "deployment", "kind", "message"),
+        _WARNING,
+    ),
+    Event.SUBMIT_RECONCILED: Spec(
+        "the upstream's list was searched for a job whose create's answer was lost",
+        ("video_id", "deployment", "listed", "candidates"),
+        _WARNING,
+    ),
+    Event.RECONCILE_FAILED: Spec(
+        "that search did not work", ("video_id", "deployment", "message"), _WARNING
+    ),
+    Event.DEPLOYMENT_PAUSED: Spec(
+        "the upstream asked for patience (429), turned a request away as it would have any other "
+        "(401, 403, 404), or could not be reached; it is tried again by itself",
+        ("deployment", "video_id", "seconds", "reason", "since_seconds"),
+        _WARNING,
+    ),
+    Event.DEPLOYMENT_OUT: Spec(
+        "the upstream says that its model is gone for good (410)",
+        ("deployment", "video_id", "status", "message"),
+        _ERROR,
+    ),
+    Event.JOB_STATUS_UNKNOWN: Spec(
+        "the upstream used a status word nobody documents",
+        ("video_id", "deployment", "job_id", "status"),
+        _WARNING,
+    ),
+    Event.JOB_NOT_READABLE: Spec(
+        "the upstream could not be asked about a job",
+        ("video_id", "deployment", "job_id", "troubles", "message"),
+        _WARNING,
+    ),
+    Event.JOB_ENDED: Spec(
+        "an upstream job was seen to be over",
+        (
+            "video_id",
+            "deployment",
+            "model",
+            "job_id",
+            "status",
+            "fault",
+            "outputs",
+            "polls",
+            "render_seconds",
+            "lag_seconds",
+        ),
+    ),
+    Event.JOB_LOST: Spec(
+        "the upstream does not know a job any more, and nothing was collected",
+        ("video_id", "deployment", "job_id", "expired"),
+        _ERROR,
+    ),
+    Event.JOB_WITHDRAWN: Spec(
+        "the upstream's job of a cancelled video was deleted",
+        ("video_id", "deployment", "job_id"),
+    ),
+    Event.OUTPUT_STORED: Spec(
+        "an output was copied, checked and committed",
+        ("video_id", "deployment", "output", "size_bytes", "sha256", "copy_seconds"),
+    ),
+    Event.OUTPUT_NOT_COPIED: Spec(
+        "an attempt to copy an output failed",
+        ("video_id", "deployment", "output", "message"),
+        _WARNING,
+    ),
+    Event.EXTRA_NOT_COPIED: Spec(
+        "the upstream gave no thumbnail or spritesheet of an output; the video is not affected",
+        ("video_id", "deployment", "output", "variant", "message"),
+    ),
+    Event.VIDEO_DECIDED: Spec(
+        "how a video ends was written down",
+        ("video_id", "status", "code", "money", "amount_micro_usd", "basis"),
+    ),
+    Event.VIDEO_ENDED: Spec(
+        "a video has ended for its caller, or its money became known afterwards",
+        (
+            "video_id",
+            "caller",
+            "model",
+            "deployment",
+            "job_id",
+            "status",
+            "code",
+            "cost_state",
+            "amount_micro_usd",
+            "basis",
+            "rescued",
+            "total_seconds",
+        ),
+    ),
+    Event.VIDEO_DELETED: Spec(
+        "a caller deleted a video: what is left of it is its ledger",
+        ("video_id", "caller", "unfinished"),
+    ),
+    Event.SLOT_FREED: Spec(
+        "the sweep gave back a slot that a finished video still held",
+        ("video_id", "deployment"),
+        _WARNING,
+    ),
+    Event.VIDEO_RESUMED: Spec(
+        "a video got a new worker: the one before was gone, or silent for too long",
+        ("video_id", "stage", "epoch", "reason", "silent_seconds"),
+        _WARNING,
+    ),
+    Event.ADMISSION_FINISHED: Spec(
+        "the sweep finished an admission whose process died", ("video_id",), _WARNING
+    ),
+    Event.ADMISSION_UNDONE: Spec(
+        "the sweep undid an admission whose process died", ("video_id",), _WARNING
+    ),
+    Event.EXPIRY_NEAR: Spec(
+        "a job that is not collected yet expires soon",
+        ("video_id", "deployment", "job_id", "seconds_left"),
+        _ERROR,
+    ),
+    Event.LINE_STATE: Spec(
+        "how long the line is and how close the oldest uncollected job is to its expiry",
+        ("waiting", "working", "oldest_wait_seconds", "uncollected", "soonest_expiry_seconds"),
+    ),
+    Event.HINT_LOST: Spec(
+        "a waiting video was not woken; it wakes by itself, or gets another worker",
+        ("instance", "message"),
+    ),
+    Event.WORKER_UNKNOWN: Spec(
+        "it could not be told whether a video's worker is still there; the next sweep asks again",
+        ("instance", "message"),
+        _WARNING,
+    ),
+    Event.START_LOST: Spec(
+        "an orchestration was not started; the sweep will", ("instance", "message"), _WARNING
+    ),
+    Event.JOB_NOT_DELETED: Spec(
+        "the upstream's copy of a deleted video stays until it expires there",
+        ("video_id", "message"),
+        _WARNING,
+    ),
+    Event.PURGE_FAILED: Spec(
+        "the Durable history of a deleted video stays until the nightly purge",
+        ("video_id", "message"),
+    ),
+    Event.INSTANCES_PURGED: Spec("old Durable histories were deleted", ("count",)),
+    Event.DELIVERED: Spec(
+        "a topic or webhook took an announcement",
+        ("video_id", "type", "target", "attempts", "lag_seconds"),
+    ),
+    Event.NOT_DELIVERED: Spec(
+        "an attempt to announce failed; failed is final, pending is tried again",
+        ("video_id", "type", "target", "attempts", "state", "message"),
+        _WARNING,
+    ),
+    Event.DELIVERY_LEFT: Spec(
+        "a first attempt to announce broke off; the sweep delivers",
+        ("delivery", "message"),
+        _WARNING,
+    ),
+    Event.WEBHOOK_DISABLED: Spec(
+        "a webhook answered 410 and gets nothing more", ("webhook",), _ERROR
+    ),
+    Event.EVENT_REJECTED: Spec(
+        "an event or a dropped file can never become a video",
+        ("event_id", "rejection", "caller", "code", "param"),
+        _WARNING,
+    ),
+    Event.EVENT_IGNORED: Spec(
+        "an event asks for nothing: not ours, seen before, or its file is gone or to come",
+        ("event_id", "reason"),
+    ),
+    Event.TENANT_KEYS_UNREADABLE: Spec(
+        "the keys that sign Entra tokens could not be read", ("message",), _ERROR
+    ),
+    Event.MISCONFIGURED: Spec("a setting is missing or wrong", ("message",), _ERROR),
+    Event.REQUEST_FAILED: Spec("a fault of ours; the exception follows", ("request_id",), _ERROR),
+}
+
+
+def silence_urls() -> None:
+    """httpx writes a line with the whole URL of every request at INFO, signatures included."""
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def emit(
+    event: Event,
+    *,
+    error: BaseException | None = None,
+    **fields: str | int | float | bool | None,
+) -> None:
+    """Write one line. `error` adds its traceback."""
+    line = " ".join(f"{name}={_shown(value)}" for name, value in {"event": event, **fields}.items())
+    if error is not None:
+        line += " "  # the traceback follows on a new line, and must not become part of a value
+    log.log(EVENTS[event].level, "%s", line, exc_info=error)
+
+
+def _shown(value: str | int | float | bool | None) -> str:
+    if value is None:
+        return '""'
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    text = str(value)[:_LONGEST]
+    return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)

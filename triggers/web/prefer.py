@@ -1,0 +1,50 @@
+"""`Prefer: wait=N` (RFC 7240): hold an answer back until the video has ended, at most 20 s.
+
+The row is read every two seconds and no thread is held meanwhile. Few may wait at once on one
+instance; the others are answered at once, without `Preference-Applied`.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable
+
+import azure.functions as func
+
+from shared.domain.video import Video
+from shared.telemetry.offload import in_thread
+
+_LONGEST = 20
+_PAUSE = 2.0
+_MOST_WAITING = 8
+
+_WAIT = re.compile(r"(?:^|[,;\s])wait=([0-9]{1,6})(?:$|[,;\s])")
+
+_waiting = 0  # requests of this worker process; only its event loop touches it
+
+
+async def until_ended(
+    req: func.HttpRequest, video: Video, again: Callable[[], Video | None]
+) -> tuple[Video, dict[str, str]]:
+    """The video once it has ended or the time is up, and the headers that say so. `again` reads it
+    anew (None when it is gone); it may block."""
+    global _waiting
+    seconds = _wanted(req.headers.get("prefer", ""))
+    if not seconds or _waiting >= _MOST_WAITING:
+        return video, {}
+    _waiting += 1
+    try:
+        left = float(seconds)
+        while not video.terminal and left > 0:
+            pause = min(_PAUSE, left)
+            await asyncio.sleep(pause)
+            left -= pause
+            found = await in_thread(again)
+            video = video if found is None else found
+    finally:
+        _waiting -= 1
+    return video, {"preference-applied": f"wait={seconds}"}
+
+
+def _wanted(prefer: str) -> int:
+    found = _WAIT.search(prefer.lower())
+    return min(_LONGEST, int(found[1])) if found else 0
