@@ -18,7 +18,16 @@ from bench import authority
 from bench.renders import heights, usual
 from bench.report import Table, targets
 from bench.schedules import SEED, follow, long_known
-from shared.domain.quota import Lane, Waiting, decide, freed, granted, opens_at, submitted, taken
+from shared.domain.quota import (
+    DeploymentState,
+    QueuedVideo,
+    decide,
+    freed,
+    granted,
+    opens_at,
+    submitted,
+    taken,
+)
 
 JOBS = 1000
 CALLERS = 10
@@ -72,8 +81,8 @@ def run() -> dict[str, Any]:
 
 
 def simulate(
-    line: Sequence[Waiting],
-    lanes: Sequence[Lane],
+    line: Sequence[QueuedVideo],
+    lanes: Sequence[DeploymentState],
     durations: Sequence[float],
     lag: Lag,
     submit: float = SUBMIT,
@@ -136,20 +145,20 @@ def breaches(log: Log) -> int:
     return found
 
 
-def _lanes(count: int) -> list[Lane]:
+def _lanes(count: int) -> list[DeploymentState]:
     return [
-        Lane(
+        DeploymentState(
             deployment=f"d{number}", max_running=MAX_RUNNING, max_creates=MAX_CREATES, window=WINDOW
         )
         for number in range(count)
     ]
 
 
-def _line(lanes: int, callers: Sequence[int]) -> list[Waiting]:
+def _line(lanes: int, callers: Sequence[int]) -> list[QueuedVideo]:
     """One video for each entry of `callers`, in the order of admission."""
     names = tuple(f"d{number}" for number in range(lanes))
     return [
-        Waiting(video_id=f"video_{place:05d}", caller=f"key:{caller}", deployments=names)
+        QueuedVideo(video_id=f"video_{place:05d}", caller=f"key:{caller}", deployments=names)
         for place, caller in enumerate(callers)
     ]
 

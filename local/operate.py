@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from local.processes import StackError
-from shared.domain.quota import Lane
+from shared.domain.quota import DeploymentState
 from shared.storage.videos import is_shown
 
 if TYPE_CHECKING:
@@ -34,17 +34,17 @@ def add_commands(app: typer.Typer) -> None:
 
 def pause(deployment: Annotated[str, typer.Argument(help="Its name in UPSTREAMS.")]) -> None:
     """Give a deployment no new jobs; those that run are followed and collected."""
-    lane = _change(deployment, lambda lane: replace(lane, held=True))
-    print(f"{deployment} is paused; {len(lane.running)} of its jobs are still running.")
+    state = _change(deployment, lambda state: replace(state, paused=True))
+    print(f"{deployment} is paused; {len(state.running)} of its jobs are still running.")
 
 
 def resume(deployment: Annotated[str, typer.Argument(help="Its name in UPSTREAMS.")]) -> None:
     """Give a deployment jobs again that was paused or is gone, and try one at once that turned
     everybody away."""
-    lane = _change(
-        deployment, lambda lane: replace(lane, held=False, outage=None, paused_until=0.0)
+    state = _change(
+        deployment, lambda state: replace(state, paused=False, outage=None, paused_until=0.0)
     )
-    print(f"{deployment} takes jobs again; {len(lane.running)} are running.")
+    print(f"{deployment} takes jobs again; {len(state.running)} are running.")
 
 
 def audit(
@@ -73,7 +73,7 @@ def audit(
         raise typer.Exit(1)
 
 
-def _change(name: str, how: Callable[[Lane], Lane]) -> Lane:
+def _change(name: str, how: Callable[[DeploymentState], DeploymentState]) -> DeploymentState:
     known = _deployments()
     if name not in known:
         raise StackError(f"There is no deployment {name!r}. UPSTREAMS has: {', '.join(known)}.")
@@ -81,9 +81,9 @@ def _change(name: str, how: Callable[[Lane], Lane]) -> Lane:
     from shared.storage.deployments import Deployments
 
     # limits are settings; what is changed here lies beside them in the row
-    nameless = Lane(deployment=name, max_running=0, max_creates=0, window=60.0)
+    nameless = DeploymentState(deployment=name, max_running=0, max_creates=0, window=60.0)
     with _tables() as account:
-        return Deployments(account.table(layout.DEPLOYMENTS)).change(nameless, how).lane
+        return Deployments(account.table(layout.DEPLOYMENTS)).change(nameless, how).state
 
 
 def _deployments() -> list[str]:

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 from shared.domain.outage import Outage, Refusal, pause_after, refused
 from shared.domain.quota import (
-    Lane,
-    Turn,
+    DeploymentState,
+    Forecast,
+    QueuedVideo,
     decide,
     forecast,
     freed,
@@ -23,10 +24,9 @@ from shared.domain.work import Work, instance_id
 from shared.durable.names import Hint
 from shared.lifecycle.services import Services
 from shared.settings import Upstream
-from shared.storage.deployments import StoredLane
+from shared.storage.deployments import StoredDeployment
 from shared.storage.rows import RowChanged
-from shared.storage.snapshots import Snapshot, Spot
-from shared.storage.work import Standing
+from shared.storage.snapshots import Snapshot
 from shared.telemetry.events import Event, emit
 
 _ROUNDS = 20
@@ -35,9 +35,9 @@ _STRANDED_TOLD = 50
 next look: a line of thousands must not wake up together."""
 
 
-def limits(services: Services, upstream: Upstream) -> Lane:
-    """An idle lane with the configured limits of a deployment."""
-    return Lane(
+def limits(services: Services, upstream: Upstream) -> DeploymentState:
+    """An idle deployment with its configured limits."""
+    return DeploymentState(
         deployment=upstream.name,
         max_running=upstream.max_running,
         max_creates=upstream.max_creates_per_minute,
@@ -45,7 +45,7 @@ def limits(services: Services, upstream: Upstream) -> Lane:
     )
 
 
-def lanes(services: Services, names: Sequence[str] | None = None) -> list[StoredLane]:
+def deployments(services: Services, names: Sequence[str] | None = None) -> list[StoredDeployment]:
     """Deployments as they are now: those of these names that are configured, or all."""
     wanted = [
         limits(services, upstream)
@@ -61,8 +61,8 @@ def lanes(services: Services, names: Sequence[str] | None = None) -> list[Stored
 class Line:
     """Everyone who still waits and every deployment, as the last decision left them."""
 
-    waiting: Sequence[Standing] = ()
-    lanes: Sequence[StoredLane] = ()
+    waiting: Sequence[QueuedVideo] = ()
+    deployments: Sequence[StoredDeployment] = ()
     snapshots: Mapping[str, Snapshot] = field(default_factory=dict)
     """Model -> what was written down for callers, where that was done just now."""
 
@@ -82,7 +82,7 @@ def call_next(services: Services, me: Work | None = None) -> tuple[Line, tuple[H
         waiting = services.work.in_line()
         if not waiting:
             return Line(), tuple(hints)
-        line, served, conflicts = _grant(services, Line(waiting, lanes(services)), me)
+        line, served, conflicts = _grant(services, Line(waiting, deployments(services)), me)
         changed |= {each.model for each in served}
         told = (_hint_now(services, each) for each in served if not _is(each, me))
         hints += [hint for hint in told if hint is not None]
@@ -91,18 +91,17 @@ def call_next(services: Services, me: Work | None = None) -> tuple[Line, tuple[H
     return _look_ahead(services, line, changed, hints, me)
 
 
-def _grant(services: Services, line: Line, me: Work | None) -> tuple[Line, list[Standing], bool]:
+def _grant(services: Services, line: Line, me: Work | None) -> tuple[Line, list[QueuedVideo], bool]:
     """One decision, carried out: the line after it, who was served, and whether a row had changed
     meanwhile."""
     now, durations = services.clock(), services.settings.durations
-    waiting = {each.place.video_id: each for each in line.waiting}
-    by_name = {found.lane.deployment: found for found in line.lanes}
-    served: list[Standing] = []
+    waiting = {each.video_id: each for each in line.waiting}
+    by_name = {found.state.deployment: found for found in line.deployments}
+    served: list[QueuedVideo] = []
     conflicts = False
-    places = [each.place for each in line.waiting]
-    for grant in decide(places, (found.lane for found in line.lanes), now):
+    for grant in decide(line.waiting, (found.state for found in line.deployments), now):
         each, found = waiting[grant.video_id], by_name[grant.deployment]
-        after = granted(found.lane, each.place, now, lease=durations.grant_lease)
+        after = granted(found.state, each, now, lease=durations.grant_lease)
         if _is(each, me):
             after = taken(after, grant.video_id, now, lease=durations.slot_lease) or after
         try:
@@ -120,96 +119,88 @@ def _look_ahead(
     """Write down where everybody stands, and tell those who should know: who is next where only
     time keeps a deployment closed, and whom no deployment will ever take."""
     now = services.clock()
-    stored = [found.lane for found in line.lanes]
-    by_itself = {lane.deployment for lane in stored if opens_by_itself(lane, now)}
-    gone = {lane.deployment for lane in stored if lane.gone}
-    stranded = [each for each in line.waiting if set(each.place.deployments) <= gone]
+    stored = [found.state for found in line.deployments]
+    by_itself = {state.deployment for state in stored if opens_by_itself(state, now)}
+    gone = {state.deployment for state in stored if state.gone}
+    stranded = [each for each in line.waiting if set(each.deployments) <= gone]
     hints += [_hint(each) for each in stranded[:_STRANDED_TOLD] if not _is(each, me)]
     if not changed and not by_itself:
         return line, tuple(hints)
-    waiting = {each.place.video_id: each for each in line.waiting}
-    turns = list(forecast((each.place for each in line.waiting), stored, now))
-    first: dict[str, Turn] = {}
+    turns = list(forecast(line.waiting, stored, now))
+    first: dict[str, Forecast] = {}
     for turn in turns:
         if turn.deployment in by_itself:
             first.setdefault(turn.deployment, turn)
     for turn in first.values():
-        following = waiting[turn.video.video_id]
-        changed.add(following.model)
-        if not _is(following, me):
-            hints.append(_hint(following))
+        changed.add(turn.video.model)
+        if not _is(turn.video, me):
+            hints.append(_hint(turn.video))
     snapshots = {
-        model: _publish(services, model, turns, waiting, now, notice(services, model, line.lanes))
+        model: services.snapshots.put(
+            model,
+            now,
+            [turn for turn in turns if turn.video.model == model],
+            services.snapshots.get(model),
+            notice(services, model, line.deployments),
+        )
         for model in sorted(changed)
     }
-    return Line(line.waiting, line.lanes, snapshots), tuple(hints)
+    return Line(line.waiting, line.deployments, snapshots), tuple(hints)
 
 
-def _publish(
-    services: Services,
-    model: str,
-    turns: Iterable[Turn],
-    waiting: Mapping[str, Standing],
-    now: float,
-    said: str,
-) -> Snapshot:
-    places = [
-        Spot(turn.video.video_id, turn.at, turn.video.expected)
-        for turn in turns
-        if waiting[turn.video.video_id].model == model
-    ]
-    return services.snapshots.put(model, now, places, services.snapshots.get(model), said)
-
-
-def slot_of(stored: Iterable[StoredLane], video_id: str, now: float) -> Lane | None:
-    """The lane that a video holds a live slot of, if any."""
+def slot_of(
+    stored: Iterable[StoredDeployment], video_id: str, now: float
+) -> DeploymentState | None:
+    """The deployment that a video holds a live slot of, if any."""
     for found in stored:
-        if video_id in live(found.lane, now):
-            return found.lane
+        if video_id in live(found.state, now):
+            return found.state
     return None
 
 
-def take(services: Services, stored: Iterable[StoredLane], video_id: str) -> Lane | None:
-    """The lane that a video holds a slot of, with its turn taken: it may send now. None where it
-    holds none, or where its grant has just ended."""
+def take(
+    services: Services, stored: Iterable[StoredDeployment], video_id: str
+) -> DeploymentState | None:
+    """The deployment that a video holds a slot of, with its turn taken: it may send now. None where
+    it holds none, or where its grant has just ended."""
     now, lease = services.clock(), services.settings.durations.slot_lease
     # first where it took its turn already: two decisions at once may have granted it two
-    for found in sorted(stored, key=lambda found: not _sends(found.lane, video_id)):
-        if video_id not in live(found.lane, now):
+    for found in sorted(stored, key=lambda found: not _sends(found.state, video_id)):
+        if video_id not in live(found.state, now):
             continue
-        upstream = services.settings.upstream(found.lane.deployment)
-        assert upstream is not None, "lanes are made from settings"
+        upstream = services.settings.upstream(found.state.deployment)
+        assert upstream is not None, "deployments are made from settings"
         after = services.deployments.change(
             limits(services, upstream),
-            lambda lane: taken(lane, video_id, now, lease=lease) or lane,
+            lambda state: taken(state, video_id, now, lease=lease) or state,
             read=found,
         )
-        return after.lane if video_id in live(after.lane, now) else None
+        return after.state if video_id in live(after.state, now) else None
     return None
 
 
-def _sends(lane: Lane, video_id: str) -> bool:
-    return lane.sending and lane.submitting == video_id
+def _sends(state: DeploymentState, video_id: str) -> bool:
+    return state.sending and state.submitting == video_id
 
 
 def free_orphans(services: Services) -> None:
     """Give back what is held for videos that nothing is left to do for: their worker died between
     its turn and its end."""
     now = services.clock()
-    for found in lanes(services):
-        for video_id in live(found.lane, now):
+    for found in deployments(services):
+        for video_id in live(found.state, now):
             if services.work.get(video_id) is None:
-                emit(Event.SLOT_FREED, video_id=video_id, deployment=found.lane.deployment)
+                emit(Event.SLOT_FREED, video_id=video_id, deployment=found.state.deployment)
                 services.deployments.change(
-                    found.lane,
-                    lambda lane, gone=video_id: freed(lane, gone, now),  # type: ignore[misc]
+                    found.state,
+                    lambda state, gone=video_id: freed(state, gone, now),  # type: ignore[misc]
                 )
 
 
 def free(services: Services, work: Work) -> None:
     """Give a video's slot back."""
     now = services.clock()
-    _change(services, work, lambda lane: freed(lane, work.video_id, now))
+    _change(services, work, lambda state: freed(state, work.video_id, now))
 
 
 def throttle(services: Services, work: Work, pause: float) -> None:
@@ -217,21 +208,21 @@ def throttle(services: Services, work: Work, pause: float) -> None:
     is there, and takes requests."""
     now = services.clock()
 
-    def change(lane: Lane) -> Lane:
-        left = freed(lane, work.video_id, now)
+    def change(state: DeploymentState) -> DeploymentState:
+        left = freed(state, work.video_id, now)
         until = max(left.paused_until, now + pause)
         return replace(left, paused_until=until, throttled=left.throttled + 1, outage=None)
 
     _change(services, work, change)
 
 
-def turn_away(services: Services, work: Work, refusal: Refusal) -> Lane | None:
+def turn_away(services: Services, work: Work, refusal: Refusal) -> DeploymentState | None:
     """Give the slot back of a video that a deployment turned away as it would have any other; the
     lane, with what is known of the outage now. The next one tries after a pause."""
     now, durations = services.clock(), services.settings.durations
 
-    def change(lane: Lane) -> Lane:
-        left = freed(lane, work.video_id, now)
+    def change(state: DeploymentState) -> DeploymentState:
+        left = freed(state, work.video_id, now)
         outage = refused(left.outage, refusal, work.video_id, now)
         until = now + durations.of(pause_after(outage.failures))
         return replace(left, outage=outage, paused_until=max(left.paused_until, until))
@@ -241,15 +232,17 @@ def turn_away(services: Services, work: Work, refusal: Refusal) -> Lane | None:
 
 def works(services: Services, work: Work) -> None:
     """A deployment has looked at a video's request: whatever it turned away is over."""
-    _change(services, work, lambda lane: replace(lane, outage=None))
+    _change(services, work, lambda state: replace(state, outage=None))
 
 
-def _change(services: Services, work: Work, how: Callable[[Lane], Lane]) -> Lane | None:
-    """Change the lane that a video has its turn at; None where it is not configured any more."""
+def _change(
+    services: Services, work: Work, how: Callable[[DeploymentState], DeploymentState]
+) -> DeploymentState | None:
+    """Change the deployment that a video has its turn at; None where it is no longer configured."""
     upstream = services.settings.upstream(work.deployment or "")
     if upstream is None:
         return None
-    return services.deployments.change(limits(services, upstream), how).lane
+    return services.deployments.change(limits(services, upstream), how).state
 
 
 def hand_over(services: Services, work: Work) -> tuple[Hint, ...]:
@@ -265,8 +258,8 @@ def close_submit(
     then the deployment works."""
     now = services.clock()
 
-    def change(lane: Lane) -> Lane:
-        after = submitted(lane, work.video_id, now, until=until, ends=now + work.expected)
+    def change(state: DeploymentState) -> DeploymentState:
+        after = submitted(state, work.video_id, now, until=until, ends=now + work.expected)
         return replace(
             after,
             paused_until=max(after.paused_until, now + pause) if pause else after.paused_until,
@@ -276,32 +269,32 @@ def close_submit(
     _change(services, work, change)
 
 
-def nowhere(services: Services, work: Work, stored: Iterable[StoredLane]) -> str | None:
+def nowhere(services: Services, work: Work, stored: Iterable[StoredDeployment]) -> str | None:
     """Why none of a video's deployments will ever take it, or None while one still may. One that is
     not in the settings may come back: only what a deployment says of itself is final."""
-    found = {each.lane.deployment: each.lane for each in stored}
+    found = {each.state.deployment: each.state for each in stored}
     reasons = []
     for name in work.deployments:
-        lane, upstream = found.get(name), services.settings.upstream(name)
-        if lane is None or upstream is None or lane.outage is None or not lane.outage.final:
+        state, upstream = found.get(name), services.settings.upstream(name)
+        if state is None or upstream is None or state.outage is None or not state.outage.final:
             return None
         day = f" on {upstream.retires_at:%Y-%m-%d}" if upstream.retires_at else ""
         reasons.append(
-            f"the model of {name} was retired{day}: {lane.outage.status} {lane.outage.message}"
+            f"the model of {name} was retired{day}: {state.outage.status} {state.outage.message}"
         )
     return "; ".join(reasons)
 
 
-def notice(services: Services, model: str, stored: Iterable[StoredLane]) -> str:
+def notice(services: Services, model: str, stored: Iterable[StoredDeployment]) -> str:
     """What holds up every video of a model beyond its turn; empty where one of its deployments
     takes videos."""
-    lanes = {each.lane.deployment: each.lane for each in stored}
+    states = {each.state.deployment: each.state for each in stored}
     said = []
     for upstream in services.settings.offering(model):
-        lane = lanes.get(upstream.name)
-        if lane is None or lane.outage is None:
+        state = states.get(upstream.name)
+        if state is None or state.outage is None:
             return ""
-        said.append(f"{upstream.name} {outage_text(lane.outage)}")
+        said.append(f"{upstream.name} {outage_text(state.outage)}")
     return f"{'; '.join(said)}. It is tried again by itself. Waiting costs nothing." if said else ""
 
 
@@ -312,13 +305,13 @@ def outage_text(outage: Outage) -> str:
     return f"{outage.what} (since {since})" if outage.since else outage.what
 
 
-def is_open(stored: Iterable[StoredLane], now: float) -> bool:
-    """Whether any of the lanes takes a submit now."""
-    return any(opens_at(found.lane, now) <= now for found in stored)
+def is_open(stored: Iterable[StoredDeployment], now: float) -> bool:
+    """Whether any of the deployments takes a submit now."""
+    return any(opens_at(found.state, now) <= now for found in stored)
 
 
 @dataclass(frozen=True)
-class Place:
+class QueuePosition:
     """Where a waiting video stands. `position` 1 is next; the time is unix seconds."""
 
     position: int
@@ -328,7 +321,7 @@ class Place:
     """What holds it up beyond its turn."""
 
 
-def place_of(services: Services, video: Video) -> Place | None:
+def position_of(services: Services, video: Video) -> QueuePosition | None:
     """Where a video stands, as its caller sees it; None unless it waits for its turn."""
     if video.stage is not Stage.WAITING_FOR_QUOTA:
         return None
@@ -339,22 +332,22 @@ def place_of(services: Services, video: Video) -> Place | None:
         held_up = f"No deployment of {model} is configured now. Waiting costs nothing."
     told = snapshot.completion(video.id) or video.estimated_completion_at
     ends = None if told is None or held_up else round(max(told, services.clock()))
-    return Place(snapshot.position(video.id), ends, held_up or None)
+    return QueuePosition(snapshot.position(video.id), ends, held_up or None)
 
 
-def _hint_now(services: Services, each: Standing) -> Hint | None:
+def _hint_now(services: Services, each: QueuedVideo) -> Hint | None:
     """The hint for one whose turn has come, under the name that it waits for by now: it may have
     looked, and found nothing yet, between the reading of the line and the swap. Whoever takes
-    another name after this looks at a lane that holds its turn."""
-    work = services.work.get(each.place.video_id)
+    another name after this looks at a deployment that holds its turn."""
+    work = services.work.get(each.video_id)
     if work is None or work.hint is None:
         return None
     return {"instance": instance_id(work.video_id, work.epoch), "event": work.hint}
 
 
-def _hint(each: Standing) -> Hint:
+def _hint(each: QueuedVideo) -> Hint:
     return {"instance": each.instance, "event": each.hint}
 
 
-def _is(each: Standing, me: Work | None) -> bool:
-    return me is not None and each.place.video_id == me.video_id
+def _is(each: QueuedVideo, me: Work | None) -> bool:
+    return me is not None and each.video_id == me.video_id

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.domain.outage import Outage
-from shared.domain.quota import Lane
+from shared.domain.quota import DeploymentState
 from shared.storage.rows import Row, RowChanged, RowExists, Table, Value
 
 _PARTITION = "d"
@@ -21,10 +21,10 @@ _CONFLICTS = 50
 
 
 @dataclass(frozen=True)
-class StoredLane:
-    """A lane and the version of its row; `row` is None for one that never ran anything."""
+class StoredDeployment:
+    """A deployment and the version of its row; `row` is None for one that never ran anything."""
 
-    lane: Lane
+    state: DeploymentState
     row: Row | None
 
 
@@ -32,40 +32,44 @@ class Deployments:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def get(self, limits: Lane) -> StoredLane:
-        """The lane of a deployment: `limits` as configured, the rest from its row."""
+    def get(self, limits: DeploymentState) -> StoredDeployment:
+        """The deployment of a deployment: `limits` as configured, the rest from its row."""
         row = self._table.get(_PARTITION, limits.deployment)
-        return StoredLane(limits if row is None else _lane(limits, row), row)
+        return StoredDeployment(limits if row is None else _state(limits, row), row)
 
-    def all(self, limits: Iterable[Lane]) -> list[StoredLane]:
-        """The lanes of several deployments, in their order: one query."""
+    def all(self, limits: Iterable[DeploymentState]) -> list[StoredDeployment]:
+        """The deployments of several deployments, in their order: one query."""
         rows = {row.key: row for row in self._table.range(_PARTITION)}
         return [
-            StoredLane(lane if row is None else _lane(lane, row), row)
-            for lane in limits
-            for row in [rows.get(lane.deployment)]
+            StoredDeployment(state if row is None else _state(state, row), row)
+            for state in limits
+            for row in [rows.get(state.deployment)]
         ]
 
-    def replace(self, stored: StoredLane, lane: Lane) -> StoredLane:
-        """The changed lane, if nobody changed it meanwhile; RowChanged otherwise."""
-        columns = _columns(lane)
+    def replace(self, stored: StoredDeployment, state: DeploymentState) -> StoredDeployment:
+        """The changed deployment, if nobody changed it meanwhile; RowChanged otherwise."""
+        columns = _columns(state)
         if stored.row is None:
             try:
-                row = self._table.insert(_PARTITION, lane.deployment, columns)
+                row = self._table.insert(_PARTITION, state.deployment, columns)
             except RowExists:
-                raise RowChanged(lane.deployment) from None
+                raise RowChanged(state.deployment) from None
         else:
             row = self._table.replace(stored.row, columns)
-        return StoredLane(lane, row)
+        return StoredDeployment(state, row)
 
     def change(
-        self, limits: Lane, how: Callable[[Lane], Lane], *, read: StoredLane | None = None
-    ) -> StoredLane:
-        """Apply `how` to the current lane, first as it was `read`, again after every conflict."""
+        self,
+        limits: DeploymentState,
+        how: Callable[[DeploymentState], DeploymentState],
+        *,
+        read: StoredDeployment | None = None,
+    ) -> StoredDeployment:
+        """Apply `how` to the deployment, first as it was `read`, again after every conflict."""
         for attempt in range(_CONFLICTS):
             stored = read or self.get(limits)
-            changed = how(stored.lane)
-            if changed == stored.lane:
+            changed = how(stored.state)
+            if changed == stored.state:
                 return stored
             try:
                 return self.replace(stored, changed)
@@ -75,27 +79,27 @@ class Deployments:
         raise RowChanged(f"{limits.deployment} changes too often")
 
 
-def _columns(lane: Lane) -> dict[str, Value]:
+def _columns(state: DeploymentState) -> dict[str, Value]:
     running = {
         video_id: {
             "until": until,
-            "caller": lane.callers.get(video_id, ""),
-            "ends": lane.ends.get(video_id, until),
+            "caller": state.callers.get(video_id, ""),
+            "ends": state.ends.get(video_id, until),
         }
-        for video_id, until in lane.running.items()
+        for video_id, until in state.running.items()
     }
     return {
         "v": 1,
         "running": json.dumps(running),
-        "creates": json.dumps(lane.creates),
-        "submitting": lane.submitting,
-        "sending": lane.sending,
-        "served": lane.served,
-        "turns": json.dumps(lane.turns, separators=(",", ":")),
-        "paused_until": lane.paused_until,
-        "throttled": lane.throttled,
-        "held": lane.held,
-        **_outage_columns(lane.outage),
+        "creates": json.dumps(state.creates),
+        "submitting": state.submitting,
+        "sending": state.sending,
+        "served": state.served,
+        "turns": json.dumps(state.turns, separators=(",", ":")),
+        "paused_until": state.paused_until,
+        "throttled": state.throttled,
+        "held": state.paused,
+        **_outage_columns(state.outage),
     }
 
 
@@ -134,7 +138,7 @@ def _outage_of_0_1(out: str) -> Outage | None:
     return Outage(status=int(status), message=message, since=0.0, final=status == "410")
 
 
-def _lane(limits: Lane, row: Row) -> Lane:
+def _state(limits: DeploymentState, row: Row) -> DeploymentState:
     running: dict[str, Any] = json.loads(row.text("running", "{}"))
     return replace(
         limits,
@@ -150,6 +154,6 @@ def _lane(limits: Lane, row: Row) -> Lane:
         turns={str(who): int(turn) for who, turn in json.loads(row.text("turns", "{}")).items()},
         paused_until=row.decimal("paused_until"),
         throttled=row.number("throttled"),
-        held=row.flag("held"),
+        paused=row.flag("held"),
         outage=_outage(row),
     )

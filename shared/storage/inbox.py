@@ -54,7 +54,7 @@ class Inbox:
         self._container = container
         self._account_url = account_url
 
-    def place_of(self, url: str) -> tuple[str, str] | None:
+    def position_of(self, url: str) -> tuple[str, str] | None:
         """Container and blob name that a URL stands for, if it is a plain one of our account: of
         its blobs, or of its Data Lake endpoint, which events of such clients name."""
         ours = urlsplit(self._account_url)
@@ -110,7 +110,7 @@ class Inbox:
 
 
 @dataclass(frozen=True)
-class Waiting:
+class WaitingFile:
     """A file that waits for something, and the event that told of it. `etag` is the version that
     waits, empty where any does."""
 
@@ -126,7 +126,7 @@ class WaitingFiles:
         self._table = table
         self._partition = partition
 
-    def note(self, file: Waiting, now: float) -> None:
+    def note(self, file: WaitingFile, now: float) -> None:
         """Remember since when a file has been waiting."""
         columns: dict[str, Value] = {
             "name": file.name,
@@ -143,10 +143,12 @@ class WaitingFiles:
             with suppress(RowChanged):
                 self._table.delete(row)
 
-    def seen_before(self, before: float, *, limit: int) -> list[Waiting]:
+    def seen_before(self, before: float, *, limit: int) -> list[WaitingFile]:
         """Files that have been waiting since before that time."""
         rows = self._table.range(self._partition, where=f"seen_at lt {before:.6f}", limit=limit)
-        return [Waiting(row.text("name"), row.text("etag"), row.text("event_id")) for row in rows]
+        return [
+            WaitingFile(row.text("name"), row.text("etag"), row.text("event_id")) for row in rows
+        ]
 
 
 def _key(name: str, etag: str) -> str:

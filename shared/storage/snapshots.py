@@ -8,8 +8,8 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf, isinf
-from typing import NamedTuple
 
+from shared.domain.quota import Forecast
 from shared.storage.rows import Row, RowChanged, RowExists, Table, Value, as_key
 from shared.storage.videos import join_text, split_text
 
@@ -19,15 +19,6 @@ _MOST = 8000
 _KEPT_SECONDS = 0.5
 _DIGITS = 32
 _NEVER = "-"
-
-
-class Spot(NamedTuple):
-    """A waiting video: when its turn is expected (unix seconds; infinity where somebody has to open
-    a deployment first), and how long its render takes (seconds)."""
-
-    video_id: str
-    turn: float
-    expected: float
 
 
 @dataclass(frozen=True)
@@ -115,14 +106,19 @@ class Snapshots:
         return kept[1]
 
     def put(
-        self, model: str, at: float, spots: Sequence[Spot], before: Snapshot, notice: str = ""
+        self,
+        model: str,
+        at: float,
+        forecasts: Sequence[Forecast],
+        before: Snapshot,
+        notice: str = "",
     ) -> Snapshot:
         """Write a line down, unless somebody did so since `before` was read: theirs is as good."""
         text = "".join(
-            f" {spot.video_id[-_DIGITS:]}{_tenths(spot.turn - at)}+{_tenths(spot.expected)}"
-            for spot in spots[:_MOST]
+            f" {video.video_id[-_DIGITS:]}{_tenths(turn - at)}+{_tenths(video.expected)}"
+            for video, turn in ((each.video, each.at) for each in forecasts[:_MOST])
         )
-        columns: dict[str, Value] = {"v": 1, "at": at, "waiting": len(spots), "notice": notice}
+        columns: dict[str, Value] = {"v": 1, "at": at, "waiting": len(forecasts), "notice": notice}
         columns |= split_text("places", text)
         try:
             if before.row is None:

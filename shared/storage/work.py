@@ -8,23 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from shared.domain.quota import Waiting
+from shared.domain.quota import QueuedVideo
 from shared.domain.work import Part, Submit, Verdict, Work, WorkStage, instance_id
 from shared.storage.rows import Row, RowChanged, Table, Value
 
 _OPEN = "open"
 _CONFLICTS = 8
-
-
-@dataclass(frozen=True, kw_only=True)
-class Standing:
-    """What the line needs to know of a waiting video."""
-
-    place: Waiting
-    model: str
-    instance: str
-    hint: str
-    """The event that its worker waits for."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +65,11 @@ class WorkTable:
         """The last act for a video. RowChanged if somebody changed it meanwhile."""
         self._table.delete(_row(work))
 
-    def in_line(self) -> list[Standing]:
+    def in_line(self) -> list[QueuedVideo]:
         """Everyone whose worker waits to be told, in the order of admission: a few columns."""
         where = f"stage eq '{WorkStage.WAITING}'"
-        rows = self._table.range(_OPEN, where=where, columns=_STANDING)
-        return [_standing(row) for row in rows if row.text("hint")]
+        rows = self._table.range(_OPEN, where=where, columns=_QUEUED)
+        return [_queued(row) for row in rows if row.text("hint")]
 
     def silent(self, before: Mapping[WorkStage, float], *, limit: int) -> list[Work]:
         """Work whose heartbeat is older than its stage allows, in the order of admission."""
@@ -112,17 +101,15 @@ class WorkTable:
         return [_work(row) for row in self._table.range(_OPEN)]
 
 
-_STANDING = ("caller", "model", "deployments", "expected", "epoch", "hint")
+_QUEUED = ("caller", "model", "deployments", "expected", "epoch", "hint")
 
 
-def _standing(row: Row) -> Standing:
-    return Standing(
-        place=Waiting(
-            video_id=row.key,
-            caller=row.text("caller"),
-            deployments=tuple(json.loads(row.text("deployments", "[]"))),
-            expected=row.decimal("expected"),
-        ),
+def _queued(row: Row) -> QueuedVideo:
+    return QueuedVideo(
+        video_id=row.key,
+        caller=row.text("caller"),
+        deployments=tuple(json.loads(row.text("deployments", "[]"))),
+        expected=row.decimal("expected"),
         model=row.text("model"),
         instance=instance_id(row.key, row.number("epoch")),
         hint=row.text("hint"),

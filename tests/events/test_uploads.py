@@ -295,9 +295,9 @@ def test_events_of_data_lake_clients_name_their_own_endpoint(services: Services)
         services.account.container(INBOX_CONTAINER), "https://acct.blob.core.windows.net/"
     )
     for host in ("acct.blob.core.windows.net", "acct.dfs.core.windows.net"):
-        assert store.place_of(f"https://{host}/inbox/local/a.json") == ("inbox", "local/a.json")
+        assert store.position_of(f"https://{host}/inbox/local/a.json") == ("inbox", "local/a.json")
     for host in ("other.dfs.core.windows.net", "acct.dfs.core.windows.net.evil.example"):
-        assert store.place_of(f"https://{host}/inbox/local/a.json") is None
+        assert store.position_of(f"https://{host}/inbox/local/a.json") is None
 
 
 @pytest.mark.parametrize("name", ["a.json", "a.txt"])

@@ -10,14 +10,14 @@ import pytest
 from local.ports import free_ports
 from local.stack import Stack
 from shared.domain.outage import Outage
-from shared.domain.quota import Lane
+from shared.domain.quota import DeploymentState
 from shared.storage.accounts import Account
 from shared.storage.deployments import Deployments
 from shared.storage.ledger import Ledger
 from tests.local.test_commands import run
 from tests.shared.storage.test_ledger import entry
 
-LIMITS = Lane(deployment="sora-2", max_running=2, max_creates=2, window=60.0)
+LIMITS = DeploymentState(deployment="sora-2", max_running=2, max_creates=2, window=60.0)
 
 
 @pytest.fixture
@@ -34,14 +34,14 @@ def test_pause_and_resume_change_the_row_and_nothing_else(
         0,
         "sora-2 is paused; 0 of its jobs are still running.\n",
     )
-    lane = deployments.get(LIMITS).lane
-    assert (lane.held, lane.max_running) == (True, 2)
+    state = deployments.get(LIMITS).state
+    assert (state.paused, state.max_running) == (True, 2)
     outage = Outage(status=401, message="no", since=1.0)
-    deployments.change(LIMITS, lambda _: replace(lane, outage=outage, paused_until=9e9))
+    deployments.change(LIMITS, lambda _: replace(state, outage=outage, paused_until=9e9))
     resumed = run("resume", "sora-2", **environment, seconds=60)
     assert resumed.returncode == 0, resumed.stderr
-    lane = deployments.get(LIMITS).lane
-    assert (lane.held, lane.outage, lane.paused_until) == (False, None, 0.0)
+    state = deployments.get(LIMITS).state
+    assert (state.paused, state.outage, state.paused_until) == (False, None, 0.0)
 
 
 def test_an_unknown_deployment_is_one_clear_line(environment: dict[str, str]) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from bench.queue import simulate
 from local.stack import Ports, Stack
-from shared.domain.quota import Lane, Waiting
+from shared.domain.quota import DeploymentState, QueuedVideo
 from tests.support.stacks import UNFINISHED, Client, client
 
 SCALE = 5
@@ -159,8 +159,8 @@ def _everything(caller: Client) -> list[dict[str, Any]]:
 def in_virtual_time(names: list[str]) -> float:
     """From the first create to the end of the last render, in seconds of this scale, where nothing
     but the limits and the renders takes time."""
-    lanes = [
-        Lane(
+    states = [
+        DeploymentState(
             deployment=name,
             max_running=LIMITS[name],
             max_creates=LIMITS[name],
@@ -169,8 +169,8 @@ def in_virtual_time(names: list[str]) -> float:
         for name in names
     ]
     line = [
-        Waiting(video_id=f"video_{number:032x}", caller="key:local", deployments=tuple(names))
+        QueuedVideo(video_id=f"video_{number:032x}", caller="key:local", deployments=tuple(names))
         for number in range(VIDEOS)
     ]
-    log = simulate(line, lanes, [RENDER / SCALE] * VIDEOS, lambda _: 0.0, submit=0.0)
+    log = simulate(line, states, [RENDER / SCALE] * VIDEOS, lambda _: 0.0, submit=0.0)
     return max(log.ends.values())

@@ -23,7 +23,7 @@ from shared.lifecycle.background.dropped import IMAGES, PROMPT, REQUEST, Ignored
 from shared.lifecycle.requests.admit import Admitted, Repeatable, admit
 from shared.lifecycle.requests.inputs import LARGEST_FILE, Source
 from shared.lifecycle.services import Services
-from shared.storage.inbox import Dropped, Waiting
+from shared.storage.inbox import Dropped, WaitingFile
 from shared.storage.layout import INBOX_CONTAINER, REJECTED_CONTAINER, rejected_blob
 from shared.telemetry.events import Event, emit
 
@@ -128,14 +128,14 @@ def look_after_files(services: Services, parse: Parse) -> list[Admitted]:
     return admitted
 
 
-def _left(services: Services, waiting: Waiting, parse: Parse) -> Admitted | None:
+def _left(services: Services, waiting: WaitingFile, parse: Parse) -> Admitted | None:
     file = services.inbox.find(waiting.name)
     if file is not None and not file.size:
         raise Ignored("its file stayed empty")
     return _named(services, waiting.name, waiting.event_id, parse)
 
 
-def _late(services: Services, image: Dropped, lone: Waiting, parse: Parse) -> Admitted | None:
+def _late(services: Services, image: Dropped, lone: WaitingFile, parse: Parse) -> Admitted | None:
     return _with_prompt(services, image, lone.event_id, parse, patient=False)
 
 
@@ -250,7 +250,7 @@ def _url(event: Incoming) -> Any:
 
 
 def _place(services: Services, url: Any) -> tuple[str, str] | None:
-    return services.inbox.place_of(url) if isinstance(url, str) else None
+    return services.inbox.position_of(url) if isinstance(url, str) else None
 
 
 def _is_empty(services: Services, name: str) -> bool:
@@ -267,7 +267,7 @@ def _was_request(services: Services, url: Any) -> bool:
 
 
 def _wait_for_content(services: Services, name: str, event_id: str) -> NoReturn:
-    services.unfinished_files.note(Waiting(name, "", event_id), services.clock())
+    services.unfinished_files.note(WaitingFile(name, "", event_id), services.clock())
     raise Ignored("a file that waits for its content")
 
 
@@ -336,7 +336,7 @@ def _with_prompt(
     if not told and written is None:
         if not patient:
             raise _Refused(origin, _no_prompt(image))
-        lone = Waiting(image.name, image.etag, event_id)
+        lone = WaitingFile(image.name, image.etag, event_id)
         services.lone_images.note(lone, services.clock())
         raise Ignored("an image that waits for its prompt")
 

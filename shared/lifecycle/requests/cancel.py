@@ -44,7 +44,7 @@ def cancel_video(services: Services, video: Video) -> Cancelled:
     verdicts.say(video.id, decided.verdict)
     hints: tuple[Hint, ...] = ()
     if decided.submit is Submit.NOTHING:
-        held = line.slot_of(line.lanes(services), video.id, services.clock())
+        held = line.slot_of(line.deployments(services), video.id, services.clock())
         if held is not None:  # its turn had come, but it had not gone yet
             line.free(services, replace(decided, deployment=held.deployment))
         _, hints = line.call_next(services)

@@ -32,7 +32,7 @@ class Deployment:
     """What is known while it turns everybody away."""
     paused_until: float | None
     """When it is tried next, where it asked for patience or has an outage."""
-    held: bool = False
+    paused: bool = False
     """Whether an operator has paused it."""
 
     @property
@@ -101,17 +101,19 @@ def deployments(services: Services) -> list[Deployment]:
     """Every configured deployment as it is now."""
     now = services.clock()
     found = []
-    for upstream, stored in zip(services.settings.upstreams, line.lanes(services), strict=True):
-        lane = stored.lane
+    for upstream, stored in zip(
+        services.settings.upstreams, line.deployments(services), strict=True
+    ):
+        state = stored.state
         retires_at = None if upstream.retires_at is None else upstream.retires_at.timestamp()
         found.append(
             Deployment(
                 upstream=upstream,
-                lifecycle=_lifecycle(retires_at, gone=lane.gone, now=now),
+                lifecycle=_lifecycle(retires_at, gone=state.gone, now=now),
                 retires_at=None if retires_at is None else int(retires_at),
-                outage=lane.outage,
-                paused_until=lane.paused_until if lane.paused_until > now else None,
-                held=lane.held,
+                outage=state.outage,
+                paused_until=state.paused_until if state.paused_until > now else None,
+                paused=state.paused,
             )
         )
     return found

@@ -80,7 +80,7 @@ def state(deployment: Deployment) -> str:
         return Lifecycle.RETIRED
     if deployment.outage is not None:
         return "out"
-    paused = deployment.held or deployment.paused_until is not None
+    paused = deployment.paused or deployment.paused_until is not None
     return "paused" if paused else deployment.lifecycle
 
 

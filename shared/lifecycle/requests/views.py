@@ -6,17 +6,17 @@ from shared.domain.errors import Failure
 from shared.domain.money import usd
 from shared.domain.video import Output, Video
 from shared.durable.names import BASE_PATH
-from shared.lifecycle.line import Place, place_of
+from shared.lifecycle.line import QueuePosition, position_of
 from shared.lifecycle.services import services
 from shared.settings import settings
 
 
 def video_object(video: Video) -> dict[str, Any]:
     """OpenAI's video object (all keys present, null where there is nothing) and what it lacks."""
-    return shown(video, place_of(services(), video))
+    return shown(video, position_of(services(), video))
 
 
-def shown(video: Video, place: Place | None = None) -> dict[str, Any]:
+def shown(video: Video, place: QueuePosition | None = None) -> dict[str, Any]:
     """The video object of a video that stands at `place` in the line, or in none."""
     request = video.request
     return {

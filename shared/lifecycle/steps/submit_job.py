@@ -158,10 +158,10 @@ def _turned_away(services: Services, work: Work, refusal: Refusal) -> Done:
     others between the times that it turns this one away, and only those times are counted."""
     now = services.clock()
     back = _taken_back(services, work, troubles=work.troubles)
-    lane = line.turn_away(services, work, refusal)
-    if lane is None or lane.outage is None:  # it is not configured any more
+    state = line.turn_away(services, work, refusal)
+    if state is None or state.outage is None:  # it is not configured any more
         return _again(services, work, back)
-    if lane.outage.final:
+    if state.outage.final:
         emit(
             Event.DEPLOYMENT_OUT,
             deployment=work.deployment,
@@ -174,11 +174,11 @@ def _turned_away(services: Services, work: Work, refusal: Refusal) -> Done:
         Event.DEPLOYMENT_PAUSED,
         deployment=work.deployment,
         video_id=work.video_id,
-        seconds=lane.paused_until - now,
+        seconds=state.paused_until - now,
         reason=str(refusal.status or "unreachable"),
-        since_seconds=now - lane.outage.since,
+        since_seconds=now - state.outage.since,
     )
-    if back is not None and refusal.status is not None and lane.outage.failures == 1:
+    if back is not None and refusal.status is not None and state.outage.failures == 1:
         back = update(services, back, troubles=back.troubles + 1)
         if back is not None and back.troubles >= _MOST_TURNED_AWAY:
             return _refused(
@@ -422,8 +422,8 @@ def close_unanswered(services: Services, work: Work) -> None:
 
     Its job may be running: the slot stays held. The next submit waits until no job of this intent
     could be taken for its own."""
-    held = [found.lane for found in line.lanes(services, [work.deployment or ""])]
-    if any(lane.submitting == work.video_id for lane in held):
+    held = [found.state for found in line.deployments(services, [work.deployment or ""])]
+    if any(state.submitting == work.video_id for state in held):
         line.close_submit(services, work, pause=services.settings.durations.of(_CLOCK_TOLERANCE))
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from math import isinf
 
 from shared.domain.ledger import Kind
-from shared.domain.quota import Lane, opens_at, opens_by_itself
+from shared.domain.quota import DeploymentState, opens_at, opens_by_itself
 from shared.domain.video import Stage
 from shared.domain.work import Submit, Verdict, Work, WorkStage
 from shared.durable.names import Hint
@@ -12,7 +12,7 @@ from shared.lifecycle import line
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import verdicts
 from shared.lifecycle.steps.step import Done, begin, done, overtaken, show, update
-from shared.storage.deployments import StoredLane
+from shared.storage.deployments import StoredDeployment
 from shared.storage.snapshots import Snapshot
 from shared.telemetry.events import Event, emit
 
@@ -43,7 +43,7 @@ def take_turn(services: Services, video_id: str, epoch: int, hint: str) -> Done:
     if work.submit is Submit.INTENT:
         return done("granted")
     if services.clock() > work.queue_deadline:
-        held = line.take(services, line.lanes(services, work.deployments), video_id)
+        held = line.take(services, line.deployments(services, work.deployments), video_id)
         if held is not None:
             return _go(services, work, held)
         return verdicts.decide(services, work, _queue_timeout(services, work))
@@ -61,42 +61,42 @@ def _line_up(services: Services, work: Work, hint: str) -> Done:
     snapshot = services.snapshots.get(work.model)
     if not joins and _is_far(work, snapshot, now, durations.longest_wait):
         return _wait(services, work, snapshot, snapshot.turn(work.video_id), now, ())
-    lanes = line.lanes(services, work.deployments)
-    held = line.take(services, lanes, work.video_id)
+    states = line.deployments(services, work.deployments)
+    held = line.take(services, states, work.video_id)
     if held is not None:
         return _go(services, work, held)
     hints: tuple[Hint, ...] = ()
     unwritten = not snapshot.has(work.video_id) and snapshot.at < now - durations.of(_FRESH)
-    if line.is_open(lanes, now) or unwritten or _is_misleading(services, work, snapshot, lanes):
+    if line.is_open(states, now) or unwritten or _is_misleading(services, work, snapshot, states):
         decided, hints = line.call_next(services, work)
         snapshot = decided.snapshots.get(work.model, snapshot)
-        mine = [each for each in decided.lanes if each.lane.deployment in work.deployments]
-        lanes = mine or lanes
-        held = line.take(services, lanes, work.video_id)
+        mine = [each for each in decided.deployments if each.state.deployment in work.deployments]
+        states = mine or states
+        held = line.take(services, states, work.video_id)
         if held is not None:
             return _go(services, work, held, hints)
-    if reason := line.nowhere(services, work, lanes):
+    if reason := line.nowhere(services, work, states):
         return verdicts.decide(services, work, _no_deployment(reason), hints=hints)
     if joins:
         turn = snapshot.turn(work.video_id)
         estimate = None if isinf(turn) else max(turn, now) + work.expected
         show(services, work, Stage.WAITING_FOR_QUOTA, estimate=estimate)
-    look = _next_look(services, work, lanes, now)
-    if snapshot.position(work.video_id) > _NEAR * len(lanes):
+    look = _next_look(services, work, states, now)
+    if snapshot.position(work.video_id) > _NEAR * len(states):
         look = max(look, snapshot.turn(work.video_id))
     return _wait(services, work, snapshot, look, now, hints)
 
 
 def _is_misleading(
-    services: Services, work: Work, snapshot: Snapshot, lanes: list[StoredLane]
+    services: Services, work: Work, snapshot: Snapshot, states: list[StoredDeployment]
 ) -> bool:
     """Whether callers have yet to be told what holds this model up, or are to be told so no more.
 
     A model's deployments are asked, which may be more than this video's."""
-    if not snapshot.notice and not all(found.lane.outage for found in lanes):
+    if not snapshot.notice and not all(found.state.outage for found in states):
         return False
     offering = [upstream.name for upstream in services.settings.offering(work.model)]
-    notice = line.notice(services, work.model, line.lanes(services, offering))
+    notice = line.notice(services, work.model, line.deployments(services, offering))
     return bool(snapshot.notice) != bool(notice)
 
 
@@ -109,12 +109,13 @@ def _is_far(work: Work, snapshot: Snapshot, now: float, longest_wait: float) -> 
     )
 
 
-def _next_look(services: Services, work: Work, lanes: list[StoredLane], now: float) -> float:
+def _next_look(services: Services, work: Work, states: list[StoredDeployment], now: float) -> float:
     """When its turn may come without anybody telling: where only time keeps a deployment closed,
     that time; otherwise some time after it should have been told."""
     again = now + services.settings.durations.of(_LOOK_AGAIN) * (1 + _share(work))
     times = [
-        opens_at(found.lane, now) if opens_by_itself(found.lane, now) else again for found in lanes
+        opens_at(found.state, now) if opens_by_itself(found.state, now) else again
+        for found in states
     ]
     return min(times, default=again)
 
@@ -155,27 +156,31 @@ def _wait(
     )
 
 
-def _go(services: Services, work: Work, lane: Lane, hints: tuple[Hint, ...] = ()) -> Done:
+def _go(
+    services: Services, work: Work, state: DeploymentState, hints: tuple[Hint, ...] = ()
+) -> Done:
     went = update(
         services,
         work,
         stage=WorkStage.SUBMITTING,
-        deployment=lane.deployment,
+        deployment=state.deployment,
         hint=None,
         slot_freed=False,
     )
     if went is None:
-        return _not_gone(services, work, lane, hints)
+        return _not_gone(services, work, state, hints)
     return done("granted", stage=Stage.SUBMITTING, progress=0, hints=hints)
 
 
-def _not_gone(services: Services, work: Work, lane: Lane, hints: tuple[Hint, ...]) -> Done:
+def _not_gone(
+    services: Services, work: Work, state: DeploymentState, hints: tuple[Hint, ...]
+) -> Done:
     """Its turn has come, and meanwhile it has ended, or another worker has it (whose turn it is
     then)."""
     now = services.work.get(work.video_id)
     ended = now is not None and (now.verdict is not None or now.ended)
     if now is None or (now.epoch == work.epoch and ended and now.submit is Submit.NOTHING):
-        hints += line.hand_over(services, replace(work, deployment=lane.deployment))
+        hints += line.hand_over(services, replace(work, deployment=state.deployment))
     return overtaken(services, work, hints)
 
 
@@ -192,9 +197,9 @@ def _no_deployment(reason: str) -> Verdict:
 
 def _queue_timeout(services: Services, work: Work) -> Verdict:
     outages = [
-        f"{found.lane.deployment} {line.outage_text(found.lane.outage)}"
-        for found in line.lanes(services, work.deployments)
-        if found.lane.outage is not None
+        f"{found.state.deployment} {line.outage_text(found.state.outage)}"
+        for found in line.deployments(services, work.deployments)
+        if found.state.outage is not None
     ]
     return verdicts.failed(
         "queue_timeout",

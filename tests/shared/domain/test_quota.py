@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from shared.domain.outage import Outage, Refusal, refused
 from shared.domain.quota import (
-    Lane,
-    Waiting,
+    DeploymentState,
+    QueuedVideo,
     decide,
     forecast,
     freed,
@@ -26,20 +26,22 @@ GRANT = 20.0
 SLOT = 5400.0
 
 
-def lane(name: str = "a", **values: object) -> Lane:
+def state(name: str = "a", **values: object) -> DeploymentState:
     return replace(
-        Lane(deployment=name, max_running=2, max_creates=2, window=60.0),
+        DeploymentState(deployment=name, max_running=2, max_creates=2, window=60.0),
         **values,  # type: ignore[arg-type]
     )
 
 
-def video(number: int, caller: str = "key:x", deployments: tuple[str, ...] = ("a",)) -> Waiting:
-    return Waiting(
+def video(number: int, caller: str = "key:x", deployments: tuple[str, ...] = ("a",)) -> QueuedVideo:
+    return QueuedVideo(
         video_id=f"video_{number:032x}", caller=caller, deployments=deployments, expected=40.0
     )
 
 
-def served(at: Lane, who: Waiting, now: float, *, lasts: float = 1e6) -> Lane:
+def served(
+    at: DeploymentState, who: QueuedVideo, now: float, *, lasts: float = 1e6
+) -> DeploymentState:
     """A whole submit at one moment."""
     after = taken(granted(at, who, now, lease=GRANT), who.video_id, now, lease=SLOT)
     assert after is not None
@@ -47,19 +49,19 @@ def served(at: Lane, who: Waiting, now: float, *, lasts: float = 1e6) -> Lane:
 
 
 def test_first_come_first_served_within_a_caller() -> None:
-    (grant,) = decide([video(2), video(1)], [lane()], 0.0)
+    (grant,) = decide([video(2), video(1)], [state()], 0.0)
     assert grant.video_id == video(1).video_id
 
 
 def test_a_caller_with_less_running_goes_first() -> None:
-    busy = lane("b", running={"v": 100.0}, callers={"v": "key:x"}, submitting="v")
-    (grant,) = decide([video(1, "key:x"), video(2, "key:y")], [lane(), busy], 0.0)
+    busy = state("b", running={"v": 100.0}, callers={"v": "key:x"}, submitting="v")
+    (grant,) = decide([video(1, "key:x"), video(2, "key:y")], [state(), busy], 0.0)
     assert grant.video_id == video(2).video_id
 
 
 def test_among_equals_the_turn_goes_round() -> None:
     """Not to the one who came first: its line may be endless."""
-    at = lane(max_creates=100, max_running=100)
+    at = state(max_creates=100, max_running=100)
     line = [video(number, f"key:{'abc'[number // 10]}") for number in range(30)]
     callers = []
     for _ in range(6):
@@ -72,14 +74,14 @@ def test_among_equals_the_turn_goes_round() -> None:
 
 
 def test_one_submit_at_a_time() -> None:
-    first = granted(lane(), video(1), 0.0, lease=100)
+    first = granted(state(), video(1), 0.0, lease=100)
     assert decide([video(2)], [first], 1.0) == []
     after = submitted(first, video(1).video_id, 2.0)
     assert len(decide([video(2)], [after], 2.0)) == 1
 
 
 def test_a_grant_that_nobody_takes_ends_and_costs_nothing() -> None:
-    idle = lane(max_running=1, max_creates=1)
+    idle = state(max_running=1, max_creates=1)
     held = granted(idle, video(1), 0.0, lease=GRANT)
     assert opens_at(held, 1.0) == GRANT
     (grant,) = decide([video(1)], [held], GRANT)  # no create was counted
@@ -89,7 +91,7 @@ def test_a_grant_that_nobody_takes_ends_and_costs_nothing() -> None:
 
 
 def test_a_turn_taken_twice_counts_once() -> None:
-    once = taken(granted(lane(), video(1), 0.0, lease=GRANT), video(1).video_id, 1.0, lease=SLOT)
+    once = taken(granted(state(), video(1), 0.0, lease=GRANT), video(1).video_id, 1.0, lease=SLOT)
     assert once is not None
     assert once.creates == (1.0,)
     assert taken(once, video(1).video_id, 2.0, lease=SLOT) == once
@@ -98,14 +100,17 @@ def test_a_turn_taken_twice_counts_once() -> None:
 def test_a_create_counts_from_the_end_of_its_submit() -> None:
     """The upstream saw it somewhere between; only the later time keeps every window."""
     sending = taken(
-        granted(lane(max_creates=1), video(1), 0.0, lease=GRANT), video(1).video_id, 1.0, lease=SLOT
+        granted(state(max_creates=1), video(1), 0.0, lease=GRANT),
+        video(1).video_id,
+        1.0,
+        lease=SLOT,
     )
     assert sending is not None
     assert opens_at(submitted(sending, video(1).video_id, 50.0), 50.0) == 110.0
 
 
 def test_a_slot_is_free_when_its_render_is_over() -> None:
-    full = served(served(lane(max_creates=9), video(1), 0.0), video(2), 0.0)
+    full = served(served(state(max_creates=9), video(1), 0.0), video(2), 0.0)
     assert decide([video(3)], [full], 1.0) == []
     assert opens_at(full, 1.0) == 1e6
     assert len(decide([video(3)], [freed(full, video(1).video_id, 1.0)], 1.0)) == 1
@@ -116,7 +121,7 @@ def test_an_outage_is_probed_by_one_video_after_another() -> None:
     line = [video(1), video(2), video(3)]
     refusal = Refusal(status=403, message="no")
     outage = refused(None, refusal, video(1).video_id, 0.0)
-    probed = lane(outage=outage, paused_until=5.0, max_creates=9, max_running=9)
+    probed = state(outage=outage, paused_until=5.0, max_creates=9, max_running=9)
     assert decide(line, [probed], 4.9) == []
     (probe,) = decide(line, [probed], 5.0)
     assert probe.video_id == video(2).video_id
@@ -139,52 +144,52 @@ def test_an_outage_is_probed_by_one_video_after_another() -> None:
 
 
 def test_a_pause_and_an_outage_grant_nothing() -> None:
-    assert decide([video(1)], [lane(paused_until=5.0)], 4.9) == []
-    assert len(decide([video(1)], [lane(paused_until=5.0)], 5.0)) == 1
+    assert decide([video(1)], [state(paused_until=5.0)], 4.9) == []
+    assert len(decide([video(1)], [state(paused_until=5.0)], 5.0)) == 1
     gone = Outage(status=410, message="retired", since=0.0, final=True)
-    assert decide([video(1)], [lane(outage=gone)], 1e9) == []
-    assert decide([video(1)], [lane(held=True)], 1e9) == []
-    assert decide([video(1)], [lane(max_running=0)], 1e9) == []
+    assert decide([video(1)], [state(outage=gone)], 1e9) == []
+    assert decide([video(1)], [state(paused=True)], 1e9) == []
+    assert decide([video(1)], [state(max_running=0)], 1e9) == []
 
 
 def test_a_video_goes_only_where_it_may() -> None:
-    (grant,) = decide([video(1, deployments=("b",))], [lane("a"), lane("b")], 0.0)
+    (grant,) = decide([video(1, deployments=("b",))], [state("a"), state("b")], 0.0)
     assert grant.deployment == "b"
 
 
 def test_a_pool_serves_where_it_can_start_first() -> None:
-    full = served(served(lane("a"), video(1), 0.0), video(2), 0.0)
-    (grant,) = decide([video(3, deployments=("a", "b"))], [full, lane("b")], 1.0)
+    full = served(served(state("a"), video(1), 0.0), video(2), 0.0)
+    (grant,) = decide([video(3, deployments=("a", "b"))], [full, state("b")], 1.0)
     assert grant.deployment == "b"
 
 
 def test_a_video_that_holds_a_slot_gets_no_other() -> None:
-    holding = granted(lane("a"), video(1), 0.0, lease=100)
-    assert decide([video(1, deployments=("a", "b"))], [holding, lane("b")], 1.0) == []
+    holding = granted(state("a"), video(1), 0.0, lease=100)
+    assert decide([video(1, deployments=("a", "b"))], [holding, state("b")], 1.0) == []
 
 
 def test_only_time_keeps_a_lane_closed() -> None:
-    spent = served(served(lane(max_running=9), video(1), 0.0), video(2), 5.0)
+    spent = served(served(state(max_running=9), video(1), 0.0), video(2), 5.0)
     assert opens_by_itself(spent, 6.0)
     assert opens_at(spent, 6.0) == 60.0
-    full = served(served(lane(), video(1), 0.0), video(2), 5.0)
+    full = served(served(state(), video(1), 0.0), video(2), 5.0)
     assert not opens_by_itself(full, 6.0)
 
 
 def test_the_forecast_is_what_deciding_would_give() -> None:
     """The turns to come, against the decisions themselves in virtual time."""
-    lanes = [lane("a"), lane("b", max_creates=1, paused_until=1010.0)]
+    states = [state("a"), state("b", max_creates=1, paused_until=1010.0)]
     line = [video(number, f"key:{number % 3}", ("a", "b")) for number in range(20)]
-    told = [(turn.video.video_id, turn.at) for turn in forecast(line, lanes, 1000.0)]
-    stepped = in_virtual_time(line, lanes, 1000.0, render=40.0)
+    told = [(turn.video.video_id, turn.at) for turn in forecast(line, states, 1000.0)]
+    stepped = in_virtual_time(line, states, 1000.0, render=40.0)
     assert told == stepped
 
 
 def in_virtual_time(
-    line: list[Waiting], lanes: list[Lane], now: float, *, render: float
+    line: list[QueuedVideo], states: list[DeploymentState], now: float, *, render: float
 ) -> list[tuple[str, float]]:
     """Who is submitted when, if renders take as long as that and nothing else takes time."""
-    line, by_name = list(line), {each.deployment: each for each in lanes}
+    line, by_name = list(line), {each.deployment: each for each in states}
     ends: list[tuple[float, str, str]] = []
     starts = []
     while line:
@@ -208,14 +213,14 @@ def in_virtual_time(
 
 @dataclass
 class World:
-    """The upstream and the workers, as they are whatever the lanes say."""
+    """The upstream and the workers, as they are whatever the deployments say."""
 
-    lanes: dict[str, Lane] = field(
-        default_factory=lambda: {"a": lane("a", max_creates=3), "b": lane("b", max_running=1)}
+    states: dict[str, DeploymentState] = field(
+        default_factory=lambda: {"a": state("a", max_creates=3), "b": state("b", max_running=1)}
     )
     now: float = 1000.0
-    waiting: list[Waiting] = field(default_factory=list)
-    granted: dict[str, Waiting] = field(default_factory=dict)
+    waiting: list[QueuedVideo] = field(default_factory=list)
+    granted: dict[str, QueuedVideo] = field(default_factory=dict)
     """Granted, and not yet known to its worker."""
     sending: dict[str, tuple[str, float]] = field(default_factory=dict)
     """Video -> its deployment, and when it took its turn."""
@@ -231,7 +236,7 @@ class World:
 
     def take(self) -> None:
         """The workers of the granted come, in time or too late."""
-        for name, at in self.lanes.items():
+        for name, at in self.states.items():
             video_id = at.submitting
             if video_id is None or video_id not in self.granted:
                 continue
@@ -239,7 +244,7 @@ class World:
             if after is None:
                 continue  # too late here; it may have been granted another one meanwhile
             del self.granted[video_id]
-            self.lanes[name] = after
+            self.states[name] = after
             self.sending[video_id] = (name, self.now)
 
     def send(self) -> None:
@@ -247,28 +252,30 @@ class World:
         for video_id, (name, _) in list(self.sending.items()):
             self.posts[name].append(self.now)
             self.running[name].add(video_id)
-            self.lanes[name] = submitted(self.lanes[name], video_id, self.now, until=self.now + 1e6)
+            self.states[name] = submitted(
+                self.states[name], video_id, self.now, until=self.now + 1e6
+            )
             del self.sending[video_id]
 
     def free(self) -> None:
-        for name, at in self.lanes.items():
+        for name, at in self.states.items():
             for video_id in sorted(self.running[name])[:1]:
                 self.running[name].discard(video_id)
-                self.lanes[name] = freed(at, video_id, self.now)
+                self.states[name] = freed(at, video_id, self.now)
 
     def lose(self) -> None:
         """Every worker that was granted something is gone; it lines up anew when its grant ends."""
         for video_id, who in list(self.granted.items()):
-            if all(video_id not in live(at, self.now) for at in self.lanes.values()):
+            if all(video_id not in live(at, self.now) for at in self.states.values()):
                 del self.granted[video_id]
                 self.waiting.append(who)
 
     def decide(self) -> None:
         self.lose()
-        for grant in decide(self.waiting, self.lanes.values(), self.now):
+        for grant in decide(self.waiting, self.states.values(), self.now):
             who = next(each for each in self.waiting if each.video_id == grant.video_id)
             self.waiting.remove(who)
-            at = self.lanes[grant.deployment]
+            at = self.states[grant.deployment]
             behind = [
                 each
                 for each in self.waiting
@@ -276,10 +283,10 @@ class World:
             ]
             assert all(who.video_id < each.video_id for each in behind), "order within a caller"
             self._nobody_starves(grant.deployment, who)
-            self.lanes[grant.deployment] = granted(at, who, self.now, lease=GRANT)
+            self.states[grant.deployment] = granted(at, who, self.now, lease=GRANT)
             self.granted[who.video_id] = who
 
-    def _nobody_starves(self, name: str, who: Waiting) -> None:
+    def _nobody_starves(self, name: str, who: QueuedVideo) -> None:
         """At four callers: nobody is passed over more than five times as often as there are
         callers, on a deployment that he could use."""
         waiting = {each.caller for each in self.waiting if name in each.deployments}
@@ -290,14 +297,14 @@ class World:
         self.passed_over[f"{name} {who.caller}"] = 0
 
     def check(self) -> None:
-        for name, at in self.lanes.items():
+        for name, at in self.states.items():
             assert len(self.running[name]) + (at.submitting in self.sending) <= at.max_running
             posts = self.posts[name]
             for begin in posts:
                 window = [post for post in posts if begin <= post < begin + at.window]
                 assert len(window) <= at.max_creates, f"{name}: {window}"
             line = [each for each in self.waiting if name in each.deployments]
-            assert not line or opens_at(at, self.now) > self.now, "a free lane beside a line"
+            assert not line or opens_at(at, self.now) > self.now, "a free deployment beside a line"
 
 
 EVENTS = st.lists(
@@ -337,7 +344,7 @@ def test_any_interleaving_keeps_every_promise(events: list[tuple[str, int, float
 @given(st.lists(st.integers(0, 3), min_size=30, max_size=120), st.integers(1, 30))
 def test_a_caller_with_a_stuck_job_is_served_all_the_same(arrivals: list[int], stuck: int) -> None:
     """One caller's job holds a slot for ever, so that he never has the fewest running."""
-    at = served(lane(max_creates=10**6), video(0, "key:9"), 0.0)
+    at = served(state(max_creates=10**6), video(0, "key:9"), 0.0)
     mine = video(stuck, "key:9")
     line = [mine, *(video(number + 100, f"key:{who}") for number, who in enumerate(arrivals))]
     for turn in range(len(line)):
@@ -357,6 +364,6 @@ def test_a_thousand_in_line_are_decided_and_forecast_quickly() -> None:
 
     line = [video(number, f"key:{number % 20}") for number in range(1000)]
     began = time.process_time()
-    decide(line, [lane()], 0.0)
-    assert len(list(forecast(line, [lane()], 0.0))) == 1000
+    decide(line, [state()], 0.0)
+    assert len(list(forecast(line, [state()], 0.0))) == 1000
     assert time.process_time() - began < 5.0, "seconds of this process; 0.2 are usual"

@@ -38,15 +38,15 @@ def outcome(services: Services, job: Job, hint: str = "h") -> str:
     return take_turn(services, job.id, 1, hint).result["outcome"]
 
 
-def lanes(services: Services) -> dict[str, Any]:
-    return {found.lane.deployment: found.lane for found in line.lanes(services)}
+def states(services: Services) -> dict[str, Any]:
+    return {found.state.deployment: found.state for found in line.deployments(services)}
 
 
 def refuse(services: Services, name: str, status: int) -> None:
     """A deployment has said so, for good."""
     gone = Outage(status=status, message="no", since=0.0, final=True)
     limits = line.limits(services, next(u for u in services.settings.upstreams if u.name == name))
-    services.deployments.change(limits, lambda lane: replace(lane, outage=gone))
+    services.deployments.change(limits, lambda state: replace(state, outage=gone))
 
 
 def test_a_grant_is_taken_up_by_its_worker_and_only_in_time(
@@ -62,13 +62,13 @@ def test_a_grant_is_taken_up_by_its_worker_and_only_in_time(
     line.free(pool, work)
     _, hints = line.call_next(pool)
     assert hints == ({"instance": f"{waiting.id}-1", "event": "h"},)
-    held = next(lane for lane in lanes(pool).values() if waiting.id in lane.running)
+    held = next(state for state in states(pool).values() if waiting.id in state.running)
     assert not held.sending
     late = replace(pool, clock=lambda: time.time() + pool.settings.durations.grant_lease + 1)
     another = order()
     assert outcome(late, another) == "waiting"  # the first in line is granted it again
     assert outcome(pool, waiting, "again") == "granted"
-    assert next(lane for lane in lanes(pool).values() if waiting.id in lane.running).sending
+    assert next(state for state in states(pool).values() if waiting.id in state.running).sending
 
 
 def test_one_that_looked_between_the_reading_and_the_grant_is_told_under_its_new_name(
@@ -82,11 +82,11 @@ def test_one_that_looked_between_the_reading_and_the_grant_is_told_under_its_new
     assert outcome(pool, waiting, "old") == "waiting"
     swap = pool.deployments.replace
 
-    def meanwhile(found: Any, lane: Any) -> Any:
+    def meanwhile(found: Any, state: Any) -> Any:
         work = waiting.work
-        if work is not None and waiting.id in lane.running and work.hint == "old":
+        if work is not None and waiting.id in state.running and work.hint == "old":
             pool.work.replace(replace(work, hint="new"))
-        return swap(found, lane)
+        return swap(found, state)
 
     monkeypatch.setattr(pool.deployments, "replace", meanwhile)
     assert running[0].work is not None
@@ -98,10 +98,10 @@ def test_one_that_looked_between_the_reading_and_the_grant_is_told_under_its_new
 def test_a_repeated_step_finds_the_turn_that_it_took(pool: Services, simulator: Simulator) -> None:
     job = Order(pool, simulator)()
     assert outcome(pool, job) == "granted"
-    before = lanes(pool)
+    before = states(pool)
     assert outcome(pool, job, "again") == "granted"
-    assert [lane.creates for lane in lanes(pool).values()] == [
-        lane.creates for lane in before.values()
+    assert [state.creates for state in states(pool).values()] == [
+        state.creates for state in before.values()
     ]
 
 
@@ -116,7 +116,7 @@ def test_when_one_deployment_is_out_its_videos_go_elsewhere(
     assert submit_job(still, job.id, 1).result["outcome"] == "again"
     assert outcome(still, job, "again") == "granted"
     assert submit_job(still, job.id, 1).result["outcome"] == "submitted"
-    (out,) = (lane for lane in lanes(pool).values() if lane.outage)
+    (out,) = (state for state in states(pool).values() if state.outage)
     assert out.deployment != job.video.deployment
     assert (out.outage.status, out.outage.final) == (401, False)
 
@@ -143,7 +143,9 @@ def test_when_every_deployment_is_retired_it_says_so_with_the_date(
 
 def test_a_paused_deployment_keeps_its_line(pool: Services, simulator: Simulator) -> None:
     for upstream in pool.settings.upstreams:
-        pool.deployments.change(line.limits(pool, upstream), lambda lane: replace(lane, held=True))
+        pool.deployments.change(
+            line.limits(pool, upstream), lambda state: replace(state, paused=True)
+        )
     order = Order(pool, simulator)
     jobs = [order() for _ in range(3)]
     assert [outcome(pool, job) for job in jobs] == ["waiting"] * 3
@@ -151,14 +153,16 @@ def test_a_paused_deployment_keeps_its_line(pool: Services, simulator: Simulator
     places = [place(pool, job) for job in jobs]
     assert [each.position for each in places] == [1, 2, 3]
     for upstream in pool.settings.upstreams:
-        pool.deployments.change(line.limits(pool, upstream), lambda lane: replace(lane, held=False))
+        pool.deployments.change(
+            line.limits(pool, upstream), lambda state: replace(state, paused=False)
+        )
     _, hints = line.call_next(pool)
     assert [hint["instance"] for hint in hints] == [f"{job.id}-1" for job in jobs[:2]]
 
 
-def place(services: Services, job: Job) -> line.Place:
+def place(services: Services, job: Job) -> line.QueuePosition:
     services.snapshots._kept.clear()
-    found = line.place_of(services, job.video)
+    found = line.position_of(services, job.video)
     assert found is not None
     return found
 
@@ -197,9 +201,9 @@ def test_a_429_pauses_the_deployment_and_is_counted(
     began = time.time()
     assert outcome(services, job) == "granted"
     assert submit_job(services, job.id, 1).result["outcome"] == "again"
-    lane = lanes(services)["sora-2"]
-    assert lane.throttled == 1
-    assert lane.paused_until > began
+    state = states(services)["sora-2"]
+    assert state.throttled == 1
+    assert state.paused_until > began
     assert job.video.stage is Stage.WAITING_FOR_QUOTA
     job.drive()
     assert job.video.status is Status.COMPLETED
@@ -216,7 +220,7 @@ def test_a_slot_of_a_video_that_has_ended_is_given_back(
     assert work is not None
     pool.work.delete(work)
     line.free_orphans(pool)
-    held = [video_id for lane in lanes(pool).values() for video_id in lane.running]
+    held = [video_id for state in states(pool).values() for video_id in state.running]
     assert held == [working.id]
 
 
@@ -239,4 +243,4 @@ def test_a_turn_that_comes_after_the_end_is_given_back(
 
     late = replace(pool, deployments=Ends())  # type: ignore[arg-type]
     assert outcome(late, job) == "done"
-    assert [dict(lane.running) for lane in lanes(pool).values()] == [{}, {}]
+    assert [dict(state.running) for state in states(pool).values()] == [{}, {}]

@@ -17,7 +17,7 @@ from azure.core.exceptions import ClientAuthenticationError
 
 from shared.domain.ledger import Amounts
 from shared.domain.outage import Outage, Refusal
-from shared.domain.quota import Lane
+from shared.domain.quota import DeploymentState
 from shared.domain.video import Stage, Status
 from shared.lifecycle import line
 from shared.lifecycle.requests.views import shown
@@ -42,8 +42,8 @@ def lift(simulator: Simulator) -> None:
     httpx.delete(f"{simulator.url}/_sim/faults", timeout=10, trust_env=False)
 
 
-def lane(services: Services, name: str = "sora-2") -> Lane:
-    return next(each.lane for each in line.lanes(services, [name]))
+def state(services: Services, name: str = "sora-2") -> DeploymentState:
+    return next(each.state for each in line.deployments(services, [name]))
 
 
 def turn_away(services: Services, job: Job, refusal: Refusal) -> None:
@@ -88,7 +88,7 @@ def test_access_that_comes_after_ten_minutes_renders_everything_sent_meanwhile(
         assert job.video.status is Status.COMPLETED
         assert len(job.upstream_jobs()) == 1
         assert job.booked == Amounts(settled=job.video.cost.estimated)
-    assert lane(services).outage is None
+    assert state(services).outage is None
     # the pause grows, and one video at a time tries: some tens of creates in all, not hundreds
     assert sum(simulator.journal()["requests"]["sora-2 create"].values()) < 40
 
@@ -104,7 +104,7 @@ def test_what_callers_are_told_meanwhile(
     assert look(services, job) == "waiting"
     video = job.video
     assert (video.status, video.stage) == (Status.QUEUED, Stage.WAITING_FOR_QUOTA)
-    place = line.place_of(services, video)
+    place = line.position_of(services, video)
     told = shown(video, place)
     assert told["notice"].startswith("sora-2 answers 403 (since 2")
     assert "sk-secret" not in told["notice"]
@@ -123,7 +123,7 @@ def test_those_who_wait_behind_are_told_no_more_once_it_is_over(
     for job in (first, second):
         assert look(services, job) == "waiting"
     services.snapshots._kept.clear()
-    place = line.place_of(services, second.video)
+    place = line.position_of(services, second.video)
     assert place is not None
     assert place.notice is not None
     clock.now += services.settings.durations.of(6)
@@ -136,7 +136,7 @@ def test_those_who_wait_behind_are_told_no_more_once_it_is_over(
     submit_job(services, first.id, 1)
     assert look(services, third, "again") == "waiting"
     services.snapshots._kept.clear()
-    place = line.place_of(services, third.video)
+    place = line.position_of(services, third.video)
     assert place is not None
     assert place.notice is None
 
@@ -171,7 +171,7 @@ def test_a_video_that_a_deployment_minds_holds_up_nobody_for_long(
     assert (error.code, error.charged) == ("refused", False)
     assert "403 not in your plan" in error.message
     assert minded.booked == Amounts()
-    assert lane(services).outage is None
+    assert state(services).outage is None
 
 
 def test_one_that_is_alone_waits_for_as_long_as_it_may(
@@ -221,7 +221,7 @@ def test_a_token_that_comes_late_costs_no_submission(
         assert submit_job(services, job.id, 1).result["outcome"] == "again"
         assert job.work is not None
         assert job.work.posts == 0
-    assert lane(services).outage is not None
+    assert state(services).outage is not None
     assert simulator.journal()["jobs"] == []
     assert identity.asked == NoTokenYet.MISSES
 
@@ -234,7 +234,7 @@ def test_a_key_that_is_not_there_yet_is_waited_for(
     job = order()
     assert look(services, job) == "granted"
     assert submit_job(services, job.id, 1).result["outcome"] == "again"
-    outage = lane(services).outage
+    outage = state(services).outage
     assert outage is not None
     assert (outage.status, outage.final) == (None, False)
     assert "SIMULATOR_KEY" in outage.message
@@ -253,7 +253,7 @@ def test_a_deployment_that_is_taken_out_of_the_settings_may_come_back(
     without = [each for each in json.loads(upstreams()) if each["name"] != "sora-2"]
     poorer = services_with(UPSTREAMS=json.dumps(without))
     assert look(poorer, job) == "waiting"
-    place = line.place_of(poorer, job.video)
+    place = line.position_of(poorer, job.video)
     assert place is not None
     assert place.notice == "No deployment of sora-2 is configured now. Waiting costs nothing."
     job.drive()
@@ -270,8 +270,8 @@ def test_a_429_shows_that_an_outage_is_over(
     clock.now += services.settings.durations.of(6)
     assert look(services, job) == "granted"
     submit_job(services, job.id, 1)
-    assert lane(services).outage is None
-    assert lane(services).throttled == 1
+    assert state(services).outage is None
+    assert state(services).throttled == 1
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ def test_a_row_of_release_0_1_is_read(
     order()
     table = services.deployments._table
     table.insert("d", "sora-2", {"v": 1, "running": "{}", "out": out})
-    assert lane(services).outage == Outage(
+    assert state(services).outage == Outage(
         status=status, message=out.partition(" ")[2], since=0.0, final=final
     )
 
@@ -339,7 +339,7 @@ def test_a_line_at_rest_stays_at_rest_where_a_video_may_go_to_one_deployment_onl
     for _ in range(5):
         assert look(services, job, "again") == "waiting"
     assert asked == []
-    place = line.place_of(services, job.video)
+    place = line.position_of(services, job.video)
     assert place is not None
     assert place.notice is None
 
@@ -351,6 +351,6 @@ def test_a_row_of_release_0_1_does_not_make_an_outage_older_than_it_is_known(
     job = Order(services, simulator)()
     services.deployments._table.insert("d", "sora-2", {"v": 1, "running": "{}", "out": "401 no"})
     turn_away(services, job, Refusal(status=401, message="no"))
-    outage = lane(services).outage
+    outage = state(services).outage
     assert outage is not None
     assert outage.since == pytest.approx(clock.now, abs=0.001)

@@ -28,7 +28,7 @@ from shared.storage.ledger import CeilingReached
 from shared.upstream.protocol import AnswerLost, Dialect, Fault, JobState, NotSent, Throttled
 from tests.conftest import Simulator
 from tests.shared.lifecycle.conftest import CALLER, Job
-from tests.shared.lifecycle.requests.test_cancel import blobs, running_lanes, stored, to_submitted
+from tests.shared.lifecycle.requests.test_cancel import blobs, slot_holders, stored, to_submitted
 
 REQUEST = VideoRequest(model="sora-2", prompt="a fox", width=720, height=1280, seconds=4)
 Patch = pytest.MonkeyPatch
@@ -59,7 +59,7 @@ def rows(services: Services) -> list[str]:
 def is_over(job: Job) -> None:
     """Nothing is left to do, nothing is held, and the row agrees with the ledger."""
     assert job.work is None
-    assert running_lanes(job.services) == []
+    assert slot_holders(job.services) == []
     assert job.booked.reserved == 0
     assert (job.booked.unknown > 0) == (job.video.cost.state is CostState.UNKNOWN)
 
@@ -77,7 +77,7 @@ def test_cancelled_during_a_post_that_created_nothing(
     monkeypatch.setattr(upstream_of(keeping), "submit", refused)
     take_turn.take_turn(keeping, job.id, 1, "turn")
     assert submit_job.submit_job(keeping, job.id, 1).result["outcome"] == "again"
-    assert running_lanes(keeping) == []
+    assert slot_holders(keeping) == []
     job.drive()
     is_over(job)
     assert job.video.status is Status.CANCELLED
@@ -224,17 +224,17 @@ def test_a_turn_that_comes_while_its_video_is_cancelled_is_given_back(
     take_turn.take_turn(keeping, job.id, 1, "turn")
     replace_row, cancelled = keeping.deployments.replace, list[Any]()
 
-    def grant(found: Any, lane: Any) -> Any:
-        if not cancelled and other.id in lane.running:
+    def grant(found: Any, state: Any) -> Any:
+        if not cancelled and other.id in state.running:
             cancelled.append(cancel_video(keeping, other.video))
-        return replace_row(found, lane)
+        return replace_row(found, state)
 
     monkeypatch.setattr(keeping.deployments, "replace", grant)
     submit_job.submit_job(keeping, job.id, 1)
     with suppress(Conflict):
         take_turn.take_turn(keeping, other.id, 1, "turn")
     line.free_orphans(keeping)
-    assert running_lanes(keeping) == [job.id]
+    assert slot_holders(keeping) == [job.id]
 
 
 def test_a_slot_of_a_video_that_is_gone_is_given_back_by_the_sweep(
@@ -244,9 +244,9 @@ def test_a_slot_of_a_video_that_is_gone_is_given_back_by_the_sweep(
     take_turn.take_turn(keeping, job.id, 1, "turn")
     assert job.work is not None
     keeping.work.delete(job.work)
-    assert running_lanes(keeping) == [job.id]
+    assert slot_holders(keeping) == [job.id]
     line.free_orphans(keeping)
-    assert running_lanes(keeping) == []
+    assert slot_holders(keeping) == []
 
 
 def timed_out(job: Job) -> None:
@@ -272,7 +272,7 @@ def test_a_deleted_video_is_not_rescued(
     assert (job.work, rows(keeping), blobs(keeping, job.id)) == (None, [], [])
     assert job.booked == Amounts(settled=400_000)
     assert simulator.journal()["jobs"][0]["status"] == "deleted"
-    assert running_lanes(keeping) == []
+    assert slot_holders(keeping) == []
 
 
 @pytest.mark.parametrize("moment", ["jobs.close", "work.delete"])

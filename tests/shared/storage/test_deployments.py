@@ -10,12 +10,20 @@ from dataclasses import replace
 import pytest
 
 from shared.domain.outage import Refusal, refused
-from shared.domain.quota import Lane, Waiting, decide, freed, granted, submitted, taken
+from shared.domain.quota import (
+    DeploymentState,
+    QueuedVideo,
+    decide,
+    freed,
+    granted,
+    submitted,
+    taken,
+)
 from shared.storage.accounts import Account
 from shared.storage.deployments import Deployments
 from shared.storage.rows import RowChanged
 
-LIMITS = Lane(deployment="a", max_running=3, max_creates=10**6, window=60.0)
+LIMITS = DeploymentState(deployment="a", max_running=3, max_creates=10**6, window=60.0)
 THREADS = 32
 
 
@@ -24,8 +32,8 @@ def deployments(connection: str) -> Deployments:
     return Deployments(Account(connection=connection).table("deployments"))
 
 
-def video(number: int) -> Waiting:
-    return Waiting(
+def video(number: int) -> QueuedVideo:
+    return QueuedVideo(
         video_id=f"video_{number:032x}",
         caller=f"key:{number % 4}",
         deployments=("a",),
@@ -41,13 +49,13 @@ def test_everything_of_a_lane_is_kept(deployments: Deployments) -> None:
     refusal = Refusal(status=401, message="no")
     sending = replace(sending, outage=refused(None, refusal, "video_1", now))
     deployments.change(LIMITS, lambda _: sending)
-    assert deployments.get(LIMITS).lane == sending
+    assert deployments.get(LIMITS).state == sending
     unreachable = refused(None, Refusal(status=None, message=""), "video_1", now)
     for outage in (unreachable, None):
-        deployments.change(LIMITS, lambda lane, what=outage: replace(lane, outage=what))  # type: ignore[misc]
-        assert deployments.get(LIMITS).lane.outage == outage
+        deployments.change(LIMITS, lambda state, what=outage: replace(state, outage=what))  # type: ignore[misc]
+        assert deployments.get(LIMITS).state.outage == outage
     deployments.change(LIMITS, lambda _: sending)
-    assert [found.lane for found in deployments.all([LIMITS])] == [sending]
+    assert [found.state for found in deployments.all([LIMITS])] == [sending]
 
 
 def test_thirty_two_threads_cannot_pass_a_limit(deployments: Deployments) -> None:
@@ -68,16 +76,16 @@ def test_thirty_two_threads_cannot_pass_a_limit(deployments: Deployments) -> Non
             stored = deployments.get(LIMITS)
             with lock:
                 line = list(waiting.values())
-            for grant in decide(line, [stored.lane], now):
+            for grant in decide(line, [stored.state], now):
                 who = next(each for each in line if each.video_id == grant.video_id)
                 try:
-                    deployments.replace(stored, granted(stored.lane, who, now, lease=30))
+                    deployments.replace(stored, granted(stored.state, who, now, lease=30))
                 except RowChanged:
                     break
             after = deployments.change(
-                LIMITS, lambda lane: taken(lane, mine.video_id, time.time(), lease=60) or lane
+                LIMITS, lambda state: taken(state, mine.video_id, time.time(), lease=60) or state
             )
-            if after.lane.submitting == mine.video_id and after.lane.sending:
+            if after.state.submitting == mine.video_id and after.state.sending:
                 break
             time.sleep(0.02)
         else:
@@ -90,12 +98,12 @@ def test_thirty_two_threads_cannot_pass_a_limit(deployments: Deployments) -> Non
         time.sleep(0.01)
         with lock:
             submitting.discard(mine.video_id)
-        deployments.change(LIMITS, lambda lane: submitted(lane, mine.video_id, time.time()))
+        deployments.change(LIMITS, lambda state: submitted(state, mine.video_id, time.time()))
         time.sleep(0.03)
         with lock:
             running.discard(mine.video_id)
             done.append(mine.video_id)
-        deployments.change(LIMITS, lambda lane: freed(lane, mine.video_id, time.time()))
+        deployments.change(LIMITS, lambda state: freed(state, mine.video_id, time.time()))
 
     with ThreadPoolExecutor(THREADS) as pool:
         for each in [pool.submit(work, number) for number in range(THREADS)]:
@@ -103,5 +111,5 @@ def test_thirty_two_threads_cannot_pass_a_limit(deployments: Deployments) -> Non
     assert len(done) == THREADS
     assert most[0] <= 3
     assert most[1] == 1
-    left = deployments.get(LIMITS).lane
+    left = deployments.get(LIMITS).state
     assert (dict(left.running), left.submitting, left.served) == ({}, None, THREADS)

@@ -35,8 +35,8 @@ def to_submitted(job: Job) -> None:
     assert submit_job.submit_job(job.services, job.id, 1).result["outcome"] == "submitted"
 
 
-def running_lanes(services: Services) -> list[str]:
-    return [video for found in line.lanes(services) for video in found.lane.running]
+def slot_holders(services: Services) -> list[str]:
+    return [video for found in line.deployments(services) for video in found.state.running]
 
 
 def blobs(services: Services, video_id: str) -> list[str]:
@@ -92,7 +92,7 @@ def test_a_turn_that_had_come_goes_to_the_next(
     hints = cancel_video(services, first.video).hints
     assert {"instance": f"{second.id}-1", "event": "turn-b"} in hints
     assert take_turn.take_turn(services, second.id, 1, "turn-c").result["outcome"] == "granted"
-    assert running_lanes(services) == [second.id]
+    assert slot_holders(services) == [second.id]
 
 
 def test_a_turn_that_nobody_has_taken_up_yet_goes_to_the_next(
@@ -104,10 +104,10 @@ def test_a_turn_that_nobody_has_taken_up_yet_goes_to_the_next(
     for job, hint in ((first, "a"), (second, "b"), (third, "c")):
         take_turn.take_turn(services, job.id, 1, hint)
     cancel_video(services, first.video)
-    assert running_lanes(services) == [second.id]  # which is only about to be told
+    assert slot_holders(services) == [second.id]  # which is only about to be told
     hints = cancel_video(services, second.video).hints
     assert {"instance": f"{third.id}-1", "event": "c"} in hints
-    assert running_lanes(services) == [third.id]
+    assert slot_holders(services) == [third.id]
 
 
 def test_what_cannot_be_written_now_is_carried_out_by_the_worker(
@@ -151,7 +151,7 @@ def test_one_that_waits_is_woken_and_the_line_goes_on(
     assert cancelled.hints == ({"instance": f"{second.id}-1", "event": "turn-b"},)
     first.drive()
     assert first.video.status is Status.COMPLETED
-    assert running_lanes(services) == []
+    assert slot_holders(services) == []
 
 
 @pytest.mark.parametrize("model", ["sora-2", "sora"])
@@ -162,12 +162,12 @@ def test_a_running_job_is_deleted_where_its_dialect_can_and_its_money_stays_unkn
     to_submitted(job)
     cancelled = cancel_video(job.services, job.video).video
     assert (cancelled.status, cancelled.cost.state) == (Status.CANCELLED, CostState.UNKNOWN)
-    assert running_lanes(job.services) == [job.id]  # until the job is known to be gone
+    assert slot_holders(job.services) == [job.id]  # until the job is known to be gone
     (upstream,) = simulator.journal()["jobs"]
     assert upstream["status"] == "deleted"
     job.drive()
     assert job.work is None
-    assert running_lanes(job.services) == []
+    assert slot_holders(job.services) == []
     assert job.video.status is Status.CANCELLED
     assert job.booked.reserved == 0
     assert job.booked.unknown > 0
@@ -186,7 +186,7 @@ def test_elsewhere_the_render_is_watched_to_its_end_and_its_bill_is_known(
     assert (job.video.status, job.video.cost.state) == (Status.CANCELLED, CostState.SETTLED)
     assert job.video.cost.basis == "rendered_after_cancel"
     assert blobs(services, job.id) == []
-    assert (job.work, running_lanes(services)) == (None, [])
+    assert (job.work, slot_holders(services)) == (None, [])
 
 
 def test_what_was_being_copied_is_not_kept(
@@ -246,7 +246,7 @@ def test_a_cancel_between_intent_and_answer_does_not_lose_the_job(
     assert job.video.status is Status.CANCELLED
     assert job.booked == Amounts(settled=400_000)
     assert len(job.upstream_jobs()) == 1
-    assert running_lanes(services) == []
+    assert slot_holders(services) == []
 
 
 def stored(job: Job) -> Any:
