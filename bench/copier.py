@@ -17,7 +17,8 @@ from pathlib import Path
 import httpx
 from azure.storage.blob import ContainerClient
 
-from shared.domain.work import Part, Submit, Work, WorkStage
+from shared.domain.job import Part
+from shared.domain.work import Attempt, RunningJob, Work
 from shared.lifecycle.services import Services, services
 from shared.lifecycle.steps import collect_output
 from shared.storage.layout import OUTPUTS_CONTAINER
@@ -43,12 +44,20 @@ def _ours(app: Services, megabytes: int, outputs: int) -> float:
     """Seconds of the activities, from the reading of the row to the commit of the blob."""
     now = time.time()
     video_id = f"video_{time.monotonic_ns()}"
+    job = RunningJob(
+        id="job",
+        created_at=now,
+        expires_at=now + 86400,
+        deadline=now + 3600,
+        parts=tuple(Part(f"mb-{megabytes}", 1) for _ in range(outputs)),
+        collecting=True,
+        slot_freed=True,
+    )
     work = Work(
         video_id=video_id,
         caller="key:local",
         model="sora-2",
         epoch=1,
-        stage=WorkStage.COLLECTING,
         created_at=now,
         heartbeat_at=now,
         queue_deadline=now + 3600,
@@ -56,11 +65,8 @@ def _ours(app: Services, megabytes: int, outputs: int) -> float:
         day="2026-11-21",
         reserved=0,
         expected=1.0,
-        deployment="source",
-        submit=Submit.KNOWN,
-        job_id="job",
-        job_deadline=now + 3600,
-        parts=tuple(Part(f"mb-{megabytes}", 1) for _ in range(outputs)),
+        posts=1,
+        attempt=Attempt(deployment="source", job=job),
     )
     app.work.insert(work)
 

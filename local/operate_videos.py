@@ -23,7 +23,7 @@ from local.processes import StackError
 from local.stack import ROOT, Ports, Stack
 from local.video_facts import checked, find_video, show, standing
 from shared.domain.video import Output, Status
-from shared.domain.work import Work, WorkStage
+from shared.domain.work import Phase, Work, phase
 from shared.lifecycle.services import Services, build
 from shared.lifecycle.steps.collect_output import Spoiled, collect_output, receive
 from shared.lifecycle.steps.finish_video import finish_video
@@ -106,7 +106,7 @@ def retry(services: Services, video_id: str) -> str:
     work = services.work.get(checked(video_id))
     if work is None:
         raise StackError(standing(services, video_id))
-    if work.stage is WorkStage.ADMITTING:
+    if phase(work) is Phase.ADMITTING:
         raise StackError(
             f"{video_id} is being admitted. The sweep finishes or undoes that within five minutes."
         )
@@ -122,7 +122,7 @@ def retry(services: Services, video_id: str) -> str:
     if raised is None:
         raise StackError(f"{video_id} has ended or was given another worker meanwhile. Look again.")
     return (
-        f"{video_id} is at {work.stage}. Its worker of epoch {work.epoch} stops at its next step; "
+        f"{video_id} is at {phase(work)}. Its worker of epoch {work.epoch} stops at its next step; "
         f"the next sweep starts one of epoch {raised.epoch + 1}."
     )
 
@@ -141,7 +141,7 @@ def collect(services: Services, video_id: str, say: Say) -> None:
             break
         if work.job_id is None and work.verdict is None:
             raise StackError(
-                f"{video_id} is at {work.stage} and no job of it is known: nothing to collect. "
+                f"{video_id} is at {phase(work)} and no job of it is known: nothing to collect. "
                 f"`python -m local retry {video_id}` gives it a new worker."
             )
         step = follow_job(services, video_id, work.epoch)

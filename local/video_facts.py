@@ -8,7 +8,7 @@ from local.processes import StackError
 from shared.domain.ids import created_ms, is_video_id
 from shared.domain.ledger import Entry
 from shared.domain.video import Video
-from shared.domain.work import Work, instance_id
+from shared.domain.work import Work, instance_id, phase
 from shared.lifecycle.services import Services
 from shared.storage import layout
 from shared.storage.jobs import Job
@@ -53,18 +53,19 @@ def _of_video(video: Video, now: float) -> list[str]:
 
 
 def _of_work(work: Work, now: float) -> list[str]:
-    verdict = work.verdict
+    verdict, job = work.verdict, work.job
+    submit = "known" if job else "intent" if work.intent else "nothing"
     facts = {
-        "stage": f"{work.stage}{', ended for its caller' if work.ended else ''}",
+        "stage": f"{phase(work)}{', ended for its caller' if work.ended else ''}",
         "epoch": f"{work.epoch} (instance {instance_id(work.video_id, work.epoch)})",
         "heartbeat": _when(work.heartbeat_at, now),
-        "submit": f"{work.submit}, {work.posts} create(s)",
+        "submit": f"{submit}, {work.posts} create(s)",
         "deployment": work.deployment or f"one of {', '.join(work.deployments)}",
         "job": work.job_id,
-        "job expires": _when(work.job_expires_at, now),
-        "deadline": _when(work.job_deadline or work.queue_deadline, now),
-        "polls": str(work.polls),
-        "troubles": f"{work.troubles} in a row, {work.spoiled} broken file(s)",
+        "job expires": _when(job.expires_at, now) if job else None,
+        "deadline": _when(job.deadline if job else work.queue_deadline, now),
+        "polls": str(job.polls if job else 0),
+        "troubles": f"{work.troubles} in a row, {job.spoiled if job else 0} broken file(s)",
         "outputs": str(len(work.parts)) if work.parts else None,
         "reserved": f"{usd(work.reserved)} on {work.day}",
         "verdict": f"{verdict.status}, {verdict.money} ({verdict.basis})" if verdict else None,

@@ -8,12 +8,12 @@ a job, less where this process has just read it, and one write when it is over.
 from dataclasses import dataclass
 
 from shared.domain import latency, polling
+from shared.domain.job import JobStatus
 from shared.domain.latency import Sketch, outlook, unlearned
 from shared.domain.request import VideoRequest
-from shared.domain.work import Work
+from shared.domain.work import RunningJob, Work
 from shared.lifecycle.services import Services
 from shared.storage.rows import RowChanged
-from shared.upstream.protocol import JobStatus
 
 _FRESH = 60.0
 """Seconds for which a process goes on with what it has read."""
@@ -55,9 +55,11 @@ def next_of(
     services: Services, work: Work, now: float, *, sketch: Sketch, progress: int | None = None
 ) -> Next:
     """When to poll a running render next, and when to expect its end."""
-    durations = services.settings.durations
-    elapsed = max(0.0, now - (work.job_created_at or now))
-    unmoved = now - work.progress_at if work.progress_at and work.progress == progress else 0.0
+    durations, job = services.settings.durations, work.job
+    elapsed = max(0.0, now - job.created_at) if job else 0.0
+    unmoved = 0.0
+    if job is not None and job.progress_at and job.progress == progress:
+        unmoved = now - job.progress_at
     step = polling.plan(
         sketch,
         elapsed=elapsed * durations.scale,
@@ -69,22 +71,21 @@ def next_of(
 
 def of(services: Services, work: Work) -> Sketch:
     """The sketch that a video took along; the guess of its admission where it has none."""
-    if work.sketch is None:
+    if work.job is None or work.job.sketch is None:
         return unlearned(_guess(services, work))
     try:
-        return latency.loads(work.sketch)
+        return latency.loads(work.job.sketch)
     except ValueError:  # of another release
         return unlearned(_guess(services, work))
 
 
-def took(work: Work, job: JobStatus, now: float) -> float:
+def took(work: Work, known: RunningJob, job: JobStatus, now: float) -> float:
     """How long a render took, in seconds of this app, when `now` is the first look at its end.
 
     The upstream's own times say it best, but they are whole seconds, each up to one too early, and
     of somebody else's clock. By ours it ended between the last look and this one.
     """
-    began = work.job_created_at or now
-    shortest, longest = work.heartbeat_at - began, now - began
+    shortest, longest = work.heartbeat_at - known.created_at, now - known.created_at
     if job.created_at is None or job.finished_at is None:
         told = (shortest + longest) / 2
     else:

@@ -62,6 +62,10 @@ class Row:
         value = self.values.get(name)
         return default if value is None else float(value)
 
+    def optional_decimal(self, name: str) -> float | None:
+        """The same, or None where it is missing."""
+        return None if self.values.get(name) is None else self.decimal(name)
+
     def flag(self, name: str) -> bool:
         return bool(self.values.get(name))
 

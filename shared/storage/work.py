@@ -5,11 +5,13 @@ Queue and sweep read it; a video's row here is written first and deleted last.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from shared.domain.job import Part
 from shared.domain.quota import QueuedVideo
-from shared.domain.work import Part, Submit, Verdict, Work, WorkStage, instance_id
+from shared.domain.verdict import Verdict
+from shared.domain.work import Attempt, Intent, Phase, RunningJob, Work, instance_id, phase
 from shared.storage.rows import Row, RowChanged, Table, Value
 
 _OPEN = "open"
@@ -21,7 +23,7 @@ class Quiet:
     """A video of whose worker nothing was heard for a while."""
 
     instance: str
-    stage: WorkStage
+    stage: Phase
 
 
 class WorkTable:
@@ -67,11 +69,11 @@ class WorkTable:
 
     def in_line(self) -> list[QueuedVideo]:
         """Everyone whose worker waits to be told, in the order of admission: a few columns."""
-        where = f"stage eq '{WorkStage.WAITING}'"
+        where = f"stage eq '{Phase.WAITING}'"
         rows = self._table.range(_OPEN, where=where, columns=_QUEUED)
         return [_queued(row) for row in rows if row.text("hint")]
 
-    def silent(self, before: Mapping[WorkStage, float], *, limit: int) -> list[Work]:
+    def silent(self, before: Mapping[Phase, float], *, limit: int) -> list[Work]:
         """Work whose heartbeat is older than its stage allows, in the order of admission."""
         where = " or ".join(
             f"(stage eq '{stage}' and heartbeat_at lt {heartbeat:.6f})"
@@ -82,19 +84,17 @@ class WorkTable:
     def quiet(self, before: float) -> list[Quiet]:
         """Everything admitted whose last heartbeat is older than `before`, and whatever was
         restarted without a sign of life since, in the order of admission: a few columns."""
-        where = (
-            f"stage ne '{WorkStage.ADMITTING}' and (heartbeat_at lt {before:.6f} or restarts gt 0L)"
-        )
+        where = f"stage ne '{Phase.ADMITTING}' and (heartbeat_at lt {before:.6f} or restarts gt 0L)"
         rows = self._table.range(_OPEN, where=where, columns=("stage", "epoch"))
         return [
-            Quiet(instance_id(row.key, row.number("epoch")), WorkStage(row.text("stage")))
+            Quiet(instance_id(row.key, row.number("epoch")), Phase(row.text("stage")))
             for row in rows
         ]
 
-    def stages(self) -> list[tuple[WorkStage, float]]:
+    def stages(self) -> list[tuple[Phase, float]]:
         """Stage and time of admission of everything unfinished: two columns of one partition."""
         rows = self._table.range(_OPEN, columns=("stage", "created_at"))
-        return [(WorkStage(row.text("stage")), row.decimal("created_at")) for row in rows]
+        return [(Phase(row.text("stage")), row.decimal("created_at")) for row in rows]
 
     def all(self) -> list[Work]:
         """Everything unfinished. For tools and tests: the app asks for less."""
@@ -116,42 +116,115 @@ def _queued(row: Row) -> QueuedVideo:
     )
 
 
-_PLAIN = tuple(
-    field.name
-    for field in fields(Work)
-    if field.name
-    not in ("video_id", "version", "stage", "submit", "deployments", "parts", "verdict")
+_PLAIN = (
+    "caller",
+    "model",
+    "epoch",
+    "created_at",
+    "heartbeat_at",
+    "queue_deadline",
+    "day",
+    "reserved",
+    "expected",
+    "kind",
+    "claim",
+    "billing",
+    "hint",
+    "posts",
+    "restarts",
+    "troubles",
+    "deleted",
+    "ended",
 )
+_JOB = {
+    "job_id": "id",
+    "job_created_at": "created_at",
+    "job_expires_at": "expires_at",
+    "job_deadline": "deadline",
+} | {
+    name: name
+    for name in (
+        "sketch",
+        "polls",
+        "progress",
+        "progress_at",
+        "missing_since",
+        "empty_since",
+        "spoiled",
+        "slot_freed",
+    )
+}
+"""Column -> field of `RunningJob`."""
 
 
 def _columns(work: Work) -> dict[str, Value]:
+    """The flat row: what belongs to the attempt has columns of its own."""
+    stage, intent, job = phase(work), work.intent, work.job
     columns: dict[str, Value] = {name: getattr(work, name) for name in _PLAIN}
-    columns["v"] = 1
-    columns["stage"] = work.stage.value
-    columns["submit"] = work.submit.value
-    columns["deployments"] = json.dumps(work.deployments)
-    columns["parts"] = json.dumps([[part.ref, part.seconds] for part in work.parts])
-    columns["verdict"] = None if work.verdict is None else json.dumps(work.verdict.as_json())
+    columns |= {
+        "v": 1,
+        "stage": stage.value,
+        "deployments": json.dumps(work.deployments),
+        "deployment": work.deployment,
+        "submit": "known" if job else "intent" if intent else "nothing",
+        "verdict": None if work.verdict is None else json.dumps(work.verdict.as_json()),
+        "parts": json.dumps([[part.ref, part.seconds] for part in work.parts]),
+    }
+    if intent is not None:
+        columns |= {
+            "intent_at": intent.at,
+            "intent_by": intent.by,
+            "connection_ended_at": intent.connection_ended_at,
+            "missing_since": intent.unlisted_since,
+        }
+    if job is not None:
+        columns |= {column: getattr(job, name) for column, name in _JOB.items()}
     return columns
 
 
 def _work(row: Row) -> Work:
-    values: dict[str, Any] = {
-        name: row.values[name] for name in _PLAIN if row.values.get(name) is not None
-    }
-    verdict = row.text("verdict")
-    return replace(
-        Work(
-            video_id=row.key,
-            version=row.etag,
-            stage=WorkStage(row.text("stage")),
-            submit=Submit(row.text("submit", Submit.NOTHING)),
-            deployments=tuple(json.loads(row.text("deployments", "[]"))),
-            **values,
-        ),
-        parts=tuple(Part(ref, seconds) for ref, seconds in json.loads(row.text("parts", "[]"))),
+    verdict, stage = row.text("verdict"), row.text("stage")
+    return Work(
+        video_id=row.key,
+        version=row.etag,
+        admitted=stage != Phase.ADMITTING,
+        deployments=tuple(json.loads(row.text("deployments", "[]"))),
+        attempt=_attempt(row),
         verdict=Verdict.from_json(json.loads(verdict)) if verdict else None,
+        **_present(row, {name: name for name in _PLAIN}),
     )
+
+
+def _attempt(row: Row) -> Attempt | None:
+    deployment, submit = row.text("deployment"), row.text("submit", "nothing")
+    if not deployment:
+        return None
+    if submit == "nothing":  # what earlier releases left of an earlier intent means nothing
+        return Attempt(deployment=deployment)
+    intent = Intent(
+        at=row.decimal("intent_at"),
+        by=row.text("intent_by"),
+        connection_ended_at=row.optional_decimal("connection_ended_at"),
+        unlisted_since=row.optional_decimal("missing_since") if submit == "intent" else None,
+    )
+    return Attempt(deployment=deployment, intent=intent, job=_job(row, submit))
+
+
+def _job(row: Row, submit: str) -> RunningJob | None:
+    if submit != "known":
+        return None
+    parts = tuple(Part(ref, seconds) for ref, seconds in json.loads(row.text("parts", "[]")))
+    collecting = row.text("stage") == Phase.COLLECTING
+    return RunningJob(parts=parts, collecting=collecting, **_present(row, _JOB))
+
+
+def _present(row: Row, columns: Mapping[str, str]) -> dict[str, Any]:
+    """The columns that have a value, as fields."""
+    return {
+        name: row.values[column]
+        for column, name in columns.items()
+        if row.values.get(column) is not None
+    }
 
 
 def _row(work: Work) -> Row:

@@ -15,11 +15,10 @@ The classification follows what was seen of the live services: see the tests, wh
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
+from shared.domain.job import JobStatus, JobSummary, Part
 from shared.domain.request import VideoRequest
-from shared.domain.work import Part
 
 
 class UpstreamError(Exception):
@@ -66,53 +65,6 @@ class JobGone(UpstreamError):
 
 class Unreadable(UpstreamError):
     """The answer to a read made no sense, or the upstream failed to answer it."""
-
-
-class JobState(StrEnum):
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    STRANGE = "strange"
-    """A status word that no dialect documents: waited for within the deadline."""
-
-
-class Fault(StrEnum):
-    """Why a job failed, as far as it matters for what happens next."""
-
-    MODERATION = "moderation"
-    INTERNAL = "internal"
-    OTHER = "other"
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobStatus:
-    """An upstream job as it is now. Times are unix seconds, None where not told."""
-
-    job_id: str
-    state: JobState
-    word: str
-    progress: int | None
-    created_at: float | None
-    expires_at: float | None
-    finished_at: float | None = None
-    parts: tuple[Part, ...] = ()
-    fault: Fault | None = None
-    message: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobSummary:
-    """An upstream job as its list shows it; `prompt` is None where it is not returned."""
-
-    job_id: str
-    created_at: float
-    model: str
-    width: int
-    height: int
-    seconds: int
-    variants: int
-    prompt: str | None
 
 
 @dataclass(frozen=True)

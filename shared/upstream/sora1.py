@@ -13,20 +13,11 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
+from shared.domain.job import Fault, JobState, JobStatus, JobSummary, Part
 from shared.domain.request import Input, VideoRequest
-from shared.domain.work import Part
 from shared.upstream.http import UpstreamHttp, checked, segment
 from shared.upstream.listing import created_since
-from shared.upstream.protocol import (
-    AnswerLost,
-    Content,
-    Fault,
-    JobState,
-    JobStatus,
-    JobSummary,
-    Media,
-    Unreadable,
-)
+from shared.upstream.protocol import AnswerLost, Content, Media, Unreadable
 
 _QUERY: Mapping[str, str] = {"api-version": "preview"}
 _JOBS = "/video/generations/jobs"

@@ -10,20 +10,11 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
+from shared.domain.job import Fault, JobState, JobStatus, JobSummary, Part
 from shared.domain.request import VideoRequest
-from shared.domain.work import Part
 from shared.upstream.http import UpstreamHttp, checked, segment
 from shared.upstream.listing import created_since
-from shared.upstream.protocol import (
-    AnswerLost,
-    Content,
-    Fault,
-    JobState,
-    JobStatus,
-    JobSummary,
-    Media,
-    Unreadable,
-)
+from shared.upstream.protocol import AnswerLost, Content, Media, Unreadable
 
 _STATES: Mapping[str, JobState] = {
     "queued": JobState.RUNNING,

@@ -16,7 +16,7 @@ from local.stack import ROOT, Stack
 from local.video_facts import show
 from shared.domain.ledger import Amounts
 from shared.domain.video import Status
-from shared.domain.work import WorkStage, instance_id
+from shared.domain.work import Phase, instance_id
 from shared.lifecycle.background.sweep import sweep
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps.follow_job import follow_job
@@ -135,7 +135,7 @@ def test_an_admission_under_way_is_left_to_the_sweep(services: Services, order: 
     job = order()
     work = job.work
     assert work is not None
-    services.work.replace(replace(work, stage=WorkStage.ADMITTING))
+    services.work.replace(replace(work, admitted=False))
     with pytest.raises(StackError, match="is being admitted"):
         retry(services, job.id)
 

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pytest
 
 from local.stack import Ports, Stack, local_settings
-from shared.domain.work import Work, WorkStage
+from shared.domain.work import Phase, Work, phase
 from shared.lifecycle.services import Services, build
 from shared.settings import Settings
 from tests.conftest import Simulator
@@ -154,7 +154,7 @@ def services_of(real: RealStack) -> Iterator[Services]:
 
 
 def submitting(services: Services) -> list[Work]:
-    return [each for each in services.work.all() if each.stage is WorkStage.SUBMITTING]
+    return [each for each in services.work.all() if phase(each) is Phase.SUBMITTING]
 
 
 # the names under which tests of the local stack ask for the same

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shared.domain.work import WorkStage
+from shared.domain.work import Phase
 from shared.lifecycle.services import Services
 from shared.storage.jobs import Job
 
@@ -24,7 +24,7 @@ class Unfinished:
 def unfinished(services: Services) -> Unfinished:
     """One read of two columns."""
     stages = services.work.stages()
-    waiting = tuple(created_at for stage, created_at in stages if stage is WorkStage.WAITING)
+    waiting = tuple(created_at for stage, created_at in stages if stage is Phase.WAITING)
     return Unfinished(waiting, len(stages) - len(waiting))
 
 

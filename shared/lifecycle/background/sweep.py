@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from shared.domain import polling
 from shared.domain.ledger import Kind, LedgerError
-from shared.domain.work import Work, WorkStage, instance_id, video_of
+from shared.domain.work import Phase, Work, instance_id, phase, video_of
 from shared.durable.names import GenerateVideo
 from shared.lifecycle import money
 from shared.lifecycle.background import announce, backlog
@@ -55,9 +55,9 @@ def suspects(services: Services) -> list[str]:
     those who wait behind it, or have ended and are only watched, and of any who are too many, some
     are picked: the next sweep picks others."""
     quiet = services.work.quiet(services.clock() - services.settings.durations.of(_QUIET))
-    waiting = [each for each in quiet if each.stage is WorkStage.WAITING]
-    watched = [each for each in quiet if each.stage is WorkStage.WATCHING]
-    patient = (WorkStage.WAITING, WorkStage.WATCHING)
+    waiting = [each for each in quiet if each.stage is Phase.WAITING]
+    watched = [each for each in quiet if each.stage is Phase.WATCHING]
+    patient = (Phase.WAITING, Phase.WATCHING)
     working = [each for each in quiet if each.stage not in patient]
     chosen = random.sample(working, min(len(working), _MOST_ASKED - _ROOM_FOR_WAITING))
     room = _MOST_ASKED - len(chosen)
@@ -78,7 +78,7 @@ def sweep(
     restarts = [restart for restart in revived if restart is not None]
     for silent in services.work.silent(before, limit=_MOST_ROWS):
         with suppress(RowChanged):  # somebody works on it after all, or another sweep was first
-            work = _take_over(services, silent, now, allowed[silent.stage])
+            work = _take_over(services, silent, now, allowed[phase(silent)])
             if work is not None:
                 restarts.append(_restart(services, work))
     _watch_expiry(services, now)
@@ -92,7 +92,7 @@ def revive(services: Services, instance: str, *, ended: bool) -> Restart | None:
     work = services.work.get(video_of(instance))
     if work is None or instance_id(work.video_id, work.epoch) != instance:
         return None
-    if work.stage is WorkStage.ADMITTING:
+    if phase(work) is Phase.ADMITTING:
         return None  # nobody has started a worker yet
     if ended and work.restarts >= _MOST_ENDED:
         return None
@@ -106,18 +106,18 @@ def _restart(services: Services, work: Work) -> Restart:
     return Restart(instance_id(work.video_id, work.epoch), started)
 
 
-def _allowed(services: Services) -> dict[WorkStage, float]:
+def _allowed(services: Services) -> dict[Phase, float]:
     """For each stage: a heartbeat older than this means that nobody is working."""
     durations = services.settings.durations
     minute = durations.of(60)
     return {
-        WorkStage.ADMITTING: 2 * minute,
-        WorkStage.WAITING: durations.longest_wait + 2 * minute,
-        WorkStage.SUBMITTING: 4 * minute,
-        WorkStage.RENDERING: durations.of(polling.LONGEST_PAUSE) + 2 * minute,
-        WorkStage.COLLECTING: 3 * minute,
-        WorkStage.FINISHING: 2 * minute,
-        WorkStage.WATCHING: 8 * minute,
+        Phase.ADMITTING: 2 * minute,
+        Phase.WAITING: durations.longest_wait + 2 * minute,
+        Phase.SUBMITTING: 4 * minute,
+        Phase.RENDERING: durations.of(polling.LONGEST_PAUSE) + 2 * minute,
+        Phase.COLLECTING: 3 * minute,
+        Phase.FINISHING: 2 * minute,
+        Phase.WATCHING: 8 * minute,
     }
 
 
@@ -125,7 +125,7 @@ def _take_over(services: Services, work: Work, now: float, allowed: float) -> Wo
     """The work with its epoch raised, or None where there is nothing to start. RowChanged."""
     longest = services.settings.durations.of(_MOST_PATIENCE)
     patience = min(longest, allowed * (2.0 ** min(work.restarts, 16) - 1))
-    if work.stage is not WorkStage.ADMITTING:
+    if phase(work) is not Phase.ADMITTING:
         return _replaced(services, work, now, patience, reason="silent")
     raised = _raised(work, now + patience)
     found = services.videos.find(work.caller, work.video_id)
@@ -137,7 +137,7 @@ def _take_over(services: Services, work: Work, now: float, allowed: float) -> Wo
     if found is not None:
         emit(Event.ADMISSION_FINISHED, video_id=work.video_id)
         announce.queued(services, found.video)
-        return services.work.replace(replace(raised, stage=WorkStage.WAITING))
+        return services.work.replace(replace(raised, admitted=True))
     if work.epoch == 1:
         # The admission may still be under way. Raising the epoch makes its last step fail, so
         # that the next sweep can tell for certain.
@@ -153,7 +153,7 @@ def _replaced(services: Services, work: Work, now: float, patience: float, *, re
     emit(
         Event.VIDEO_RESUMED,
         video_id=work.video_id,
-        stage=work.stage,
+        stage=phase(work),
         epoch=written.epoch,
         reason=reason,
         silent_seconds=now - work.heartbeat_at,

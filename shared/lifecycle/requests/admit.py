@@ -27,7 +27,7 @@ from shared.domain.media.pictures import Picture
 from shared.domain.money import Price, micro_usd, usd
 from shared.domain.request import VideoRequest
 from shared.domain.video import Cost, CostState, Stage, Status, Video
-from shared.domain.work import Work, WorkStage, instance_id
+from shared.domain.work import Phase, Work, instance_id, phase
 from shared.durable.names import GenerateVideo
 from shared.lifecycle import expect, money
 from shared.lifecycle.background import announce
@@ -204,7 +204,7 @@ def _replayed(services: Services, caller: str, claim: Claim) -> Admitted | None:
     if found is None:
         return None
     left = services.work.get(claim.video_id)
-    if left is not None and left.stage is WorkStage.ADMITTING:
+    if left is not None and phase(left) is Phase.ADMITTING:
         announce.queued(services, found.video)  # the first try may have died before that
     epoch = left.epoch if left else _FIRST_EPOCH
     return _admitted(services, found.video, epoch, replayed=True)
@@ -257,7 +257,7 @@ def _new(
         caller=caller,
         model=request.model,
         epoch=_FIRST_EPOCH,
-        stage=WorkStage.ADMITTING,
+        admitted=False,
         created_at=created_at,
         heartbeat_at=services.clock(),
         queue_deadline=created_at + durations.queue_deadline,
@@ -298,14 +298,14 @@ def _put_on_record(
         if found is None:
             raise _not_in_time() from None
         stored = found
-    if stored.stage is WorkStage.ADMITTING:
+    if phase(stored) is Phase.ADMITTING:
         _reserve(services, video, work, prepared.price)
         inputs.store(services, video.id, prepared.pictures)
         with suppress(RowExists):  # the other one of two simultaneous requests was first
             services.videos.insert(video)
         announce.queued(services, video)
         try:
-            stored = services.work.replace(replace(stored, stage=WorkStage.WAITING))
+            stored = services.work.replace(replace(stored, admitted=True))
         except RowChanged:
             return _admitted(
                 services, video, _overtaken(services, video, work).epoch, replayed=replayed
@@ -342,7 +342,7 @@ def _reserve(services: Services, video: Video, work: Work, price: Price) -> None
 def _leave_nothing(services: Services, video: Video, work: Work, entry: Entry) -> None:
     """Undo what a refused request wrote, unless another try of it was admitted meanwhile."""
     found = services.work.get(video.id)
-    if found is None or found.stage is not WorkStage.ADMITTING:
+    if found is None or phase(found) is not Phase.ADMITTING:
         return
     if services.ledger.is_reserved(entry):
         return

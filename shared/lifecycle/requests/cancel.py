@@ -8,15 +8,16 @@ its slot stays held and its money becomes known.
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from shared.domain import endings
 from shared.domain.errors import Conflict
-from shared.domain.ledger import Kind
 from shared.domain.video import Status, Video
-from shared.domain.work import Submit, Verdict, Work, WorkStage, instance_id
+from shared.domain.work import Attempt, Work, instance_id
 from shared.durable.names import Hint
 from shared.lifecycle import line
 from shared.lifecycle.services import Services
-from shared.lifecycle.steps import finish_video, verdicts
+from shared.lifecycle.steps import finish_video
 from shared.lifecycle.steps.follow_job import withdraw
+from shared.lifecycle.steps.step import log_decision
 from shared.storage.rows import RowChanged
 
 
@@ -41,16 +42,17 @@ def cancel_video(services: Services, video: Video) -> Cancelled:
     decided = services.work.change(work, lambda current: _verdict(services, current))
     if decided is None or decided.verdict is None or decided.verdict.status is not Status.CANCELLED:
         raise _too_late(video)
-    verdicts.say(video.id, decided.verdict)
+    log_decision(video.id, decided.verdict)
     hints: tuple[Hint, ...] = ()
-    if decided.submit is Submit.NOTHING:
-        held = line.slot_of(line.deployments(services), video.id, services.clock())
-        if held is not None:  # its turn had come, but it had not gone yet
-            line.free(services, replace(decided, deployment=held.deployment))
+    if not decided.sent:
+        turn = line.slot_of(line.deployments(services), video.id, services.clock())
+        if turn is not None:  # it had come, but the video had not gone yet
+            attempt = Attempt(deployment=turn.deployment)
+            line.free(services, replace(decided, attempt=attempt))
         _, hints = line.call_next(services)
     with suppress(RowChanged):  # its worker saw the verdict and carries it out at the same time
         hints += finish_video.finish_video(services, video.id, decided.epoch).hints
-    if decided.submit is Submit.KNOWN:
+    if decided.job is not None:
         withdraw(services, decided)
     if decided.hint:
         hints += ({"instance": instance_id(video.id, decided.epoch), "event": decided.hint},)
@@ -61,15 +63,8 @@ def cancel_video(services: Services, video: Video) -> Cancelled:
 def _verdict(services: Services, current: Work) -> Work | None:
     if current.verdict is not None or current.ended:
         return None
-    before = current.submit is Submit.NOTHING
-    verdict = Verdict(
-        status=Status.CANCELLED,
-        money=Kind.RELEASE if before else Kind.UNKNOWN,
-        amount=0 if before else current.reserved,
-        basis="cancelled_before_submit" if before else "cancelled_while_rendering",
-    )
-    now = services.clock()
-    return replace(current, verdict=verdict, stage=WorkStage.FINISHING, heartbeat_at=now)
+    verdict, now = endings.cancelled(current), services.clock()
+    return replace(current, verdict=verdict, heartbeat_at=now)
 
 
 def _too_late(video: Video) -> Conflict:

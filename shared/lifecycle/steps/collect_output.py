@@ -9,20 +9,19 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from shared.domain import polling
+from shared.domain import endings, polling
 from shared.domain.media import kinds
 from shared.domain.media.mp4 import Mp4Error, Mp4Inspector
 from shared.domain.media.pictures import content_type
 from shared.domain.video import Stage
-from shared.domain.work import Work
-from shared.lifecycle import money
+from shared.domain.work import Phase, RunningJob, Work, phase
 from shared.lifecycle.services import Services
-from shared.lifecycle.steps import verdicts
 from shared.lifecycle.steps.step import (
     Done,
     before_deadline,
     begin,
     change,
+    decide,
     done,
     is_first_sign,
     update,
@@ -54,32 +53,32 @@ def collect_output(services: Services, video_id: str, epoch: int, index: int) ->
     work = begin(services, video_id, epoch)
     if isinstance(work, Done):
         return work
-    now = services.clock()
-    if work.verdict is not None or index >= len(work.parts):
+    now, job = services.clock(), work.job
+    if phase(work) is Phase.FINISHING or job is None or index >= len(job.parts):
         return done("decided")
     name = output_blob(video_id, index)
     if services.outputs.find(name) is not None:
         return done("stored")
-    if work.ended and work.job_expires_at is not None and now > work.job_expires_at:
-        return verdicts.decide(services, work, money.watch_over(work))
-    if not work.ended and work.job_deadline is not None and now > work.job_deadline:
-        return verdicts.decide(services, work, money.timed_out(work))
+    if work.ended and now > job.expires_at:
+        return decide(services, work, endings.watch_over(work))
+    if not work.ended and now > job.deadline:
+        return decide(services, work, endings.timed_out(work))
     client = services.client(work.deployment or "")
     if client is None:
         return _retry(services, work, index, "its deployment is not configured any more")
     try:
-        with client.open(work.parts[index], trace=video_id) as content:
+        with client.open(job.parts[index], trace=video_id) as content:
             size, sha256 = _copy(services, work, index, content, client)
     except _Superseded:
         return done("superseded")
     except JobGone as error:
-        return _gone(services, work, index, str(error))
+        return _gone(services, work, job, index, str(error))
     except UpstreamError as error:
         told = error.retry_after if isinstance(error, Throttled) else None
         return _retry(services, work, index, str(error), told=told)
     except Spoiled as error:
-        if work.spoiled + 1 >= _MOST_SPOILED and not work.ended:
-            return verdicts.decide(services, work, money.bad_output(work, str(error)))
+        if job.spoiled + 1 >= _MOST_SPOILED and not work.ended:
+            return decide(services, work, endings.bad_output(work, str(error)))
         return _retry(services, work, index, str(error), spoiled=True)
     emit(
         Event.OUTPUT_STORED,
@@ -214,13 +213,13 @@ def _blocks(content: Content) -> Iterator[bytes]:
         yield b"".join(kept)
 
 
-def _gone(services: Services, work: Work, index: int, why: str) -> Done:
+def _gone(services: Services, work: Work, job: RunningJob, index: int, why: str) -> Done:
     """404 for an output that was there: expired, or hidden for a moment."""
     now = services.clock()
-    since = work.missing_since or now
-    expired = work.job_expires_at is not None and now >= work.job_expires_at
+    since = job.missing_since or now
+    expired = now >= job.expires_at
     if not expired and is_first_sign(services, since):
-        update(services, work, missing_since=since)
+        update(services, work, lambda current: current.with_job(missing_since=since))
         return _retry(services, work, index, why)
     emit(
         Event.JOB_LOST,
@@ -229,8 +228,8 @@ def _gone(services: Services, work: Work, index: int, why: str) -> Done:
         job_id=work.job_id,
         expired=expired,
     )
-    verdict = money.watch_over(work) if work.ended else money.lost(work, now)
-    return verdicts.decide(services, work, verdict)
+    verdict = endings.watch_over(work) if work.ended else endings.lost(work, now)
+    return decide(services, work, verdict)
 
 
 def _retry(
@@ -251,11 +250,10 @@ def _retry(
     )
 
     def write(current: Work) -> Work:
-        return replace(
-            current,
-            troubles=current.troubles + 1,
-            spoiled=current.spoiled + (1 if spoiled else 0),
-        )
+        worse = replace(current, troubles=current.troubles + 1)
+        if spoiled and current.job is not None:
+            return worse.with_job(spoiled=current.job.spoiled + 1)
+        return worse
 
     if change(services, work, write) is None:
         return done("superseded")

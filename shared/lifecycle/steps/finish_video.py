@@ -10,9 +10,10 @@ from typing import Any
 
 from azure.core.exceptions import AzureError
 
+from shared.domain import endings
 from shared.domain.ledger import Kind
+from shared.domain.verdict import Verdict
 from shared.domain.video import (
-    RESCUABLE,
     Cost,
     CostState,
     Extra,
@@ -25,7 +26,7 @@ from shared.domain.video import (
     fail,
     with_cost,
 )
-from shared.domain.work import Submit, Verdict, Work, WorkStage
+from shared.domain.work import Work
 from shared.durable.names import Hint
 from shared.lifecycle import line, money
 from shared.lifecycle.background import announce
@@ -60,30 +61,29 @@ def finish_video(services: Services, video_id: str, epoch: int) -> Done:
         return done("done")
     if work.ended and work.verdict is None and not found.rescuable:
         # what was stored is nobody's; its job decides the money
-        update(services, work, stage=WorkStage.WATCHING)
+        update(services, work, lambda current: current.with_job(collecting=False))
         return done("watching", wait=0.0)
     outputs: tuple[Output, ...] = ()
     if work.verdict is None or work.verdict.status is Status.COMPLETED:
         outputs = _stored_outputs(services, work)
         if work.verdict is None and (not work.parts or len(outputs) < len(work.parts)):
-            return done("retry" if work.stage is WorkStage.COLLECTING else "again", wait=0.0)
-    verdict = work.verdict or _completed(services, work, found.video, outputs)
+            collecting = work.job is not None and work.job.collecting
+            return done("retry" if collecting else "again", wait=0.0)
+    lengths = [output.seconds for output in outputs]
+    price = money.price_of(services, work)
+    verdict = work.verdict or endings.completed(work, found.video, lengths, price)
     decided = change(
         services,
         work,
-        lambda current: (
-            None
-            if current.verdict
-            else replace(current, verdict=verdict, stage=WorkStage.FINISHING)
-        ),
+        lambda current: None if current.verdict else replace(current, verdict=verdict),
     )
     if decided is None or decided.verdict is None:
         return done("superseded")
-    seconds = money.billed_seconds(found.video, [output.seconds for output in outputs])
+    seconds = endings.billed_seconds(found.video, lengths)
     verdict = decided.verdict
-    if verdict.status is Status.CANCELLED and decided.submit is Submit.NOTHING:
+    if verdict.status is Status.CANCELLED and not decided.sent:
         # it was cancelled while its submission was under way, which then turned out to be none
-        verdict = money.never_created() if verdict.money is Kind.UNKNOWN else verdict
+        verdict = endings.never_created() if verdict.money is Kind.UNKNOWN else verdict
     return _carry_out(services, decided, verdict, outputs, seconds)
 
 
@@ -129,18 +129,6 @@ def _extras(video_id: str, index: int, facts: Mapping[str, str]) -> tuple[Extra,
     return tuple(extras)
 
 
-def _completed(
-    services: Services, work: Work, video: Video, outputs: tuple[Output, ...]
-) -> Verdict:
-    lengths = [output.seconds for output in outputs]
-    return Verdict(
-        status=Status.COMPLETED,
-        money=Kind.SETTLE,
-        amount=money.delivered(services, work, video, lengths),
-        basis="requested_seconds" if None in lengths else "delivered_seconds",
-    )
-
-
 def _carry_out(
     services: Services, work: Work, verdict: Verdict, outputs: tuple[Output, ...], seconds: int
 ) -> Done:
@@ -158,7 +146,7 @@ def _carry_out(
         deployment=work.deployment,
         job_id=work.job_id,
         status=verdict.status,
-        code=verdict.failure.code if verdict.failure else None,
+        code=verdict.code,
         cost_state=_STATES[verdict.money],
         amount_micro_usd=verdict.amount,
         basis=verdict.basis,
@@ -167,14 +155,14 @@ def _carry_out(
     )
     if video is not None and video.request.inputs:
         inputs.drop(services, work.video_id)
-    if _still_open(work, verdict):
+    if endings.may_still_turn_up(work, verdict):
         _announce(services, work, video)
-        update(services, work, verdict=None, ended=True, stage=WorkStage.WATCHING, troubles=0)
+        update(services, work, _watched)
         return done("watching", wait=0.0)
     if work.deployment and work.job_id:
         services.jobs.close(work.deployment, work.job_id)
     hints: tuple[Hint, ...] = ()
-    if not work.slot_freed:
+    if work.job is None or not work.job.slot_freed:
         hints = line.hand_over(services, work)
     if video is not None and video.status is not Status.COMPLETED and work.parts:
         services.outputs.delete_all(video_folder(work.video_id))  # of a cancelled video, perhaps
@@ -229,13 +217,10 @@ def delete_job(
         emit(Event.JOB_NOT_DELETED, video_id=video_id, message=type(error).__name__)
 
 
-def _still_open(work: Work, verdict: Verdict) -> bool:
-    """Whether the upstream job may still be running, or may still be found."""
-    if work.ended or work.submit is Submit.NOTHING:
-        return False
-    if verdict.status is Status.CANCELLED:
-        return True
-    return verdict.failure is not None and verdict.failure.code in RESCUABLE
+def _watched(work: Work) -> Work:
+    """The same, ended for its caller: its job is looked at until it is over."""
+    ended = replace(work, verdict=None, ended=True, troubles=0)
+    return ended.with_job(collecting=False)
 
 
 def _end(

@@ -5,41 +5,36 @@ its render may still turn up, and its money is unknown until the job is over.
 """
 
 from contextlib import suppress
+from dataclasses import replace
 
-from shared.domain import polling
+from shared.domain import endings, polling
+from shared.domain.job import Fault, JobState, JobStatus
 from shared.domain.video import Stage, Status
-from shared.domain.work import Submit, Work, WorkStage
+from shared.domain.work import Intent, Phase, RunningJob, Work, phase
 from shared.durable.names import Hint
 from shared.lifecycle import expect, line, money
 from shared.lifecycle.services import Services
-from shared.lifecycle.steps import verdicts
+from shared.lifecycle.steps.reconcile import (
+    ABSENCE,
+    MOST_POSTS,
+    claim_found,
+    close_unanswered,
+    find_candidates,
+)
 from shared.lifecycle.steps.step import (
     SEEN_TWICE,
     Done,
     before_deadline,
     begin,
+    decide,
     done,
     is_first_sign,
     overtaken,
     show,
     update,
 )
-from shared.lifecycle.steps.submit_job import (
-    ABSENCE,
-    MOST_POSTS,
-    claim_job,
-    close_unanswered,
-    find_candidates,
-)
 from shared.telemetry.events import Event, emit
-from shared.upstream.protocol import (
-    Fault,
-    JobGone,
-    JobState,
-    JobStatus,
-    Throttled,
-    UpstreamError,
-)
+from shared.upstream.protocol import JobGone, Throttled, UpstreamError
 
 _WATCH_PAUSE = 60.0
 _LONGEST_BACKOFF = 30.0
@@ -53,37 +48,36 @@ def follow_job(services: Services, video_id: str, epoch: int) -> Done:
     work = begin(services, video_id, epoch)
     if isinstance(work, Done):
         return work
-    now = services.clock()
-    if work.verdict is not None:
+    now, known = services.clock(), work.job
+    if phase(work) is Phase.FINISHING:
         return done("decided")
     if work.ended and now > _watch_until(services, work):
-        return verdicts.decide(services, work, money.watch_over(work))
-    if not work.ended and work.job_deadline is not None and now > work.job_deadline:
-        return verdicts.decide(services, work, money.timed_out(work))
-    if work.submit is not Submit.KNOWN:
+        return decide(services, work, endings.watch_over(work))
+    if known is None:
         return _search(services, work)
-    if work.stage is WorkStage.COLLECTING:
-        return done("rendered", outputs=len(work.parts), stage=Stage.COLLECTING)
-    assert work.job_id is not None, "a known submit has a job id"
+    if not work.ended and now > known.deadline:
+        return decide(services, work, endings.timed_out(work))
+    if known.collecting:
+        return done("rendered", outputs=len(known.parts), stage=Stage.COLLECTING)
     client = services.client(work.deployment or "")
     if client is None:
         return _trouble(services, work, "its deployment is not configured any more")
     try:
-        job = client.status(work.job_id, trace=video_id)
+        job = client.status(known.id, trace=video_id)
     except JobGone:
-        return _missing(services, work)
+        return _missing(services, work, known)
     except UpstreamError as error:
         told = error.retry_after if isinstance(error, Throttled) else None
         return _trouble(services, work, str(error), told=told)
     if job.state in (JobState.RUNNING, JobState.STRANGE):
-        return _rendering(services, work, job)
+        return _rendering(services, work, known, job)
     if job.state is JobState.SUCCEEDED and not job.parts:
         # it may be some moments ahead of its outputs
-        return _second_empty(services, work) or _over(services, work, job)
-    return _over(services, work, job)
+        return _second_empty(services, work, known) or _over(services, work, known, job)
+    return _over(services, work, known, job)
 
 
-def _rendering(services: Services, work: Work, job: JobStatus) -> Done:
+def _rendering(services: Services, work: Work, known: RunningJob, job: JobStatus) -> Done:
     durations, now = services.settings.durations, services.clock()
     if job.state is JobState.STRANGE:
         emit(
@@ -97,21 +91,20 @@ def _rendering(services: Services, work: Work, job: JobStatus) -> Done:
     ahead = expect.next_of(services, work, now, sketch=sketch, progress=job.progress)
     progress = job.progress
     if progress is None:
-        elapsed = now - (work.job_created_at or now)
+        elapsed = now - known.created_at
         progress = polling.estimated_progress(elapsed, elapsed + ahead.end)
 
-    seen = update(
-        services,
-        work,
-        polls=work.polls + 1,
-        progress=job.progress,
-        progress_at=work.progress_at if job.progress == work.progress else now,
-        troubles=0,
-        missing_since=None,
-        empty_since=None,
-        job_expires_at=job.expires_at or work.job_expires_at,
-    )
-    if seen is None:
+    def look(current: Work) -> Work:
+        return replace(current, troubles=0).with_job(
+            polls=known.polls + 1,
+            progress=job.progress,
+            progress_at=known.progress_at if job.progress == known.progress else now,
+            missing_since=None,
+            empty_since=None,
+            expires_at=job.expires_at or known.expires_at,
+        )
+
+    if update(services, work, look) is None:
         return overtaken(services, work)
     if work.ended:
         withdraw(services, work)
@@ -141,55 +134,60 @@ def withdraw(services: Services, work: Work) -> None:
         )
 
 
-def _over(services: Services, work: Work, job: JobStatus) -> Done:
+def _over(services: Services, work: Work, known: RunningJob, job: JobStatus) -> Done:
     """The job has ended: its slot is free, whatever that means for the video."""
     hints = line.hand_over(services, work)
     now = services.clock()
-    took = expect.took(work, job, now)
+    took = expect.took(work, known, job, now)
     emit(
         Event.JOB_ENDED,
         video_id=work.video_id,
         deployment=work.deployment,
         model=work.model,
-        job_id=work.job_id,
+        job_id=known.id,
         status=job.word,
         fault=job.fault,
         outputs=len(job.parts),
-        polls=work.polls + 1,
+        polls=known.polls + 1,
         render_seconds=took,
-        lag_seconds=now - (work.job_created_at or now) - took,
+        lag_seconds=now - known.created_at - took,
     )
     if job.state is JobState.SUCCEEDED and job.parts:
-        return _rendered(services, work, job, took, hints)
+        return _rendered(services, work, known, job, took, hints)
     if job.fault is Fault.INTERNAL and not work.ended and work.posts < MOST_POSTS:
-        return _once_more(services, work, hints)
-    verdict = money.render_failed(services, work, job)
-    return verdicts.decide(services, work, verdict, hints=hints)
+        return _once_more(services, work, known, hints)
+    verdict = endings.render_failed(work, job, money.price_of(services, work))
+    return decide(services, work, verdict, hints=hints)
 
 
 def _rendered(
-    services: Services, work: Work, job: JobStatus, took: float, hints: tuple[Hint, ...]
+    services: Services,
+    work: Work,
+    known: RunningJob,
+    job: JobStatus,
+    took: float,
+    hints: tuple[Hint, ...],
 ) -> Done:
     stored = services.videos.find(work.caller, work.video_id)
     if stored is None:
         return done("done", hints=hints)
     if work.ended and not stored.rescuable:
-        verdict = money.rendered_for_nobody(services, work, stored.video, job)
-        return verdicts.decide(services, work, verdict, hints=hints)
+        price = money.price_of(services, work)
+        verdict = endings.rendered_for_nobody(work, stored.video, job, price)
+        return decide(services, work, verdict, hints=hints)
 
-    collecting = update(
-        services,
-        work,
-        stage=WorkStage.COLLECTING,
-        parts=job.parts,
-        polls=work.polls + 1,
-        troubles=0,
-        missing_since=None,
-        empty_since=None,
-        slot_freed=True,
-        job_expires_at=job.expires_at or work.job_expires_at,
-    )
-    if collecting is None:
+    def collect(current: Work) -> Work:
+        return replace(current, troubles=0).with_job(
+            parts=job.parts,
+            collecting=True,
+            slot_freed=True,
+            polls=known.polls + 1,
+            missing_since=None,
+            empty_since=None,
+            expires_at=job.expires_at or known.expires_at,
+        )
+
+    if update(services, work, collect) is None:
         return overtaken(services, work, hints)
     if not work.ended:
         show(services, work, Stage.COLLECTING, progress=99, estimate=services.clock())
@@ -199,69 +197,52 @@ def _rendered(
     )
 
 
-def _once_more(services: Services, work: Work, hints: tuple[Hint, ...]) -> Done:
+def _once_more(services: Services, work: Work, known: RunningJob, hints: tuple[Hint, ...]) -> Done:
     """The upstream's own fault: back into the line, once, booked as the price row says."""
     booked = money.book_failed_render(services, work)
-    assert work.deployment is not None, "a known job has a deployment"
-    services.jobs.close(work.deployment, work.job_id or "")
-
-    anew = update(
+    services.jobs.close(work.deployment or "", known.id)
+    back = update(
         services,
         work,
-        stage=WorkStage.WAITING,
-        submit=Submit.NOTHING,
-        deployment=None,
-        billing=booked,
-        job_id=None,
-        job_created_at=None,
-        job_expires_at=None,
-        job_deadline=None,
-        sketch=None,
-        polls=0,
-        progress=None,
-        progress_at=None,
-        troubles=0,
-        missing_since=None,
-        empty_since=None,
+        lambda current: replace(current, attempt=None, billing=booked, troubles=0),
     )
-    if anew is None:
+    if back is None:
         return overtaken(services, work, hints)
-    show(services, anew, Stage.WAITING_FOR_QUOTA)
+    show(services, back, Stage.WAITING_FOR_QUOTA)
     return done("again", wait=0.0, stage=Stage.WAITING_FOR_QUOTA, progress=0, hints=hints)
 
 
-def _missing(services: Services, work: Work) -> Done:
+def _missing(services: Services, work: Work, known: RunningJob) -> Done:
     """404 for a job that we have: not yet visible, hidden for a moment, or gone."""
     now = services.clock()
-    age = now - (work.job_created_at or now)
-    young = age < services.settings.durations.not_found_grace
-    since = work.missing_since or now
+    young = now - known.created_at < services.settings.durations.not_found_grace
+    since = known.missing_since or now
     if young or is_first_sign(services, since):
-        return _look_again(services, work, update(services, work, missing_since=since))
+        return _look_again(services, work, missing_since=since)
     hints = line.hand_over(services, work)
     emit(
         Event.JOB_LOST,
         video_id=work.video_id,
         deployment=work.deployment,
-        job_id=work.job_id,
-        expired=now >= (work.job_expires_at or now),
+        job_id=known.id,
+        expired=now >= known.expires_at,
     )
-    verdict = money.watch_over(work) if work.ended else money.lost(work, now)
-    return verdicts.decide(services, work, verdict, hints=hints)
+    verdict = endings.watch_over(work) if work.ended else endings.lost(work, now)
+    return decide(services, work, verdict, hints=hints)
 
 
-def _second_empty(services: Services, work: Work) -> Done | None:
+def _second_empty(services: Services, work: Work, known: RunningJob) -> Done | None:
     """Wait for another look at a job that has succeeded without outputs; None at the second."""
-    since = work.empty_since or services.clock()
+    since = known.empty_since or services.clock()
     if not is_first_sign(services, since):
         return None
     # it is there, so it was not missing
-    seen = update(services, work, empty_since=since, missing_since=None)
-    return _look_again(services, work, seen)
+    return _look_again(services, work, empty_since=since, missing_since=None)
 
 
-def _look_again(services: Services, work: Work, seen: Work | None) -> Done:
-    if seen is None:
+def _look_again(services: Services, work: Work, **signs: float | None) -> Done:
+    """Note a first sign of the job's end, and look once more before it counts."""
+    if update(services, work, lambda current: current.with_job(**signs)) is None:
         return overtaken(services, work)
     pause = services.settings.durations.of(SEEN_TWICE / 2)
     wait = before_deadline(work, services.clock(), pause)
@@ -272,51 +253,50 @@ def _search(services: Services, work: Work) -> Done:
     """An ended video whose submission is not known: a later listing may still find its job."""
     if not work.ended:
         return done("again", wait=0.0)
-    if work.submit is Submit.NOTHING:
-        return verdicts.decide(services, work, money.never_created())
+    intent = work.intent
+    if intent is None:
+        return decide(services, work, endings.never_created())
     client = services.client(work.deployment or "")
     upstream = services.settings.upstream(work.deployment or "")
     pause = services.settings.durations.of(_WATCH_PAUSE)
     if client is None or upstream is None or not upstream.can_list:
         # It cannot be found, but it may be running: its slot stays held for as long as a job takes.
-        running_until = (work.intent_at or 0.0) + services.settings.durations.job_deadline
+        running_until = intent.at + services.settings.durations.job_deadline
         if services.clock() < running_until:
             close_unanswered(services, work)
             return _watching(services, work, pause)
-        return verdicts.decide(services, work, money.watch_over(work))
+        return decide(services, work, endings.watch_over(work))
     try:
         candidates = find_candidates(services, work, client)
     except UpstreamError as error:
         return _trouble(services, work, str(error))
     if len(candidates) == 1:
-        return claim_job(services, work, client, candidates[0].job_id)
+        return claim_found(services, work, client, candidates[0].job_id)
     if candidates:
         close_unanswered(services, work)
         return _watching(services, work, pause * 5)
     stored = services.videos.find(work.caller, work.video_id)
     if stored is not None and stored.video.status is Status.CANCELLED:
-        return _not_found(services, work)
+        return _not_found(services, work, intent)
     return _watching(services, work, pause * 5)
 
 
-def _not_found(services: Services, work: Work) -> Done:
+def _not_found(services: Services, work: Work, intent: Intent) -> Done:
     """A video was cancelled before its submission was answered, and no job of it is listed: after
     the second look, when a job would have appeared by now, there is none."""
     now = services.clock()
-    lost_at = work.connection_ended_at or work.missing_since or now
+    lost_at = intent.connection_ended_at or intent.unlisted_since or now
     settled_at = lost_at + services.settings.durations.of(ABSENCE)
-    if work.missing_since is None or now < settled_at:
-        seen = update(
-            services,
-            work,
-            connection_ended_at=work.connection_ended_at or now,
-            missing_since=work.missing_since or now,
-        )
-        if seen is None:
+    if intent.unlisted_since is None or now < settled_at:
+        seen = {
+            "connection_ended_at": intent.connection_ended_at or now,
+            "unlisted_since": intent.unlisted_since or now,
+        }
+        if update(services, work, lambda current: current.with_intent(**seen)) is None:
             return overtaken(services, work)
         return done("watching", wait=max(0.25, settled_at - now))
     hints = line.hand_over(services, work)
-    return verdicts.decide(services, work, money.never_created(), hints=hints)
+    return decide(services, work, endings.never_created(), hints=hints)
 
 
 def _watching(services: Services, work: Work, wait: float) -> Done:
@@ -336,9 +316,10 @@ def _trouble(services: Services, work: Work, why: str, *, told: float | None = N
         troubles=work.troubles + 1,
         message=why,
     )
-    if update(services, work, troubles=work.troubles + 1) is None:
+    troubles = work.troubles + 1
+    if update(services, work, lambda current: replace(current, troubles=troubles)) is None:
         return overtaken(services, work)
-    backoff = polling.backoff(work.troubles + 1, longest=_LONGEST_BACKOFF)
+    backoff = polling.backoff(troubles, longest=_LONGEST_BACKOFF)
     wait = services.settings.durations.of(backoff) if told is None else told
     outcome = done("watching" if work.ended else "rendering")
     outcome.result["wait"] = round(before_deadline(work, services.clock(), wait), 3)
@@ -348,5 +329,6 @@ def _trouble(services: Services, work: Work, why: str, *, told: float | None = N
 def _watch_until(services: Services, work: Work) -> float:
     """When nothing can turn up any more: the job, or the intent, has outlived its retention."""
     durations = services.settings.durations
-    expires = work.job_expires_at or (work.intent_at or work.created_at) + durations.sora_retention
+    sent_at = work.intent.at if work.intent else work.created_at
+    expires = work.job.expires_at if work.job else sent_at + durations.sora_retention
     return expires + durations.not_found_grace

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
+from shared.domain.verdict import Verdict
 from shared.domain.video import IllegalTransition, Stage, Video, advance
 from shared.domain.work import Work
 from shared.durable.names import Hint, Outcome, Result
 from shared.lifecycle.services import Services
 from shared.storage.rows import RowChanged
+from shared.telemetry.events import Event, emit
 
 PAYLOAD_VERSION = 1
 SEEN_TWICE = 30.0
@@ -66,16 +67,15 @@ def change(services: Services, work: Work, how: Callable[[Work], Work | None]) -
     return services.work.change(work, alive)
 
 
-def update(services: Services, work: Work, **fields: Any) -> Work | None:
-    """`change` for fields whose values do not depend on what is there. None also when the video's
-    end was decided or carried out since `work` was read: what was meant for one that goes on must
-    not be written over that (see `overtaken`)."""
+def update(
+    services: Services, work: Work, how: Callable[[Work], Work] = lambda current: current
+) -> Work | None:
+    """`change` for what is only meant for a video that goes on. None also when its end was decided
+    or carried out since `work` was read: that must not be written over (see `overtaken`)."""
     written = change(
-        services,
-        work,
-        lambda current: replace(current, **fields) if same_end(current, work) else None,
+        services, work, lambda current: how(current) if same_end(current, work) else None
     )
-    return written if written is not None and same_end(written, replace(work, **fields)) else None
+    return written if written is not None and same_end(written, how(work)) else None
 
 
 def same_end(current: Work, work: Work) -> bool:
@@ -92,6 +92,38 @@ def overtaken(services: Services, work: Work, hints: tuple[Hint, ...] = ()) -> D
     return done("again", wait=0.0, hints=hints)
 
 
+def decide(
+    services: Services, work: Work, verdict: Verdict, *, hints: tuple[Hint, ...] = ()
+) -> Done:
+    """Write down how a video ends, unless that was decided already; `finish_video` carries it
+    out."""
+
+    def write(current: Work) -> Work | None:
+        if current.verdict is not None or current.ended != work.ended:
+            return None
+        return replace(current, verdict=verdict)
+
+    written = change(services, work, write)
+    if written is None:
+        return done("superseded", hints=hints)
+    if written.verdict == verdict:  # else another end came first; whoever finishes sees which
+        log_decision(work.video_id, verdict)
+    return done("decided", hints=hints)
+
+
+def log_decision(video_id: str, verdict: Verdict) -> None:
+    """Log that an end was decided."""
+    emit(
+        Event.VIDEO_DECIDED,
+        video_id=video_id,
+        status=verdict.status,
+        code=verdict.code,
+        money=verdict.money,
+        amount_micro_usd=verdict.amount,
+        basis=verdict.basis,
+    )
+
+
 def is_first_sign(services: Services, since: float) -> bool:
     """Whether what was first seen at `since` has to be seen again, some time later, to count."""
     return services.clock() - since < services.settings.durations.of(SEEN_TWICE)
@@ -99,9 +131,9 @@ def is_first_sign(services: Services, since: float) -> bool:
 
 def before_deadline(work: Work, now: float, wait: float) -> float:
     """`wait`, but not past the deadline of a running job, where something has to be decided."""
-    if work.ended or work.job_deadline is None:
+    if work.ended or work.job is None:
         return wait
-    return max(0.1, min(wait, work.job_deadline - now + 0.1))
+    return max(0.1, min(wait, work.job.deadline - now + 0.1))
 
 
 def show(

@@ -3,15 +3,14 @@
 from dataclasses import replace
 from math import isinf
 
-from shared.domain.ledger import Kind
+from shared.domain import endings
 from shared.domain.quota import DeploymentState, opens_at, opens_by_itself
 from shared.domain.video import Stage
-from shared.domain.work import Submit, Verdict, Work, WorkStage
+from shared.domain.work import Attempt, Phase, Work, phase
 from shared.durable.names import Hint
 from shared.lifecycle import line
 from shared.lifecycle.services import Services
-from shared.lifecycle.steps import verdicts
-from shared.lifecycle.steps.step import Done, begin, done, overtaken, show, update
+from shared.lifecycle.steps.step import Done, begin, decide, done, overtaken, show, update
 from shared.storage.deployments import StoredDeployment
 from shared.storage.snapshots import Snapshot
 from shared.telemetry.events import Event, emit
@@ -34,19 +33,19 @@ def take_turn(services: Services, video_id: str, epoch: int, hint: str) -> Done:
     work = begin(services, video_id, epoch)
     if isinstance(work, Done):
         return work
-    if work.verdict is not None:
+    if phase(work) is Phase.FINISHING:
         return done("decided")
     if work.ended:
         return done("watching")
-    if work.submit is Submit.KNOWN:
+    if work.job is not None:
         return done("submitted")
-    if work.submit is Submit.INTENT:
+    if work.intent is not None:
         return done("granted")
     if services.clock() > work.queue_deadline:
         held = line.take(services, line.deployments(services, work.deployments), video_id)
         if held is not None:
             return _go(services, work, held)
-        return verdicts.decide(services, work, _queue_timeout(services, work))
+        return decide(services, work, endings.queue_timeout(_outages(services, work)))
     return _line_up(services, work, hint)
 
 
@@ -54,7 +53,7 @@ def _line_up(services: Services, work: Work, hint: str) -> Done:
     joins = work.hint is None
     # first the name under which it can be told, then the look: whoever frees a slot after the look
     # finds the name
-    queued = update(services, work, stage=WorkStage.WAITING, hint=hint, deployment=None)
+    queued = update(services, work, lambda now: replace(now, hint=hint, attempt=None))
     if queued is None:
         return overtaken(services, work)
     work, now, durations = queued, services.clock(), services.settings.durations
@@ -76,7 +75,7 @@ def _line_up(services: Services, work: Work, hint: str) -> Done:
         if held is not None:
             return _go(services, work, held, hints)
     if reason := line.nowhere(services, work, states):
-        return verdicts.decide(services, work, _no_deployment(reason), hints=hints)
+        return decide(services, work, endings.no_deployment(reason), hints=hints)
     if joins:
         turn = snapshot.turn(work.video_id)
         estimate = None if isinf(turn) else max(turn, now) + work.expected
@@ -159,14 +158,8 @@ def _wait(
 def _go(
     services: Services, work: Work, state: DeploymentState, hints: tuple[Hint, ...] = ()
 ) -> Done:
-    went = update(
-        services,
-        work,
-        stage=WorkStage.SUBMITTING,
-        deployment=state.deployment,
-        hint=None,
-        slot_freed=False,
-    )
+    attempt = Attempt(deployment=state.deployment)
+    went = update(services, work, lambda now: replace(now, attempt=attempt, hint=None))
     if went is None:
         return _not_gone(services, work, state, hints)
     return done("granted", stage=Stage.SUBMITTING, progress=0, hints=hints)
@@ -179,34 +172,16 @@ def _not_gone(
     then)."""
     now = services.work.get(work.video_id)
     ended = now is not None and (now.verdict is not None or now.ended)
-    if now is None or (now.epoch == work.epoch and ended and now.submit is Submit.NOTHING):
-        hints += line.hand_over(services, replace(work, deployment=state.deployment))
+    if now is None or (now.epoch == work.epoch and ended and not now.sent):
+        mine = replace(work, attempt=Attempt(deployment=state.deployment))
+        hints += line.hand_over(services, mine)
     return overtaken(services, work, hints)
 
 
-def _no_deployment(reason: str) -> Verdict:
-    return verdicts.failed(
-        "no_deployment",
-        f"No deployment can render this any more: {reason}.",
-        stage=Stage.WAITING_FOR_QUOTA,
-        retryable=False,
-        money=Kind.RELEASE,
-        basis="never_submitted",
-    )
-
-
-def _queue_timeout(services: Services, work: Work) -> Verdict:
-    outages = [
+def _outages(services: Services, work: Work) -> list[str]:
+    """What those of its deployments do that turn everybody away."""
+    return [
         f"{found.state.deployment} {line.outage_text(found.state.outage)}"
         for found in line.deployments(services, work.deployments)
         if found.state.outage is not None
     ]
-    return verdicts.failed(
-        "queue_timeout",
-        "The video waited longer than QUEUE_DEADLINE_HOURS for its turn and was never submitted."
-        + (f" {'; '.join(outages)}." if outages else ""),
-        stage=Stage.WAITING_FOR_QUOTA,
-        retryable=True,
-        money=Kind.RELEASE,
-        basis="never_submitted",
-    )

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from shared.domain.errors import InvalidRequest, LimitReached
+from shared.domain.job import JobState, JobStatus
 from shared.domain.ledger import Amounts
 from shared.domain.request import VideoRequest
 from shared.domain.video import CostState, Status
 from shared.durable import names
 from shared.lifecycle.requests.admit import admit
 from shared.lifecycle.services import Services
-from shared.upstream.protocol import Dialect, JobState, JobStatus
+from shared.upstream.protocol import Dialect
 from tests.conftest import Simulator
 from tests.shared.lifecycle.conftest import Order
 from tests.shared.lifecycle.requests.test_cancel import to_submitted
@@ -204,7 +205,7 @@ def test_one_sign_of_each_kind_is_not_two_of_one(
     to_submitted(job)
     assert job.work is not None
     long_ago = time.time() - 1000
-    services.work.replace(replace(job.work, missing_since=long_ago, empty_since=long_ago))
+    services.work.replace(job.work.with_job(missing_since=long_ago, empty_since=long_ago))
     simulator.force(job.work.job_id or "", state="completed")  # nothing is seen of it meanwhile
     simulator.script(
         {"operation": "content", "times": 1, "action": {"type": "status", "status": 404}}

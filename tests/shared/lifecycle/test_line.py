@@ -12,7 +12,7 @@ import pytest
 
 from shared.domain.outage import Outage
 from shared.domain.video import Stage, Status
-from shared.domain.work import WorkStage
+from shared.domain.work import Phase, phase
 from shared.lifecycle import line
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps.submit_job import submit_job
@@ -185,7 +185,7 @@ def test_callers_see_their_place_and_no_waiting_video_is_written(
     ends = [place(pool, job).completes_at or 0 for job in waiting]
     assert sorted(ends) == ends
     assert ends[0] >= now
-    first = next(w for w in pool.work.all() if w.stage is WorkStage.RENDERING)
+    first = next(w for w in pool.work.all() if phase(w) is Phase.RENDERING)
     line.free(pool, first)
     line.call_next(pool)  # grants the first in line
     assert [place(pool, job).position for job in waiting[1:]] == [1, 2]

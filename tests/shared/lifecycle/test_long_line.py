@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain.work import Work, WorkStage, instance_id
+from shared.domain.work import Phase, Work, instance_id
 from shared.durable.names import Hint
 from shared.lifecycle import line
 from shared.lifecycle.services import Services, build
@@ -90,7 +90,7 @@ class Run:
     def submitted(self, video_id: str) -> None:
         work = self.services.work.get(video_id)
         assert work is not None
-        self.services.work.replace(replace(work, stage=WorkStage.RENDERING))
+        self.services.work.replace(_rendering(work))
         line.close_submit(self.services, work, until=self.now + 86400)
         self.tell(line.call_next(self.services)[1])
         self.at(self.now + RENDER, lambda: self.over(video_id))
@@ -125,6 +125,12 @@ def make_run(make_settings: Callable[..., Settings]) -> Callable[..., Run]:
     return make
 
 
+def _rendering(work: Work) -> Work:
+    assert work.attempt is not None
+    job = RunningJob(id="job", created_at=0.0, expires_at=9e9, deadline=9e9)
+    return replace(work, posts=1, attempt=replace(work.attempt, job=job))
+
+
 class _NoVideos:
     """The callers' rows: writing them is not what is looked at here."""
 
@@ -142,7 +148,6 @@ def admit(run: Run, number: int) -> None:
         caller=f"key:{number % 5}",
         model="sora-2",
         epoch=1,
-        stage=WorkStage.WAITING,
         created_at=run.now,
         heartbeat_at=run.now,
         queue_deadline=run.now + 48 * 3600,

@@ -48,7 +48,7 @@ def state(services: Services, name: str = "sora-2") -> DeploymentState:
 
 def turn_away(services: Services, job: Job, refusal: Refusal) -> None:
     assert job.work is not None
-    line.turn_away(services, replace(job.work, deployment="sora-2"), refusal)
+    line.turn_away(services, replace(job.work, attempt=Attempt(deployment="sora-2")), refusal)
 
 
 @dataclass

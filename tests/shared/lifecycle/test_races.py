@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from shared.domain.errors import Conflict, LimitReached, Unavailable
+from shared.domain.job import Fault, JobState
 from shared.domain.ledger import Amounts
 from shared.domain.request import VideoRequest
 from shared.domain.video import CostState, Status
@@ -25,7 +26,7 @@ from shared.lifecycle.requests.remove import delete_video
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import finish_video, follow_job, submit_job, take_turn
 from shared.storage.ledger import CeilingReached
-from shared.upstream.protocol import AnswerLost, Dialect, Fault, JobState, NotSent, Throttled
+from shared.upstream.protocol import AnswerLost, Dialect, NotSent, Throttled
 from tests.conftest import Simulator
 from tests.shared.lifecycle.conftest import CALLER, Job
 from tests.shared.lifecycle.requests.test_cancel import blobs, slot_holders, stored, to_submitted
@@ -252,7 +253,7 @@ def test_a_slot_of_a_video_that_is_gone_is_given_back_by_the_sweep(
 def timed_out(job: Job) -> None:
     to_submitted(job)
     assert job.work is not None
-    job.services.work.replace(replace(job.work, job_deadline=1.0))
+    job.services.work.replace(job.work.with_job(deadline=1.0))
     assert follow_job.follow_job(job.services, job.id, 1).result["outcome"] == "decided"
     finish_video.finish_video(job.services, job.id, 1)
     assert job.video.status is Status.FAILED

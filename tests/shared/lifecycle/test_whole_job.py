@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from shared.domain.job import Part
 from shared.domain.ledger import Amounts
 from shared.domain.video import CostState, Status
-from shared.domain.work import Part, Submit, Work, WorkStage
+from shared.domain.work import Phase, Submit, Work
 from shared.durable import names
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import collect_output, finish_video, submit_job, take_turn
@@ -135,12 +136,20 @@ def test_an_output_that_is_stored_is_not_fetched_again(
 
 def _work_of(video_id: str, job_id: str) -> Work:
     now = time.time()
+    job = RunningJob(
+        id=job_id,
+        created_at=now,
+        expires_at=now + 60,
+        deadline=now + 60,
+        parts=(Part(job_id, 4),),
+        collecting=True,
+        slot_freed=True,
+    )
     return Work(
         video_id=video_id,
         caller="key:local",
         model="sora-2",
         epoch=1,
-        stage=WorkStage.COLLECTING,
         created_at=now,
         heartbeat_at=now,
         queue_deadline=now + 60,
@@ -148,11 +157,8 @@ def _work_of(video_id: str, job_id: str) -> Work:
         day=time.strftime("%Y-%m-%d", time.gmtime()),
         reserved=400_000,
         expected=1.0,
-        deployment="sora-2",
-        submit=Submit.KNOWN,
-        job_id=job_id,
-        job_deadline=now + 60,
-        parts=(Part(job_id, 4),),
+        posts=1,
+        attempt=Attempt(deployment="sora-2", job=job),
     )
 
 

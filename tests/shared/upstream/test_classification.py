@@ -6,16 +6,14 @@ from typing import Any
 import httpx
 import pytest
 
+from shared.domain.job import Fault, JobState, Part
 from shared.domain.request import VideoRequest
-from shared.domain.work import Part
 from shared.settings import HeaderAuth, Upstream
 from shared.upstream.http import UpstreamHttp
 from shared.upstream.protocol import (
     AnswerLost,
     DeploymentOut,
-    Fault,
     JobGone,
-    JobState,
     NotSent,
     Refused,
     Throttled,

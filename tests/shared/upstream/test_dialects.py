@@ -5,9 +5,10 @@ import time
 import av
 import pytest
 
+from shared.domain.job import JobState, JobStatus
 from shared.domain.request import VideoRequest
 from shared.lifecycle.services import Services
-from shared.upstream.protocol import Dialect, JobGone, JobState, JobStatus
+from shared.upstream.protocol import Dialect, JobGone
 from tests.conftest import Simulator
 
 REQUESTS = {

@@ -13,7 +13,7 @@ import pytest
 from shared.domain.errors import Unavailable
 from shared.domain.ledger import Amounts
 from shared.domain.video import Status
-from shared.domain.work import WorkStage, instance_id
+from shared.domain.work import Phase, instance_id, phase
 from shared.lifecycle.background.sweep import suspects, sweep
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import collect_output, finish_video, follow_job, submit_job, take_turn
@@ -79,7 +79,7 @@ def test_each_worker_without_a_sign_of_life_doubles_the_patience_with_the_next(
     job = order()
     die_after(job, 5)
     assert job.work is not None
-    assert job.work.stage is WorkStage.COLLECTING
+    assert phase(job.work) is Phase.COLLECTING
     allowed = services.settings.durations.of(180)
     now = [job.work.heartbeat_at]
     late = replace(services, clock=lambda: now[0])
@@ -150,21 +150,20 @@ def test_those_who_ought_to_be_worked_on_are_asked_about_first(
 ) -> None:
     first = order()
     (work,) = services.work.all()
-    shape = replace(work, stage=WorkStage.WAITING, heartbeat_at=0.0)
+    shape = replace(work, heartbeat_at=0.0)
+    known = RunningJob(id="job", created_at=0.0, expires_at=9e9, deadline=9e9)
+    rendering = replace(shape, posts=1, attempt=Attempt(deployment="sora-2", job=known))
     waiting = [f"{first.id[:-6]}{number:06x}" for number in range(300)]
     for video_id in waiting:
         services.work.insert(replace(shape, video_id=video_id, version=""))
     busy = [f"{first.id[:-6]}f{number:05x}" for number in range(20)]
     for video_id in busy:
-        stage = WorkStage.RENDERING
-        services.work.insert(replace(shape, video_id=video_id, stage=stage, version=""))
+        services.work.insert(replace(rendering, video_id=video_id, version=""))
     watched = [f"{first.id[:-6]}e{number:05x}" for number in range(300)]
     for video_id in watched:
-        stage = WorkStage.WATCHING
-        services.work.insert(replace(shape, video_id=video_id, stage=stage, version=""))
+        services.work.insert(replace(rendering, video_id=video_id, ended=True, version=""))
     admitting = f"{first.id[:-6]}fffff0"
-    stage = WorkStage.ADMITTING
-    services.work.insert(replace(shape, video_id=admitting, stage=stage, version=""))
+    services.work.insert(replace(shape, video_id=admitting, admitted=False, version=""))
     asked = suspects(services)
     assert len(asked) == len(set(asked)) == 200
     assert {instance_id(each, 1) for each in busy} <= set(asked)
@@ -176,7 +175,7 @@ def test_two_sweeps_at_once_start_one_worker(services: Services, order: Order) -
     job = order()
     die_after(job, 2)
     late = replace(services, clock=lambda: time.time() + 30)
-    silent = late.work.silent({stage: late.clock() for stage in WorkStage}, limit=200)
+    silent = late.work.silent({stage: late.clock() for stage in Phase}, limit=200)
     assert len(sweep(late)) == 1
     # the second sweep read the same rows before the first one wrote them
     slow = replace(late, work=_Stale(late.work, silent))  # type: ignore[arg-type]
@@ -225,7 +224,7 @@ def test_an_admission_that_dies_before_its_video_exists_is_undone(
     with pytest.raises(_StopsAt):
         Order(dying, order._simulator)()
     (left,) = services.work.all()
-    assert left.stage is WorkStage.ADMITTING
+    assert phase(left) is Phase.ADMITTING
     clock = time.time
     assert sweep(replace(services, clock=lambda: clock() + 30)) == []
     assert len(services.work.all()) == 1  # it might still be under way
@@ -296,8 +295,8 @@ def test_jobs_near_their_expiry_are_named(
     die_after(job, 2)
     work = job.work
     assert work is not None
-    assert work.job_expires_at is not None
-    near = work.job_expires_at - 10
+    assert work.job is not None
+    near = work.job.expires_at - 10
     sweep(replace(services, clock=lambda: near))
     assert f"expiry_near video_id={job.id}" in caplog.text
 

@@ -100,7 +100,7 @@ def test_simultaneous_repeats_make_one_video(services: Services, repeatable: Rep
     assert len(videos(services)) == 1
     assert booked(services) == Amounts(reserved=400_000)
     (work,) = services.work.all()
-    assert work.stage == "waiting"
+    assert phase(work) == "waiting"
 
 
 class _StopsAt(Exception):

@@ -140,7 +140,8 @@ def test_a_pause_ends_with_the_deadline_of_its_job(order: Order) -> None:
     work = order().work
     assert work is not None
     assert before_deadline(work, 90.0, 30.0) == 30.0
-    work = replace(work, job_deadline=100.0)
+    job = RunningJob(id="job", created_at=0.0, expires_at=9e9, deadline=100.0)
+    work = replace(work, attempt=Attempt(deployment="sora-2", job=job))
     assert before_deadline(work, 10.0, 30.0) == 30.0
     assert before_deadline(work, 90.0, 30.0) == pytest.approx(10.1)
     assert before_deadline(work, 500.0, 30.0) == pytest.approx(0.1)

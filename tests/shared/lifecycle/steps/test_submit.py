@@ -241,7 +241,8 @@ def test_a_worker_that_dies_around_the_post_leaves_a_trace_that_another_follows(
     with pytest.raises(KeyboardInterrupt):
         submit_job.submit_job(replace(services, upstreams=Upstreams()), job.id, 1)  # type: ignore[arg-type]
     assert job.work is not None
-    assert job.work.submit is Submit.INTENT
+    assert job.work.intent is not None
+    assert job.work.job is None
     assert drive(services, job.admitted.payload)[0] == "done"
     assert job.video.status is Status.COMPLETED
     assert len(simulator.journal()["jobs"]) == 1
@@ -258,7 +259,7 @@ def test_a_worker_that_dies_between_the_answer_and_the_claim(
 
         def change(self, work: Any, how: Callable[[Any], Any]) -> Any:
             changed = how(work)
-            if changed is not None and changed.submit is Submit.KNOWN:
+            if changed is not None and changed.job is not None:
                 raise KeyboardInterrupt
             return services.work.change(work, how)
 
@@ -293,7 +294,7 @@ def test_an_unanswered_create_is_not_repeated_where_its_deployment_was_taken_out
     assert take_turn.take_turn(poorer, job.id, 1, "h").result["outcome"] == "granted"
     assert submit_job.submit_job(poorer, job.id, 1).result["outcome"] == "reconcile"
     assert job.work is not None
-    assert (job.work.submit, job.work.posts) == (Submit.INTENT, 1)
+    assert (job.work.sent, job.work.job, job.work.posts) == (True, None, 1)
     job.drive()  # it is back
     assert job.video.status is Status.COMPLETED
     assert len(simulator.journal()["jobs"]) == 1

@@ -1,0 +1,272 @@
+"""Every way in which a video ends: what its caller reads, and what the ledger gets.
+
+One function for each row of the design's table 'Endings'. What may still become of a video that
+has ended is `Verdict.rescuable`, and `may_still_turn_up` for its job.
+"""
+
+from collections.abc import Sequence
+
+from shared.domain.errors import Failure
+from shared.domain.job import Fault, JobState, JobStatus
+from shared.domain.ledger import Kind
+from shared.domain.money import Price
+from shared.domain.verdict import Verdict
+from shared.domain.video import Stage, Status, Video
+from shared.domain.work import Work
+
+_CHARGED = {Kind.SETTLE: True, Kind.RELEASE: False, Kind.UNKNOWN: None}
+
+
+def completed(
+    work: Work, video: Video, lengths: Sequence[float | None], price: Price | None
+) -> Verdict:
+    """All outputs are stored; `lengths` are theirs in seconds, None where a file does not tell."""
+    return Verdict(
+        status=Status.COMPLETED,
+        money=Kind.SETTLE,
+        amount=_rendered(work, video, billed_seconds(video, lengths), price),
+        basis="requested_seconds" if None in lengths else "delivered_seconds",
+    )
+
+
+def queue_timeout(outages: Sequence[str]) -> Verdict:
+    """It has waited too long for its turn; `outages` say what its deployments do."""
+    return _failed(
+        "queue_timeout",
+        "The video waited longer than QUEUE_DEADLINE_HOURS for its turn and was never submitted."
+        + (f" {'; '.join(outages)}." if outages else ""),
+        stage=Stage.WAITING_FOR_QUOTA,
+        retryable=True,
+        money=Kind.RELEASE,
+        basis="never_submitted",
+    )
+
+
+def no_deployment(reason: str) -> Verdict:
+    """None of its deployments will ever take it."""
+    return _failed(
+        "no_deployment",
+        f"No deployment can render this any more: {reason}.",
+        stage=Stage.WAITING_FOR_QUOTA,
+        retryable=False,
+        money=Kind.RELEASE,
+        basis="never_submitted",
+    )
+
+
+def input_missing() -> Verdict:
+    """A file of the request is gone from storage before it could be sent."""
+    return _failed(
+        "input_missing",
+        "A file of the request was not in storage any more when its turn came. "
+        "Send the request again.",
+        stage=Stage.SUBMITTING,
+        retryable=True,
+        money=Kind.RELEASE,
+        basis="never_submitted",
+    )
+
+
+def refused(message: str, *, moderated: bool = False) -> Verdict:
+    """The upstream will not have this request: nothing was created."""
+    return _failed(
+        "moderation_blocked" if moderated else "refused",
+        message,
+        stage=Stage.SUBMITTING,
+        retryable=False,
+        money=Kind.RELEASE,
+        basis="refused_not_created",
+    )
+
+
+def never_accepted(work: Work) -> Verdict:
+    """No submission came to anything, and the upstream's list proves it."""
+    return _failed(
+        "upstream_failed",
+        f"The upstream accepted none of {work.posts} submissions; it has no job of this video.",
+        stage=Stage.SUBMITTING,
+        retryable=True,
+        money=Kind.RELEASE,
+        basis="absent_from_the_list_twice",
+    )
+
+
+def submit_unknown(work: Work, why: str) -> Verdict:
+    """A job may have been created and cannot be told: it is never submitted again."""
+    return _failed(
+        "submit_unknown",
+        f"The answer to the submission was lost and {why}. "
+        "It may have been rendered and billed; it was not and will not be submitted again.",
+        stage=Stage.SUBMITTING,
+        retryable=False,
+        money=Kind.UNKNOWN,
+        amount=work.reserved,
+        basis="answer_lost",
+    )
+
+
+def render_failed(work: Work, job: JobStatus, price: Price | None) -> Verdict:
+    """The upstream reports that the render failed: charged or not by the price row's rule."""
+    money, amount, basis = failed_render(work, price)
+    message = job.message
+    if job.state is JobState.CANCELLED:
+        message = "The upstream cancelled the job."
+    elif job.state is JobState.SUCCEEDED:
+        message = "The upstream finished the job without any output."
+    moderated = job.state is JobState.FAILED and job.fault is Fault.MODERATION
+    return _failed(
+        "moderation_blocked" if moderated else "upstream_failed",
+        message,
+        stage=Stage.RENDERING,
+        retryable=job.fault is not Fault.MODERATION,
+        money=money,
+        amount=amount,
+        basis=basis,
+    )
+
+
+def failed_render(work: Work, price: Price | None) -> tuple[Kind, int, str]:
+    """What the ledger gets for a render that failed: kind, micro-USD and basis."""
+    if price is None:
+        return Kind.UNKNOWN, work.reserved, "price_not_configured"
+    if price.failed_render == "settled":
+        return Kind.SETTLE, work.reserved, "failed_render_billed"
+    return Kind.RELEASE, 0, "reported_failed_not_billed"
+
+
+def timed_out(work: Work) -> Verdict:
+    """The deadline has passed; the render may still turn up, and its cost with it."""
+    return _failed(
+        "timed_out",
+        "The render was not in storage JOB_DEADLINE_MINUTES after its submission. "
+        "If it turns up before the upstream deletes it, this video completes after all.",
+        stage=Stage.COLLECTING if work.parts else Stage.RENDERING,
+        retryable=True,
+        money=Kind.UNKNOWN,
+        amount=work.reserved,
+        basis="deadline_passed",
+    )
+
+
+def lost(work: Work, now: float) -> Verdict:
+    """The upstream does not have the job any more, and its output was not collected. What was
+    rendered, or has lived out its time, was billed; what vanished while it rendered, who knows."""
+    expired = work.job is not None and now >= work.job.expires_at
+    if expired or work.parts:
+        return _failed(
+            "lost",
+            "The render was gone from the upstream before it could be collected.",
+            stage=Stage.COLLECTING,
+            retryable=True,
+            money=Kind.SETTLE,
+            amount=work.reserved,
+            basis="expired_uncollected" if expired else "gone_uncollected",
+        )
+    return _failed(
+        "lost",
+        "The upstream does not know its job any more, long before it should have expired.",
+        stage=Stage.RENDERING,
+        retryable=True,
+        money=Kind.UNKNOWN,
+        amount=work.reserved,
+        basis="vanished_early",
+    )
+
+
+def bad_output(work: Work, why: str) -> Verdict:
+    """What the upstream delivers is not a whole MP4, however often it is asked."""
+    return _failed(
+        "bad_output",
+        f"The upstream delivers no usable file: {why}.",
+        stage=Stage.COLLECTING,
+        retryable=True,
+        money=Kind.SETTLE,
+        amount=work.reserved,
+        basis="rendered_but_unusable",
+    )
+
+
+def cancelled(work: Work) -> Verdict:
+    """Its caller said so. Once something was sent, its render may be billed."""
+    return Verdict(
+        status=Status.CANCELLED,
+        money=Kind.UNKNOWN if work.sent else Kind.RELEASE,
+        amount=work.reserved if work.sent else 0,
+        basis="cancelled_while_rendering" if work.sent else "cancelled_before_submit",
+    )
+
+
+def never_created() -> Verdict:
+    """It was cancelled while its submission was under way, and no job came of it."""
+    return Verdict(
+        status=Status.CANCELLED, money=Kind.RELEASE, amount=0, basis="cancelled_before_creation"
+    )
+
+
+def rendered_for_nobody(work: Work, video: Video, job: JobStatus, price: Price | None) -> Verdict:
+    """A job that ended well after its video was cancelled: billed, and wanted by nobody."""
+    seconds = sum(part.seconds or video.request.seconds for part in job.parts)
+    return Verdict(
+        status=video.status,
+        failure=video.error,
+        money=Kind.SETTLE,
+        amount=_rendered(work, video, seconds, price),
+        basis="rendered_after_cancel",
+    )
+
+
+def watch_over(work: Work) -> Verdict:
+    """Nothing more can turn up for a video that has ended. A render that was seen to finish was
+    billed although nobody could fetch it; anything else stays unknown."""
+    rendered = bool(work.parts)
+    return _failed(
+        "lost",
+        "The upstream's retention is over.",
+        stage=Stage.COLLECTING if rendered else Stage.RENDERING,
+        retryable=False,
+        money=Kind.SETTLE if rendered else Kind.UNKNOWN,
+        amount=work.reserved,
+        basis="expired_uncollected" if rendered else "never_learned",
+    )
+
+
+def may_still_turn_up(work: Work, verdict: Verdict) -> bool:
+    """Whether the upstream job may still be running, or may still be found, after this end."""
+    if work.ended or not work.sent:
+        return False
+    return verdict.status is Status.CANCELLED or verdict.rescuable
+
+
+def billed_seconds(video: Video, lengths: Sequence[float | None]) -> int:
+    """The outputs' lengths as they are billed: whole seconds, never more than were asked for, and
+    those where a file does not tell."""
+    asked = video.request.seconds
+    return sum(asked if each is None else min(asked, max(1, round(each))) for each in lengths)
+
+
+def _rendered(work: Work, video: Video, seconds: int, price: Price | None) -> int:
+    if price is None:
+        return work.reserved
+    return price.amount(video.request.width, video.request.height, seconds)
+
+
+def _failed(
+    code: str,
+    message: str,
+    *,
+    stage: Stage,
+    retryable: bool,
+    money: Kind,
+    amount: int = 0,
+    basis: str,
+) -> Verdict:
+    """A video that ends without its outputs. `money` is what the ledger books: released (not
+    charged), settled over `amount` (charged) or unknown over `amount`."""
+    failure = Failure(
+        code=code,
+        message=message,
+        stage=stage.value,
+        retryable=retryable,
+        charged=_CHARGED[money],
+    )
+    return Verdict(status=Status.FAILED, failure=failure, money=money, amount=amount, basis=basis)

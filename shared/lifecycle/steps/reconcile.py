@@ -1,0 +1,201 @@
+"""A submission whose answer is not known: find its job in the upstream's list, and claim it.
+
+Nobody POSTs again before the list has shown, twice and late enough, that there is no job.
+"""
+
+from dataclasses import replace
+
+from shared.domain import endings, latency, polling
+from shared.domain.job import JobStatus, JobSummary
+from shared.domain.video import Stage
+from shared.domain.work import Attempt, RunningJob, Work
+from shared.lifecycle import expect, line
+from shared.lifecycle.services import Services
+from shared.lifecycle.steps.step import Done, change, decide, done, overtaken, show, update
+from shared.storage.jobs import Job
+from shared.telemetry.events import Event, emit
+from shared.upstream.protocol import Dialect, UpstreamError
+
+MOST_POSTS = 2
+"""How often a video is POSTed at most, for whatever reason."""
+ABSENCE = 120.0
+"""How long after a connection ended a job may still appear in the upstream's list."""
+_CLOCK_TOLERANCE = 60.0
+"""By how much the upstream's clock may be behind ours; never less than two seconds, because
+upstreams cut their times to whole seconds."""
+
+
+def reconcile(services: Services, work: Work) -> Done:
+    """An intent without a job: find the job that its POST created, if it created one.
+
+    Outcomes: submitted, reconcile, again, decided, done, superseded.
+    """
+    durations, now = services.settings.durations, services.clock()
+    assert work.intent is not None, "there is something to reconcile"
+    if work.intent.connection_ended_at is None:
+        # a worker died between intent and answer; whatever it had open has ended by now
+        work = update(services, work, lambda its: its.with_intent(connection_ended_at=now)) or work
+    intent = work.intent
+    ended = intent.connection_ended_at if intent and intent.connection_ended_at else now
+    upstream = services.settings.upstream(work.deployment or "")
+    client = services.client(work.deployment or "")
+    if upstream is None or client is None:
+        if now > ended + durations.job_deadline:
+            return _unknown(services, work, "its deployment is not configured any more")
+        return _look_again(services, work, durations.of(polling.backoff(work.troubles + 1)))
+    known = services.jobs.claimed_by(upstream.name, work.video_id)
+    if known is not None:
+        return claim_found(services, work, client, known.job_id)
+    if not upstream.can_list:
+        return _unknown(services, work, "the upstream cannot list its jobs")
+    if now > ended + durations.job_deadline:
+        return _unknown(services, work, "the upstream's list could not be read in time")
+    try:
+        candidates = find_candidates(services, work, client)
+    except UpstreamError as error:
+        emit(
+            Event.RECONCILE_FAILED,
+            video_id=work.video_id,
+            deployment=work.deployment,
+            message=str(error),
+        )
+        return _look_again(services, work, durations.of(polling.backoff(work.troubles + 1)))
+    if len(candidates) > 1:
+        return _unknown(services, work, f"{len(candidates)} jobs could be this video's")
+    if candidates:
+        return claim_found(services, work, client, candidates[0].job_id)
+    return _absent(services, work, now=now, ended=ended)
+
+
+def claim(services: Services, work: Work, job_id: str, job: JobStatus | None = None) -> Done:
+    """Claim the job, then put it on record, then let the next one submit."""
+    now, durations = services.clock(), services.settings.durations
+    created_at = (job.created_at if job else None) or now
+    expires_at = (job.expires_at if job else None) or created_at + durations.sora_retention
+    attempt = work.attempt
+    assert attempt is not None, "what was sent has an attempt"
+    mine = Job(
+        deployment=attempt.deployment,
+        job_id=job_id,
+        video_id=work.video_id,
+        caller=work.caller,
+        created_at=created_at,
+        expires_at=expires_at,
+    )
+    if not services.jobs.claim(mine):
+        return done("reconcile", wait=0.0)
+    # Upstreams cut their times to whole seconds of their own clock; by ours the job was created
+    # between the intent and now.
+    began = min(now, max(created_at, attempt.intent.at if attempt.intent else created_at))
+    sketch = expect.at_submit(services, work)
+    running = RunningJob(
+        id=job_id,
+        created_at=began,
+        expires_at=expires_at,
+        deadline=now + durations.job_deadline,
+        sketch=latency.dumps(sketch),
+    )
+
+    def write(current: Work) -> Work | None:
+        if current.job_id == job_id:  # a slower execution has found it as well
+            return None
+        return replace(
+            current,
+            attempt=replace(attempt, job=running),
+            expected=expect.median(services, sketch),
+            troubles=0,
+        )
+
+    known = change(services, work, write)
+    if known is None:
+        return done("superseded")
+    line.close_submit(services, known, until=expires_at)
+    emit(
+        Event.JOB_SUBMITTED,
+        video_id=work.video_id,
+        caller=work.caller,
+        deployment=work.deployment,
+        job_id=job_id,
+        posts=work.posts,
+        waited_seconds=now - work.created_at,
+    )
+    ahead = expect.next_of(services, known, now, sketch=sketch)
+    show(services, known, Stage.RENDERING, progress=0, estimate=now + ahead.end)
+    _, hints = line.call_next(services)
+    return done("submitted", wait=ahead.poll, stage=Stage.RENDERING, progress=0, hints=hints)
+
+
+def find_candidates(services: Services, work: Work, client: Dialect) -> list[JobSummary]:
+    """The upstream's jobs that the last POST of a video may have created: recent enough, not
+    claimed by another video, and alike in everything that the list shows. Raises UpstreamError."""
+    video = services.videos.find(work.caller, work.video_id)
+    upstream = services.settings.upstream(work.deployment or "")
+    if video is None or upstream is None or work.intent is None:
+        return []
+    tolerance = max(2.0, services.settings.durations.of(_CLOCK_TOLERANCE))
+    listed = client.find(work.intent.at - tolerance, trace=work.video_id)
+    request = video.video.request
+    candidates = [
+        job
+        for job in listed
+        if job.model in ("", upstream.deployment, upstream.model)
+        and (job.width, job.height) == (request.width, request.height)
+        and (job.seconds, job.variants) == (request.seconds, request.variants)
+        and job.prompt in (None, "", request.prompt)
+        and services.jobs.free_for(work.video_id, upstream.name, job.job_id)
+    ]
+    emit(
+        Event.SUBMIT_RECONCILED,
+        video_id=work.video_id,
+        deployment=upstream.name,
+        listed=len(listed),
+        candidates=len(candidates),
+    )
+    return candidates
+
+
+def claim_found(services: Services, work: Work, client: Dialect, job_id: str) -> Done:
+    """Make a job that was found in the upstream's list this video's."""
+    try:
+        job = client.status(job_id, trace=work.video_id)
+    except UpstreamError:
+        job = None
+    return claim(services, work, job_id, job)
+
+
+def _absent(services: Services, work: Work, *, now: float, ended: float) -> Done:
+    settled_at = ended + services.settings.durations.of(ABSENCE)
+    since = work.intent.unlisted_since if work.intent else None
+    if since is None or now < settled_at:
+        update(services, work, lambda its: its.with_intent(unlisted_since=since or now))
+        return done("reconcile", wait=max(0.25, settled_at - now), stage=Stage.SUBMITTING)
+    if work.posts >= MOST_POSTS:
+        hints = line.hand_over(services, work)
+        return decide(services, work, endings.never_accepted(work), hints=hints)
+    fresh = Attempt(deployment=work.deployment or "")
+    if update(services, work, lambda its: replace(its, attempt=fresh, troubles=0)) is None:
+        return overtaken(services, work)
+    return done("reconcile", wait=0.0)
+
+
+def _look_again(services: Services, work: Work, wait: float) -> Done:
+    troubles = work.troubles + 1
+    if update(services, work, lambda its: replace(its, troubles=troubles)) is None:
+        return overtaken(services, work)
+    return done("reconcile", wait=wait, stage=Stage.SUBMITTING)
+
+
+def _unknown(services: Services, work: Work, why: str) -> Done:
+    """It may have been created and cannot be told: never POST again, and say so."""
+    close_unanswered(services, work)
+    return decide(services, work, endings.submit_unknown(work, why))
+
+
+def close_unanswered(services: Services, work: Work) -> None:
+    """Let others submit although nobody knows what became of this one.
+
+    Its job may be running: the slot stays held. The next submit waits until no job of this intent
+    could be taken for its own."""
+    held = [found.state for found in line.deployments(services, [work.deployment or ""])]
+    if any(state.submitting == work.video_id for state in held):
+        line.close_submit(services, work, pause=services.settings.durations.of(_CLOCK_TOLERANCE))
