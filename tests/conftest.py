@@ -102,9 +102,9 @@ class Simulator:
     def force(self, job_id: str, **state: Any) -> None:
         """Put a job into a state, if time has not done so already."""
         path = f"{self.url}/_sim/jobs/{job_id}"
-        answer = httpx.post(path, json=state, timeout=10, trust_env=False)
+        answer = httpx.post(path, json=state, timeout=60, trust_env=False)
         if answer.status_code == 409:
-            found = httpx.get(path, timeout=10, trust_env=False).json()
+            found = httpx.get(path, timeout=60, trust_env=False).json()
             words = {state["state"], {"completed": "succeeded"}.get(state["state"])}
             assert found["status"] in words, answer.text
         else:
@@ -114,7 +114,7 @@ class Simulator:
         self._http("POST", "/_sim/reset")
 
     def _http(self, method: str, path: str, **extra: Any) -> httpx.Response:
-        answer = httpx.request(method, self.url + path, timeout=10, trust_env=False, **extra)
+        answer = httpx.request(method, self.url + path, timeout=60, trust_env=False, **extra)
         assert answer.is_success, answer.text
         return answer
 

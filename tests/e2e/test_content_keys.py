@@ -27,7 +27,7 @@ def logged(
     watched: Watched, wanted: Callable[[StorageRequest], bool], *, count: int
 ) -> list[StorageRequest]:
     """All requests that the blob server has noted, once `count` of them are the wanted ones."""
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while True:
         found = blob_requests(watched.stack.storage_log)
         if sum(map(wanted, found)) >= count:

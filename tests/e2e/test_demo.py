@@ -91,7 +91,7 @@ def test_a_simulator_that_dies_in_the_middle_ends_in_a_clear_failure(
         text=True,
     )
     log = tmp_path / "demo" / "logs" / "functions-host.log"
-    until = time.monotonic() + 30
+    until = time.monotonic() + 90
     while not (log.exists() and "job_submitted" in log.read_text()):
         assert time.monotonic() < until
         time.sleep(0.05)

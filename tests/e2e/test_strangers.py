@@ -86,7 +86,7 @@ def ask(operation: Operation, url: str, headers: dict[str, str]) -> httpx.Respon
         url,
         headers={"content-type": "application/json", **headers},
         content=body,
-        timeout=20,
+        timeout=60,
         trust_env=False,
     )
 
@@ -256,7 +256,7 @@ def ask_well(
         headers=headers,
         params=query,
         json=body,
-        timeout=20,
+        timeout=60,
         trust_env=False,
     )
 

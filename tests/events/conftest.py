@@ -170,7 +170,7 @@ class Feed:
 
     def until(self, found: Callable[[], Any]) -> Any:
         """What `found` returns once something came that makes it something."""
-        limit = time.monotonic() + 30
+        limit = time.monotonic() + 90
         while not (result := found()):
             assert time.monotonic() < limit, self.items
             came = self._topic.next(self._seen)

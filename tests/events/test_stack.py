@@ -241,7 +241,7 @@ def test_the_commands_send_drop_and_listen(whole: Stack, api: Client, tmp_path: 
         assert not any("NOT VERIFIED" in line for line in lines)
     finally:
         listening.terminate()
-        listening.communicate(timeout=10)
+        listening.communicate(timeout=60)
 
 
 def test_the_commands_say_when_nothing_runs(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ class Simulator:
                 command, cwd=REPOSITORY, env=own, stdout=log, stderr=subprocess.STDOUT
             )
         self.url = self._address()
-        self.http = httpx.Client(base_url=self.url, headers=KEY, timeout=10, trust_env=False)
+        self.http = httpx.Client(base_url=self.url, headers=KEY, timeout=60, trust_env=False)
 
     def __enter__(self) -> "Simulator":
         return self
@@ -52,7 +52,7 @@ class Simulator:
         if self.process.poll() is None:
             os.kill(self.process.pid, number)
         try:
-            return self.process.wait(timeout=5)
+            return self.process.wait(timeout=30)
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
@@ -123,7 +123,7 @@ class Simulator:
         return found
 
 
-def until(condition: Callable[[], bool], seconds: float = 8) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Wait for something that is about to be true."""
     deadline = time.monotonic() + seconds
     while not condition():
