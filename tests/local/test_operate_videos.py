@@ -16,7 +16,7 @@ from local.stack import ROOT, Stack
 from local.video_facts import show
 from shared.domain.ledger import Amounts
 from shared.domain.video import Status
-from shared.domain.work import Phase, instance_id
+from shared.domain.work import instance_id
 from shared.lifecycle.background.sweep import sweep
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps.follow_job import follow_job

@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 
 from shared.domain import latency, polling
+from shared.domain.job import JobState, JobStatus
 from shared.domain.request import VideoRequest
-from shared.domain.work import Submit, Work, WorkStage
+from shared.domain.work import Attempt, Phase, RunningJob, Work
 from shared.lifecycle import expect
 from shared.lifecycle.background.sweep import _allowed
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import follow_job, submit_job, take_turn
 from shared.storage.latencies import Latencies, StoredSketch
-from shared.upstream.protocol import Dialect, JobState, JobStatus
+from shared.upstream.protocol import Dialect
 from tests.conftest import TIME_SCALE, Simulator
 from tests.shared.lifecycle.conftest import Order
 
@@ -56,13 +57,15 @@ class SeenRunningOnce:
         return replace(job, state=JobState.RUNNING, word="in_progress", progress=10, parts=())
 
 
-def work(**changes: object) -> Work:
-    known = Work(
+RUNNING = RunningJob(id="job", created_at=1000.0, expires_at=9e9, deadline=9e9)
+
+
+def work() -> Work:
+    return Work(
         video_id="video_1",
         caller="key:local",
         model="sora-2",
         epoch=1,
-        stage=WorkStage.RENDERING,
         created_at=900.0,
         heartbeat_at=1100.0,
         queue_deadline=9e9,
@@ -71,12 +74,9 @@ def work(**changes: object) -> Work:
         reserved=1,
         expected=0.7,
         kind=expect.kind_of(REQUEST),
-        deployment="sora-2",
-        submit=Submit.KNOWN,
-        job_id="job",
-        job_created_at=1000.0,
+        posts=1,
+        attempt=Attempt(deployment="sora-2", job=RUNNING),
     )
-    return replace(known, **changes)  # type: ignore[arg-type]  # fields by name
 
 
 def ended(created_at: float | None, finished_at: float | None) -> JobStatus:
@@ -105,7 +105,7 @@ def ended(created_at: float | None, finished_at: float | None) -> JobStatus:
     ],
 )
 def test_how_long_a_render_took(job: JobStatus, seconds: float) -> None:
-    took = expect.took(work(), job, 1110.0)
+    took = expect.took(work(), RUNNING, job, 1110.0)
     assert took == pytest.approx(seconds, abs=1.01 if seconds == 0 else 0.01)
 
 
@@ -134,7 +134,8 @@ def test_what_was_learned_gives_every_estimate(
     take_turn.take_turn(services, job.id, 1, "hint")
     began = time.time()
     submitted = submit_job.submit_job(services, job.id, 1).result
-    known = job.work
+    assert job.work is not None
+    known = job.work.job
     assert known is not None
     step = polling.plan(latency.loads(known.sketch or ""))
     assert submitted["wait"] == pytest.approx(step.pause / TIME_SCALE, rel=0.05)
@@ -195,6 +196,6 @@ def test_a_patient_worker_is_not_taken_for_dead(services: Services) -> None:
     """Whoever sleeps as long as the schedule allows still leaves a heartbeat in time."""
     durations = services.settings.durations
     allowed = _allowed(services)
-    assert allowed[WorkStage.RENDERING] >= durations.of(polling.LONGEST_PAUSE + 60)
-    assert allowed[WorkStage.WAITING] >= durations.longest_wait + durations.of(60)
-    assert allowed[WorkStage.WATCHING] >= durations.of(5 * follow_job._WATCH_PAUSE + 60)
+    assert allowed[Phase.RENDERING] >= durations.of(polling.LONGEST_PAUSE + 60)
+    assert allowed[Phase.WAITING] >= durations.longest_wait + durations.of(60)
+    assert allowed[Phase.WATCHING] >= durations.of(5 * follow_job._WATCH_PAUSE + 60)

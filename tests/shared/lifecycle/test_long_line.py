@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain.work import Phase, Work, instance_id
+from shared.domain.work import RunningJob, Work, instance_id
 from shared.durable.names import Hint
 from shared.lifecycle import line
 from shared.lifecycle.services import Services, build

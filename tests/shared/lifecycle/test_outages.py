@@ -19,6 +19,7 @@ from shared.domain.ledger import Amounts
 from shared.domain.outage import Outage, Refusal
 from shared.domain.quota import DeploymentState
 from shared.domain.video import Stage, Status
+from shared.domain.work import Attempt
 from shared.lifecycle import line
 from shared.lifecycle.requests.views import shown
 from shared.lifecycle.services import Services

@@ -10,7 +10,7 @@ import pytest
 from shared.domain.job import Part
 from shared.domain.ledger import Amounts
 from shared.domain.video import CostState, Status
-from shared.domain.work import Phase, Submit, Work
+from shared.domain.work import Attempt, RunningJob, Work
 from shared.durable import names
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import collect_output, finish_video, submit_job, take_turn

@@ -13,7 +13,7 @@ import pytest
 from shared.domain.errors import Unavailable
 from shared.domain.ledger import Amounts
 from shared.domain.video import Status
-from shared.domain.work import Phase, instance_id, phase
+from shared.domain.work import Attempt, Phase, RunningJob, instance_id, phase
 from shared.lifecycle.background.sweep import suspects, sweep
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import collect_output, finish_video, follow_job, submit_job, take_turn

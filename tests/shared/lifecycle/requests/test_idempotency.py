@@ -13,6 +13,7 @@ from shared.domain.errors import Conflict, LimitReached, Unavailable
 from shared.domain.ledger import Amounts
 from shared.domain.request import VideoRequest
 from shared.domain.video import Status
+from shared.domain.work import phase
 from shared.lifecycle.background.sweep import sweep
 from shared.lifecycle.requests.admit import Admitted, Repeatable, admit
 from shared.lifecycle.services import Services

@@ -11,6 +11,7 @@ import pytest
 
 from shared.domain.ledger import Kind
 from shared.domain.video import Status
+from shared.domain.work import Attempt, RunningJob
 from shared.durable import names
 from shared.lifecycle.requests.views import shown
 from shared.lifecycle.services import Services

@@ -13,7 +13,6 @@ import pytest
 
 from shared.domain.ledger import Amounts
 from shared.domain.video import CostState, Status
-from shared.domain.work import Submit
 from shared.durable import names
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import submit_job, take_turn
