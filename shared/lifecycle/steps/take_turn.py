@@ -51,9 +51,14 @@ def take_turn(services: Services, video_id: str, epoch: int, hint: str) -> Done:
 
 def _line_up(services: Services, work: Work, hint: str) -> Done:
     joins = work.hint is None
+
     # first the name under which it can be told, then the look: whoever frees a slot after the look
     # finds the name
-    queued = update(services, work, lambda now: replace(now, hint=hint, attempt=None))
+    def join(current: Work) -> Work:
+        # a worker was started for it, so it was promised to somebody, whatever died before this
+        return replace(current, admitted=True, hint=hint, attempt=None)
+
+    queued = update(services, work, join)
     if queued is None:
         return overtaken(services, work)
     work, now, durations = queued, services.clock(), services.settings.durations
