@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +16,16 @@ from shared.domain.work import Work
 from shared.lifecycle.requests.admit import Admitted, admit
 from shared.lifecycle.services import Services
 from tests.conftest import Simulator
+from tests.support import states
 from tests.support.driver import drive
 
 CALLER = "key:local"
+
+
+@pytest.fixture(autouse=True)
+def _only_legal_states(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with states.watched(monkeypatch):
+        yield
 
 
 @dataclass

@@ -1,0 +1,160 @@
+"""The design's table 'Endings', row by row: what the caller reads, the money, what may follow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from shared.domain import endings
+from shared.domain.job import Fault, JobState, JobStatus, Part
+from shared.domain.ledger import Kind
+from shared.domain.money import Price
+from shared.domain.request import VideoRequest
+from shared.domain.verdict import Verdict
+from shared.domain.video import Cost, CostState, Stage, Status, Video
+from shared.domain.work import Attempt, Intent, RunningJob, Work
+
+RESERVED = 400_000
+PRICE = Price(version="v", per_second_micro_usd=100_000)
+BILLED = replace(PRICE, failed_render="settled")
+WAITING = Work(
+    video_id="video_1",
+    caller="key:a",
+    model="sora-2",
+    epoch=1,
+    created_at=0.0,
+    heartbeat_at=0.0,
+    queue_deadline=9e9,
+    deployments=("d",),
+    day="2026-11-29",
+    reserved=RESERVED,
+    expected=60.0,
+)
+SENT = replace(WAITING, posts=1, attempt=Attempt(deployment="d", intent=Intent(at=10.0, by="me")))
+JOB = RunningJob(id="job", created_at=10.0, expires_at=1000.0, deadline=500.0)
+RENDERING = replace(SENT, attempt=Attempt(deployment="d", job=JOB))
+RENDERED = RENDERING.with_job(parts=(Part("job", 4),), slot_freed=True)
+VIDEO = Video(
+    id="video_1",
+    caller="key:a",
+    request=VideoRequest(model="sora-2", prompt="p", width=720, height=1280, seconds=4),
+    status=Status.IN_PROGRESS,
+    stage=Stage.RENDERING,
+    progress=1,
+    created_at=0,
+    cost=Cost(estimated=RESERVED, actual=None, state=CostState.RESERVED, price_version="v"),
+)
+
+
+def reported(state: JobState, fault: Fault | None = None) -> JobStatus:
+    return JobStatus(
+        job_id="job",
+        state=state,
+        word="w",
+        progress=None,
+        created_at=None,
+        expires_at=None,
+        fault=fault,
+        message="because",
+        parts=(Part("job", 4),),
+    )
+
+
+@pytest.mark.parametrize(
+    ("verdict", "code", "money", "amount", "retryable"),
+    [
+        (endings.queue_timeout([]), "queue_timeout", Kind.RELEASE, 0, True),
+        (endings.no_deployment("gone"), "no_deployment", Kind.RELEASE, 0, False),
+        (endings.input_missing(), "input_missing", Kind.RELEASE, 0, True),
+        (endings.refused("no"), "refused", Kind.RELEASE, 0, False),
+        (endings.refused("no", moderated=True), "moderation_blocked", Kind.RELEASE, 0, False),
+        (endings.never_accepted(SENT), "upstream_failed", Kind.RELEASE, 0, True),
+        (endings.submit_unknown(SENT, "x"), "submit_unknown", Kind.UNKNOWN, RESERVED, False),
+        (endings.timed_out(RENDERING), "timed_out", Kind.UNKNOWN, RESERVED, True),
+        (endings.lost(RENDERING, 20.0), "lost", Kind.UNKNOWN, RESERVED, True),
+        (endings.lost(RENDERING, 1000.0), "lost", Kind.SETTLE, RESERVED, True),
+        (endings.lost(RENDERED, 20.0), "lost", Kind.SETTLE, RESERVED, True),
+        (endings.bad_output(RENDERED, "x"), "bad_output", Kind.SETTLE, RESERVED, True),
+        (endings.watch_over(SENT), "lost", Kind.UNKNOWN, RESERVED, False),
+        (endings.watch_over(RENDERED), "lost", Kind.SETTLE, RESERVED, False),
+        (
+            endings.render_failed(RENDERING, reported(JobState.FAILED), PRICE),
+            "upstream_failed", Kind.RELEASE, 0, True,
+        ),
+        (
+            endings.render_failed(RENDERING, reported(JobState.FAILED), BILLED),
+            "upstream_failed", Kind.SETTLE, RESERVED, True,
+        ),
+        (
+            endings.render_failed(RENDERING, reported(JobState.FAILED), None),
+            "upstream_failed", Kind.UNKNOWN, RESERVED, True,
+        ),
+        (
+            endings.render_failed(RENDERING, reported(JobState.FAILED, Fault.MODERATION), PRICE),
+            "moderation_blocked", Kind.RELEASE, 0, False,
+        ),
+        (
+            endings.render_failed(RENDERING, reported(JobState.CANCELLED), PRICE),
+            "upstream_failed", Kind.RELEASE, 0, True,
+        ),
+    ],
+)  # fmt: skip
+def test_failures(verdict: Verdict, code: str, money: Kind, amount: int, retryable: bool) -> None:
+    assert verdict.status is Status.FAILED
+    assert verdict.failure is not None
+    charged = {Kind.SETTLE: True, Kind.RELEASE: False, Kind.UNKNOWN: None}[money]
+    assert (verdict.code, verdict.money, verdict.amount) == (code, money, amount)
+    assert (verdict.failure.retryable, verdict.failure.charged) == (retryable, charged)
+    assert verdict.rescuable == (code in ("timed_out", "submit_unknown"))
+    assert Verdict.from_json(verdict.as_json()) == verdict
+
+
+@pytest.mark.parametrize(
+    ("work", "money", "amount"),
+    [
+        (WAITING, Kind.RELEASE, 0),
+        (replace(WAITING, attempt=Attempt(deployment="d")), Kind.RELEASE, 0),
+        (SENT, Kind.UNKNOWN, RESERVED),
+        (RENDERING, Kind.UNKNOWN, RESERVED),
+    ],
+)
+def test_cancelling_costs_nothing_until_something_was_sent(
+    work: Work, money: Kind, amount: int
+) -> None:
+    verdict = endings.cancelled(work)
+    assert (verdict.status, verdict.failure) == (Status.CANCELLED, None)
+    assert (verdict.money, verdict.amount) == (money, amount)
+    assert endings.may_still_turn_up(work, verdict) is work.sent
+    assert not endings.may_still_turn_up(replace(work, ended=True), verdict)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "amount", "basis"),
+    [
+        ([4.0], 400_000, "delivered_seconds"),
+        ([2.6], 300_000, "delivered_seconds"),
+        ([9.0], 400_000, "delivered_seconds"),  # never more than was asked for
+        ([0.2], 100_000, "delivered_seconds"),
+        ([None], 400_000, "requested_seconds"),
+        ([4.0, 2.0], 600_000, "delivered_seconds"),
+    ],
+)
+def test_a_completed_video_is_settled_by_its_outputs(
+    lengths: list[float | None], amount: int, basis: str
+) -> None:
+    verdict = endings.completed(RENDERED, VIDEO, lengths, PRICE)
+    assert (verdict.status, verdict.money) == (Status.COMPLETED, Kind.SETTLE)
+    assert (verdict.amount, verdict.basis) == (amount, basis)
+    assert endings.completed(RENDERED, VIDEO, lengths, None).amount == RESERVED
+
+
+def test_a_render_that_nobody_wants_any_more_is_billed_and_changes_no_status() -> None:
+    cancelled = replace(VIDEO, status=Status.CANCELLED, stage=None)
+    job = reported(JobState.SUCCEEDED)
+    verdict = endings.rendered_for_nobody(RENDERING, cancelled, job, PRICE)
+    assert (verdict.status, verdict.money, verdict.amount) == (
+        Status.CANCELLED,
+        Kind.SETTLE,
+        400_000,
+    )
