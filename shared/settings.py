@@ -19,7 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as PydanticSettingsError
 
-from shared.domain.capabilities import MODELS, PRICES, Capabilities
+from shared.domain.capabilities import Capabilities
+from shared.domain.models import MODELS, PRICES
 from shared.domain.money import Price, micro_usd
 
 _AZURE_HOSTS = (
