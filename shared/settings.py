@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as PydanticSettingsError
 
+from shared.domain import limits
 from shared.domain.capabilities import Capabilities
 from shared.domain.models import MODELS, PRICES
 from shared.domain.money import Price, micro_usd
@@ -107,7 +108,7 @@ class CapabilitiesConfig(_Strict):
             values.setdefault("default_size", values["sizes"][0])
         if values.get("seconds"):
             values.setdefault("default_seconds", values["seconds"][0])
-        values.setdefault("prompt_characters", 32_000)
+        values.setdefault("prompt_characters", limits.LONGEST_PROMPT)
         return Capabilities(**values)
 
 
@@ -123,9 +124,8 @@ class Upstream(_Strict):
     model: str
     """The public model name that callers ask for."""
     auth: Annotated[EntraAuth | HeaderAuth, Field(discriminator="type")]
-    max_running: Annotated[int, Field(ge=0, le=150)] = 2
-    """At most what the deployment's row has room for."""
-    max_creates_per_minute: Annotated[int, Field(ge=0, le=1000)] = 2
+    max_running: Annotated[int, Field(ge=0, le=limits.MOST_RUNNING)] = 2
+    max_creates_per_minute: Annotated[int, Field(ge=0, le=limits.MOST_CREATES)] = 2
     prices: PriceConfig | None = None
     capabilities: CapabilitiesConfig | None = None
     can_list: bool = True
@@ -176,7 +176,7 @@ class Caller(_Strict):
     entra: list[str] = Field(default_factory=list)
     budget_usd_per_month: float = -1
     max_unfinished: int = -1
-    creates_per_minute: Annotated[int, Field(ge=-1, le=1000)] = -1
+    creates_per_minute: Annotated[int, Field(ge=-1, le=limits.MOST_CREATES)] = -1
     admin: bool = False
 
 

@@ -9,6 +9,7 @@ import azure.functions as func
 from shared.domain import polling
 from shared.domain.errors import InvalidRequest
 from shared.domain.ids import is_video_id
+from shared.domain.limits import DEFAULT_PAGE, LONGEST_PAGE
 from shared.domain.video import Status, Video
 from shared.domain.work import instance_id
 from shared.durable import workers
@@ -111,7 +112,7 @@ async def _shown(video: Video) -> dict[str, Any]:
 def _list(req: func.HttpRequest) -> func.HttpResponse:
     identity = authenticate(req)
     caller = on_behalf_of(req, identity)
-    limit = _limit(parameter(req, "limit") or "20")
+    limit = _limit(parameter(req, "limit") or str(DEFAULT_PAGE))
     after = parameter(req, "after")
     if after is not None and not is_video_id(after):
         raise InvalidRequest(f"after {after!r} is not a video id.", param="after")
@@ -176,8 +177,10 @@ async def _purge(client: Client, video_id: str) -> None:
 
 
 def _limit(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= 100:
-        raise InvalidRequest(f"limit {text[:20]!r} is not a number from 1 to 100.", param="limit")
+    if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= LONGEST_PAGE:
+        raise InvalidRequest(
+            f"limit {text[:20]!r} is not a number from 1 to {LONGEST_PAGE}.", param="limit"
+        )
     return int(text)
 
 

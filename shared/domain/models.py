@@ -8,6 +8,7 @@ accepted sizes its documentation never listed.
 from collections.abc import Mapping
 
 from shared.domain.capabilities import Capabilities
+from shared.domain.limits import LONGEST_PROMPT
 from shared.domain.money import Price
 
 _720P = 1280 * 720
@@ -32,7 +33,7 @@ MODELS: Mapping[str, Capabilities] = {
         default_size="1280x720",
         seconds=tuple(range(1, 21)),
         default_seconds=5,
-        prompt_characters=32_000,
+        prompt_characters=LONGEST_PROMPT,
         variants={720 * 720 - 1: 4, _720P: 2},
         seconds_above_pixels={_720P: 10},
         images=2,
@@ -46,7 +47,7 @@ MODELS: Mapping[str, Capabilities] = {
         default_size="720x1280",
         seconds=(4, 8, 12),
         default_seconds=4,
-        prompt_characters=32_000,
+        prompt_characters=LONGEST_PROMPT,
         images=1,
         remix=True,
     ),

@@ -11,6 +11,7 @@ import re
 import azure.functions as func
 
 from shared.domain.errors import Conflict, InvalidRequest, NotFound
+from shared.domain.limits import LARGEST_STREAM
 from shared.domain.video import Extra, Output, Status, Video
 from shared.lifecycle.services import Services
 from shared.storage.layout import OUTPUTS_CONTAINER
@@ -18,10 +19,6 @@ from triggers.web.answers import bytes_answer, redirect
 from triggers.web.authenticate import Identity
 from triggers.web.conditions import Content
 from triggers.web.query import parameter
-
-_LARGEST_STREAM = 256 * 1024 * 1024
-"""The worker hands an answer to the host in one piece, so a larger one must be asked for in
-ranges (see docs/decisions)."""
 
 
 def deliver(
@@ -112,9 +109,9 @@ def _stream(
             )
         status, headers["content-range"] = 206, f"bytes {first}-{last}/{size}"
     length = last - first + 1
-    if length > _LARGEST_STREAM:
+    if length > LARGEST_STREAM:
         raise InvalidRequest(
-            f"{length:,} bytes are more than is streamed at once ({_LARGEST_STREAM:,}): "
+            f"{length:,} bytes are more than is streamed at once ({LARGEST_STREAM:,}): "
             "ask for a Range, or send the key as 'Authorization: Bearer' and follow the redirect.",
             code="range_required",
         )

@@ -16,12 +16,13 @@ from urllib.parse import urlsplit
 
 from shared.domain.announcement import EVENT_PREFIX
 from shared.domain.errors import InvalidRequest, Problem
+from shared.domain.limits import EVENTS_KEPT, LARGEST_FILE
 from shared.domain.request import VideoRequest
 from shared.domain.text import plain
 from shared.lifecycle.background import announce, dropped
 from shared.lifecycle.background.dropped import IMAGES, PROMPT, REQUEST, Ignored
 from shared.lifecycle.requests.admit import Admitted, Repeatable, admit
-from shared.lifecycle.requests.inputs import LARGEST_FILE, Source
+from shared.lifecycle.requests.inputs import Source
 from shared.lifecycle.services import Services
 from shared.storage.inbox import Dropped, WaitingFile
 from shared.storage.layout import INBOX_CONTAINER, REJECTED_CONTAINER, rejected_blob
@@ -31,8 +32,6 @@ VIDEO_REQUESTED = EVENT_PREFIX + "VideoRequested"
 BLOB_CREATED = "Microsoft.Storage.BlobCreated"
 BLOB_RENAMED = "Microsoft.Storage.BlobRenamed"
 
-_EVENT_KEPT = 30 * 24 * 3600.0
-"""How long an event is known: longer than anybody delivers it again."""
 _FILE_KEPT = math.inf
 """A version of a file is known for ever: it stays where it is, and so may come again."""
 _MOST_AT_ONCE = 100
@@ -65,7 +64,7 @@ class Origin:
     event_id: str
     caller: str | None
     facts: Mapping[str, str]
-    kept: float = _EVENT_KEPT
+    kept: float = EVENTS_KEPT
 
     @property
     def rejection_id(self) -> str:

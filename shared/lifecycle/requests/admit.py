@@ -23,6 +23,7 @@ from shared.domain.errors import (
 )
 from shared.domain.ids import created_ms, new_video_id
 from shared.domain.ledger import Amounts, Entry, Kind
+from shared.domain.limits import KEYS_KEPT, REPEATS_KNOWN
 from shared.domain.media.pictures import Picture
 from shared.domain.money import Price, micro_usd, usd
 from shared.domain.request import VideoRequest
@@ -53,10 +54,7 @@ from shared.telemetry.events import Event, emit
 ADMISSION_UNDONE = "admission_undone"
 """The ledger's basis where the sweep gave back what an unfinished admission had reserved."""
 _FIRST_EPOCH = 1
-KEYS_KEPT = 24 * 3600.0
 _RETRY_UNFINISHED = 30.0
-_REPEATS_KNOWN = 10 * 60.0
-"""How long a repeat without a key is recognised by its content."""
 
 
 @dataclass(frozen=True)
@@ -220,7 +218,7 @@ def _claim(
     if repeatable.key is None:
         claim = Claim(by_request(repeatable.route, digest), video_id, digest, now)
         known = services.idempotency.get(caller, claim.key) if repeatable.repeated else None
-        if known is not None and now - known.at < durations.of(_REPEATS_KNOWN):
+        if known is not None and now - known.at < durations.of(REPEATS_KNOWN):
             return known, True
         # of several at once the last one is remembered, and each makes its own video
         services.idempotency.replace(caller, claim)

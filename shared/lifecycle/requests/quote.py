@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.domain.errors import Problem, RateLimited
+from shared.domain.limits import QUOTES_A_MINUTE
 from shared.domain.request import VideoRequest
 from shared.lifecycle import expect, money
 from shared.lifecycle.background import backlog
 from shared.lifecycle.requests import admit
 from shared.lifecycle.requests.admit import Prepared
 from shared.lifecycle.requests.inputs import Source
-from shared.lifecycle.requests.pace import QUOTES_A_MINUTE
 from shared.lifecycle.services import Services
 from shared.storage.ledger import Ceiling
 
