@@ -7,7 +7,7 @@ import re
 import pytest
 
 from local.stack import ROOT
-from shared.domain import limits
+from shared.domain import limits, retry_after
 from shared.settings import Caller, Settings, Upstream
 
 LIMITS = (ROOT / "docs" / "limits.md").read_text()
@@ -94,6 +94,10 @@ def test_events_says_it(name: str) -> None:
 @pytest.mark.parametrize("name", IN_PROSE)
 def test_the_prose_says_it(name: str) -> None:
     assert IN_PROSE[name].format(getattr(limits, name)) in " ".join(LIMITS.split())
+
+
+def test_it_says_when_a_caller_with_too_much_going_on_may_come_back() -> None:
+    assert f"`Retry-After: {retry_after.UNFINISHED:.0f}`" in LIMITS
 
 
 def test_every_limit_is_said() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import azure.functions as func
 
-from shared.domain import polling
+from shared.domain import retry_after
 from shared.domain.errors import InvalidRequest
 from shared.domain.ids import is_video_id
 from shared.domain.limits import DEFAULT_PAGE, LONGEST_PAGE
@@ -202,5 +202,5 @@ def _poll_headers(video: Video) -> dict[str, str]:
     left = (video.estimated_completion_at or 0) - services().clock()
     return {
         "openai-poll-after-ms": str(_POLL_AFTER_MS),
-        "retry-after": str(polling.retry_after(left)),
+        **retry_after.header(retry_after.until_poll(left)),
     }

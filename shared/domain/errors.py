@@ -20,13 +20,8 @@ layer turns it into OpenAI's error envelope.
 """
 
 from dataclasses import dataclass
-from math import ceil
 
-
-def whole_seconds(seconds: float) -> int:
-    """`seconds` as a Retry-After says them: whole, at least one, and never too few, because who
-    obeys a shorter wait is refused again."""
-    return max(1, ceil(seconds))
+from shared.domain.retry_after import UNAVAILABLE, whole_seconds
 
 
 class Problem(Exception):
@@ -166,7 +161,7 @@ class Unavailable(Problem):
     status = 503
     retryable = True
 
-    def __init__(self, message: str, *, retry_after: float = 5.0) -> None:
+    def __init__(self, message: str, *, retry_after: float = UNAVAILABLE) -> None:
         super().__init__(message, code="unavailable", retry_after=retry_after)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import azure.functions as func
 
+from shared.domain import retry_after
 from shared.domain.errors import Problem, Unavailable, UnsupportedEncoding, WrongMethod
 from shared.durable import names
 from shared.settings import SettingsError
@@ -82,9 +83,7 @@ def problem_answer(problem: Problem) -> func.HttpResponse:
     }
     if problem.stage is not None:
         error["stage"] = problem.stage
-    headers: dict[str, str] = {}
-    if problem.retry_after_seconds is not None:
-        headers["retry-after"] = str(problem.retry_after_seconds)
+    headers = retry_after.header(problem.retry_after_seconds)
     if problem.status in (409, 429) and not problem.retryable:
         # OpenAI's clients repeat 409 and 429 by themselves; here a repeat cannot help
         headers["x-should-retry"] = "false"

@@ -10,6 +10,7 @@ import re
 
 import azure.functions as func
 
+from shared.domain import retry_after
 from shared.domain.errors import Conflict, InvalidRequest, NotFound
 from shared.domain.limits import LARGEST_STREAM
 from shared.domain.video import Extra, Output, Status, Video
@@ -39,7 +40,7 @@ def _chosen(req: func.HttpRequest, video: Video) -> Output | Extra:
             f"variant {variant!r} is not known: video, thumbnail or spritesheet.", param="variant"
         )
     if video.status is not Status.COMPLETED:
-        after = 5.0 if not video.terminal else None
+        after = retry_after.NOT_READY if not video.terminal else None
         raise Conflict(
             f"The video is {video.status}; it has no content"
             + (" yet." if not video.terminal else "."),

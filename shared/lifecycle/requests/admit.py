@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from shared.domain import capabilities
+from shared.domain import capabilities, retry_after
 from shared.domain.errors import (
     Conflict,
     InvalidRequest,
@@ -54,7 +54,6 @@ from shared.telemetry.events import Event, emit
 ADMISSION_UNDONE = "admission_undone"
 """The ledger's basis where the sweep gave back what an unfinished admission had reserved."""
 _FIRST_EPOCH = 1
-_RETRY_UNFINISHED = 30.0
 
 
 @dataclass(frozen=True)
@@ -471,7 +470,7 @@ def _refused(refusal: Refusal, day: str) -> Problem:
             f"You have {refusal.unfinished} unfinished videos; {refusal.limit} are allowed at a "
             "time (max_unfinished). Try again when one has ended. Nothing was charged.",
             code="too_many_unfinished",
-            retry_after=_RETRY_UNFINISHED,
+            retry_after=retry_after.UNFINISHED,
         )
     assert isinstance(refusal, TooFast), "there are three limits"
     return RateLimited(
