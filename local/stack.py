@@ -250,7 +250,7 @@ def local_settings() -> dict[str, str]:
 
 
 def _setting_names() -> set[str]:
-    from shared.settings import Settings
+    from shared.settings.app import Settings
 
     return set(local_settings()) | {name.upper() for name in Settings.model_fields}
 

@@ -17,9 +17,9 @@ from hypothesis import settings as hypothesis_settings
 
 from local import audit
 from local.stack import Ports, Stack
-from shared import settings as settings_module
 from shared.lifecycle.services import Services, build
-from shared.settings import Settings
+from shared.settings import app as settings_module
+from shared.settings.app import Settings
 from shared.storage.accounts import Account
 from tests.support.stacks import Client, local_caller
 

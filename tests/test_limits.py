@@ -8,7 +8,9 @@ import pytest
 
 from local.stack import ROOT
 from shared.domain import limits, retry_after
-from shared.settings import Caller, Settings, Upstream
+from shared.settings.app import Settings
+from shared.settings.callers import Caller
+from shared.settings.upstreams import Upstream
 
 LIMITS = (ROOT / "docs" / "limits.md").read_text()
 EVENTS = (ROOT / "docs" / "events.md").read_text()

@@ -23,7 +23,7 @@ from shared.domain.video import Stage, Video
 from shared.domain.work import Work, instance_id
 from shared.durable.names import Hint
 from shared.lifecycle.services import Services
-from shared.settings import Upstream
+from shared.settings.upstreams import Upstream
 from shared.storage.deployments import StoredDeployment
 from shared.storage.rows import RowChanged
 from shared.storage.snapshots import Snapshot

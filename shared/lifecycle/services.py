@@ -9,7 +9,7 @@ from shared.delivery.courier import Courier
 from shared.delivery.topic import Topic
 from shared.domain.limits import QUOTES_A_MINUTE
 from shared.lifecycle.requests.pace import Pace
-from shared.settings import Settings, settings
+from shared.settings.app import Settings, settings
 from shared.storage import layout
 from shared.storage.accounts import Account
 from shared.storage.deployments import Deployments

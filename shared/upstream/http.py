@@ -19,7 +19,9 @@ from pydantic import BaseModel, ValidationError
 
 from shared.domain import retry_after
 from shared.entra.app_credential import credential
-from shared.settings import LOOPBACK, EntraAuth, HeaderAuth, SettingsError, Upstream, secret
+from shared.settings.app import SettingsError, secret
+from shared.settings.upstreams import EntraAuth, HeaderAuth, Upstream
+from shared.settings.values import LOOPBACK
 from shared.telemetry.events import silence_urls
 from shared.upstream.protocol import (
     AnswerLost,

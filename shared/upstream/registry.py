@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from shared.settings import Upstream
+from shared.settings.upstreams import Upstream
 from shared.upstream.protocol import Dialect
 
 if TYPE_CHECKING:

@@ -221,15 +221,15 @@ def test_what_stays_here_is_excluded_by_git_s_rules(tmp_path: Path) -> None:
         ".package/host.json",
         "local.settings.json",
         "bench/run.py",
-        "shared/__pycache__/settings.cpython-311.pyc",
+        "shared/settings/__pycache__/app.cpython-311.pyc",
         "node_modules/azurite/package.json",
         "tests/conftest.py",
     ]
-    for name in [*stays, "function_app.py", "shared/settings.py"]:
+    for name in [*stays, "function_app.py", "shared/settings/app.py"]:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     assert left_by_funcignore(tmp_path, tmp_path / ".git-empty") == [
         "function_app.py",
-        "shared/settings.py",
+        "shared/settings/app.py",
     ]

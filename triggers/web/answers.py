@@ -10,7 +10,7 @@ import azure.functions as func
 from shared.domain import retry_after
 from shared.domain.errors import Problem, Unavailable, UnsupportedEncoding, WrongMethod
 from shared.durable import names
-from shared.settings import SettingsError
+from shared.settings.app import SettingsError
 from shared.storage.rows import RowChanged
 from shared.telemetry.events import Event, emit
 

@@ -14,7 +14,7 @@ import azure.functions as func
 
 from shared.domain.errors import InvalidRequest, NotAllowed, NotAuthenticated, Unavailable
 from shared.entra.caller_tokens import BadToken, Unverifiable, looks_like_token, object_id
-from shared.settings import settings
+from shared.settings.app import settings
 from triggers.web.query import parameter
 
 _CALLER = re.compile(r"(key|entra):[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

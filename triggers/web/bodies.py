@@ -19,7 +19,7 @@ from shared.domain.request import Crop, VideoRequest
 from shared.domain.text import NotText, parsed_json
 from shared.lifecycle.requests.admit import Repeatable
 from shared.lifecycle.requests.inputs import Source
-from shared.settings import settings
+from shared.settings.app import settings
 from triggers.web import encodings, forms
 from triggers.web.forms import Form
 

@@ -25,7 +25,7 @@ from shared.domain.announcement import (
 from shared.domain.errors import NotFound
 from shared.durable.names import BASE_PATH
 from shared.lifecycle.services import Services
-from shared.settings import Webhook
+from shared.settings.callers import Webhook
 from shared.storage.outbox import StoredDelivery
 from shared.storage.rows import RowChanged
 from shared.telemetry.events import Event, emit

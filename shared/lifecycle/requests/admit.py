@@ -36,7 +36,7 @@ from shared.lifecycle.requests import inputs
 from shared.lifecycle.requests.inputs import Source
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps.step import PAYLOAD_VERSION
-from shared.settings import Upstream
+from shared.settings.upstreams import Upstream
 from shared.storage.idempotency import Claim, by_key, by_request
 from shared.storage.ledger import (
     CallerLimits,

@@ -24,7 +24,7 @@ from shared.lifecycle.requests.views import shown
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps.submit_job import submit_job
 from shared.lifecycle.steps.take_turn import take_turn
-from shared.settings import EntraAuth
+from shared.settings.upstreams import EntraAuth
 from shared.upstream import http
 from shared.upstream.sora2 import Sora2
 from tests.conftest import Simulator

@@ -8,7 +8,7 @@ import pytest
 
 from shared.domain.request import VideoRequest
 from shared.domain.work import Part
-from shared.settings import HeaderAuth, Upstream
+from shared.settings.upstreams import HeaderAuth, Upstream
 from shared.upstream.http import UpstreamHttp
 from shared.upstream.protocol import (
     AnswerLost,
