@@ -17,7 +17,7 @@ from shared.domain.errors import InvalidRequest, LengthRequired, TooLarge
 from shared.domain.limits import mib
 from shared.domain.request import Crop, VideoRequest
 from shared.domain.text import NotText, parsed_json
-from shared.lifecycle.requests.admit import Repeatable
+from shared.lifecycle.requests.claims import Repeatable
 from shared.lifecycle.requests.inputs import Source
 from shared.settings.app import settings
 from triggers.web import encodings, forms

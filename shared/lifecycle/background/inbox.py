@@ -21,7 +21,8 @@ from shared.domain.request import VideoRequest
 from shared.domain.text import plain
 from shared.lifecycle.background import announce, dropped
 from shared.lifecycle.background.dropped import IMAGES, PROMPT, REQUEST, Ignored
-from shared.lifecycle.requests.admit import Admitted, Repeatable, admit
+from shared.lifecycle.requests.admit import Admitted, admit
+from shared.lifecycle.requests.claims import Repeatable
 from shared.lifecycle.requests.inputs import Source
 from shared.lifecycle.services import Services
 from shared.storage.inbox import Dropped, WaitingFile

@@ -9,9 +9,9 @@ from shared.domain.limits import QUOTES_A_MINUTE
 from shared.domain.request import VideoRequest
 from shared.lifecycle import expect, money
 from shared.lifecycle.background import backlog
-from shared.lifecycle.requests import admit
-from shared.lifecycle.requests.admit import Prepared
+from shared.lifecycle.requests import ceilings
 from shared.lifecycle.requests.inputs import Source
+from shared.lifecycle.requests.prepare import Prepared, prepare
 from shared.lifecycle.services import Services
 from shared.storage.ledger import Ceiling
 
@@ -52,7 +52,7 @@ def quote(
             code="rate_limit_exceeded",
             retry_after=wait,
         )
-    prepared = admit.prepare(services, caller, request, sources)
+    prepared = prepare(services, caller, request, sources)
     now = services.clock()
     day = money.utc_day(now)
     expected = expect.at_admission(services, prepared.chosen[0].name, prepared.request)
@@ -60,9 +60,9 @@ def quote(
         prepared=prepared,
         met=tuple(
             Met(ceiling, services.ledger.total(day[:7], ceiling.total).committed)
-            for ceiling in admit.ceilings(services, caller, day)
+            for ceiling in ceilings.of(services, caller, day)
         ),
-        refusal=admit.refusal(services, caller, prepared),
+        refusal=ceilings.refusal(services, caller, prepared),
         waiting=backlog.unfinished(services).waiting,
         completion_at=round(now + expected),
     )
