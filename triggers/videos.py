@@ -26,7 +26,7 @@ from triggers.web import bodies, prefer
 from triggers.web.answers import BASE_PATH, answer, answer_async, json_answer
 from triggers.web.authenticate import authenticate, on_behalf_of
 from triggers.web.authorise import own_video
-from triggers.web.content import deliver
+from triggers.web.content import serve
 from triggers.web.query import parameter
 from triggers.web.routes import http, http_with_client
 
@@ -75,10 +75,10 @@ async def cancel(req: func.HttpRequest, client: Client) -> func.HttpResponse:
 async def _create(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     def work() -> Admitted:
         bodies.check_size(req)
-        identity = authenticate(req)
+        authenticated = authenticate(req)
         new = bodies.create_video(req)
         repeatable = bodies.repeatable(req, "videos")
-        return admit(services(), identity.caller, new.request, repeatable, new.sources)
+        return admit(services(), authenticated.caller, new.request, repeatable, new.sources)
 
     return await _started(client, await in_thread(work))
 
@@ -110,8 +110,8 @@ async def _shown(video: Video) -> dict[str, Any]:
 
 
 def _list(req: func.HttpRequest) -> func.HttpResponse:
-    identity = authenticate(req)
-    caller = on_behalf_of(req, identity)
+    authenticated = authenticate(req)
+    caller = on_behalf_of(req, authenticated)
     limit = _limit(parameter(req, "limit") or str(DEFAULT_PAGE))
     after = parameter(req, "after")
     if after is not None and not is_video_id(after):
@@ -143,8 +143,8 @@ async def _get(req: func.HttpRequest) -> func.HttpResponse:
 
 
 def _content(req: func.HttpRequest) -> func.HttpResponse:
-    identity, stored = own_video(req)
-    return deliver(services(), req, identity, stored.video)
+    authenticated, stored = own_video(req)
+    return serve(services(), req, authenticated, stored.video)
 
 
 async def _cancel(req: func.HttpRequest, client: Client) -> func.HttpResponse:

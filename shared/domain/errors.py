@@ -55,7 +55,7 @@ class Problem(Exception):
 
     @property
     def retry_after_seconds(self) -> int | None:
-        """`retry_after` as callers are told: whole seconds, at least one."""
+        """`retry_after` for a caller: whole seconds, at least one."""
         return None if self.retry_after is None else whole_seconds(self.retry_after)
 
 

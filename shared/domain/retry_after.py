@@ -15,7 +15,7 @@ UNFINISHED = 30.0
 
 
 def whole_seconds(wait: float) -> int:
-    """`wait` seconds as callers are told: whole, at least one, and never too few, because whoever
+    """`wait` seconds for a caller: whole, at least one, and never too few, because whoever
     obeys a shorter wait is refused again."""
     return max(1, ceil(wait))
 

@@ -32,7 +32,7 @@ class Submit(StrEnum):
     INTENT = "intent"
     """A POST was about to be sent, or was sent and its answer is not known."""
     KNOWN = "known"
-    """The upstream's job id is known and claimed."""
+    """The upstream's job id is known and bound."""
 
 
 @dataclass(frozen=True, kw_only=True)

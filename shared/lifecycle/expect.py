@@ -86,11 +86,11 @@ def took(work: Work, job: JobStatus, now: float) -> float:
     began = work.job_created_at or now
     shortest, longest = work.heartbeat_at - began, now - began
     if job.created_at is None or job.finished_at is None:
-        told = (shortest + longest) / 2
+        seconds = (shortest + longest) / 2
     else:
-        told = job.finished_at - job.created_at
-        told = max(told, min(shortest, told + 1))
-    return max(0.0, min(told, longest))
+        seconds = job.finished_at - job.created_at
+        seconds = max(seconds, min(shortest, seconds + 1))
+    return max(0.0, min(seconds, longest))
 
 
 def learn(services: Services, work: Work, seconds: float) -> None:

@@ -121,7 +121,7 @@ def never_created() -> Verdict:
 
 def release_unused(services: Services, work: Work) -> None:
     """Give back what was reserved for a render that was to be made once more and was not: whoever
-    reserved it may have died, or been overtaken by a cancellation, before he wrote that down."""
+    reserved it may have died, or been overtaken by a cancellation, before it wrote that down."""
     price = price_of(services, work)
     if price is None or price.failed_render != "settled":
         return  # only then is a second render booked anew

@@ -1,6 +1,6 @@
 """The line as callers see it: one row of the table `deployments` for each model (`line` / model).
 
-Whoever decides about the line writes where everybody stands, so no waiting video ever has a write
+Whoever decides about the line writes everybody's position, so no waiting video ever has a write
 of its own. It is a forecast, some seconds old, and nothing is decided by it.
 """
 
@@ -39,7 +39,7 @@ class Snapshot:
         return self._start(video_id) >= 0
 
     def position(self, video_id: str) -> int:
-        """1 is next. Whoever is not in the snapshot stands where its age puts it: one that came
+        """1 is next. Whoever is not in the snapshot is where its age puts it: one that came
         after it behind everybody, one whose turn has come before everybody."""
         start = self._start(video_id)
         if start < 0:

@@ -66,7 +66,7 @@ class WorkTable:
         self._table.delete(_row(work))
 
     def in_line(self) -> list[QueuedVideo]:
-        """Everyone whose worker waits to be told, in the order of admission: a few columns."""
+        """Everyone whose worker waits for a hint, in the order of admission: a few columns."""
         where = f"stage eq '{WorkStage.WAITING}'"
         rows = self._table.range(_OPEN, where=where, columns=_QUEUED)
         return [_queued(row) for row in rows if row.text("hint")]

@@ -119,7 +119,7 @@ async def answer_async(work: Awaitable[func.HttpResponse]) -> func.HttpResponse:
 
 def _failed(error: Exception) -> func.HttpResponse:
     if isinstance(error, Problem):
-        # the name of an unknown field is the caller's own text, and a metadata key his own word
+        # the name of an unknown field is the caller's own text, and so is a metadata key
         param = None if error.code == "unknown_parameter" else (error.param or "").split(".")[0]
         emit(Event.REQUEST_REFUSED, status=error.status, code=error.code, param=param)
         return problem_answer(error)

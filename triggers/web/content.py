@@ -1,4 +1,4 @@
-"""Delivering an MP4 or a picture of it: as a redirect to a short-lived link, or as bytes.
+"""Serving an MP4 or a picture of it: as a redirect to a short-lived link, or as bytes.
 
 A client that sends its key as `api-key` forwards that header to the redirect's host; it gets bytes.
 A redirect comes before conditions (RFC 9110, 13.2.1): the client takes its headers along, and the
@@ -17,18 +17,18 @@ from shared.domain.video import Extra, Output, Status, Video
 from shared.lifecycle.services import Services
 from shared.storage.layout import OUTPUTS_CONTAINER
 from triggers.web.answers import bytes_answer, redirect
-from triggers.web.authenticate import Identity
+from triggers.web.authenticate import Authenticated
 from triggers.web.conditions import Content
 from triggers.web.query import parameter
 
 
-def deliver(
-    services: Services, req: func.HttpRequest, identity: Identity, video: Video
+def serve(
+    services: Services, req: func.HttpRequest, authenticated: Authenticated, video: Video
 ) -> func.HttpResponse:
     """The content that a request asks for. Raises InvalidRequest, NotFound or Conflict."""
     chosen = _chosen(req, video)
     content = Content(chosen.sha256, video.completed_at or 0)
-    if _streamed(services, req, identity) or content.is_named(req.headers):
+    if _streamed(services, req, authenticated) or content.is_named(req.headers):
         return _stream(services, req, chosen, content)
     return redirect(services.links.link(OUTPUTS_CONTAINER, chosen.blob, chosen.content_type))
 
@@ -64,13 +64,13 @@ def _chosen(req: func.HttpRequest, video: Video) -> Output | Extra:
     raise NotFound(f"The upstream gave no {variant} of this video.", param="variant")
 
 
-def _streamed(services: Services, req: func.HttpRequest, identity: Identity) -> bool:
+def _streamed(services: Services, req: func.HttpRequest, authenticated: Authenticated) -> bool:
     wanted = (parameter(req, "stream") or "false").lower()
     if wanted not in ("true", "false"):
         raise InvalidRequest(f"stream {wanted[:80]!r} is not true or false.", param="stream")
     return (
         services.settings.content_delivery == "stream"
-        or identity.by_api_key_header
+        or authenticated.by_api_key_header
         or wanted == "true"
         or req.method == "HEAD"
     )

@@ -1,6 +1,6 @@
 """`Prefer: wait=N` (RFC 7240): hold an answer back until the video has ended or N seconds are over.
 
-The row is read every two seconds and no thread is held meanwhile. Few may wait at once on one
+The row is read every two seconds and no thread waits meanwhile. Few may wait at once on one
 instance; the others are answered at once, without `Preference-Applied`.
 """
 

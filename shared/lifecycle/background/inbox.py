@@ -58,7 +58,7 @@ class Incoming:
 
 
 @dataclass(frozen=True)
-class Origin:
+class Provenance:
     """Where a request came from: `key` tells it from every other one, `facts` are for people."""
 
     key: str
@@ -72,12 +72,12 @@ class Origin:
         return "rejected_" + hashlib.sha256(self.key.encode()).hexdigest()[:32]
 
 
-class _Refused(Exception):
+class _Rejected(Exception):
     """It can never work."""
 
-    def __init__(self, origin: Origin, problem: Problem) -> None:
+    def __init__(self, provenance: Provenance, problem: Problem) -> None:
         super().__init__(problem.message)
-        self.origin = origin
+        self.provenance = provenance
         self.problem = problem
 
 
@@ -146,8 +146,8 @@ def _answered(
         return work()
     except Ignored as nothing:
         emit(Event.EVENT_IGNORED, event_id=event_id, reason=str(nothing))
-    except _Refused as refused:
-        _put_aside(services, refused.origin, refused.problem)
+    except _Rejected as rejected:
+        _put_aside(services, rejected.provenance, rejected.problem)
     return None
 
 
@@ -158,7 +158,7 @@ def _asked(services: Services, event: Incoming, parse: Parse) -> Admitted | None
         return _dropped(services, event, parse)
     if event.type.startswith(EVENT_PREFIX):
         raise Ignored("one of ours")
-    raise _Refused(
+    raise _Rejected(
         _of_event(event),
         InvalidRequest(
             f"Events of type {event.type[:100]!r} mean nothing here. Known: {VIDEO_REQUESTED}, "
@@ -172,7 +172,7 @@ def _requested(services: Services, event: Incoming, parse: Parse) -> Admitted | 
     try:
         caller = _charged(services, event)
     except InvalidRequest as problem:
-        raise _Refused(_of_event(event), problem) from None
+        raise _Rejected(_of_event(event), problem) from None
     return _take_on(services, _of_event(event, caller), lambda: parse(_object(event.data)))
 
 
@@ -212,7 +212,7 @@ def _dropped(services: Services, event: Incoming, parse: Parse) -> Admitted | No
     data = event.data if isinstance(event.data, dict) else {}
     place = _place(services, _url(event))
     if place is None or place[0] not in (INBOX_CONTAINER, REJECTED_CONTAINER):
-        raise _Refused(
+        raise _Rejected(
             _of_event(event),
             InvalidRequest(
                 f"The blob is not in this account's container {INBOX_CONTAINER!r}.",
@@ -228,7 +228,7 @@ def _dropped(services: Services, event: Incoming, parse: Parse) -> Admitted | No
     if not rest or caller not in services.settings.callers:
         if dropped.is_opening(data) or _is_empty(services, name):
             raise Ignored("an empty file of nobody's")
-        raise _Refused(
+        raise _Rejected(
             _of_event(event),
             InvalidRequest(
                 f"The first folder in {INBOX_CONTAINER!r} names the caller; {caller[:100]!r} is "
@@ -287,7 +287,7 @@ def _file(services: Services, name: str, event_id: str, parse: Parse) -> Admitte
         raise Ignored("its file is gone")
     if not file.has_content:
         _wait_for_content(services, name, event_id)
-    origin = _of_file(file, event_id)
+    provenance = _of_file(file, event_id)
 
     def wanted() -> Wanted:
         if name.lower().endswith(PROMPT):
@@ -295,8 +295,8 @@ def _file(services: Services, name: str, event_id: str, parse: Parse) -> Admitte
         return parse(_object(dropped.fields(services, file)))
 
     if not name.lower().endswith((PROMPT, REQUEST)):
-        raise _Refused(
-            origin,
+        raise _Rejected(
+            provenance,
             InvalidRequest(
                 "Drop .json (a request), .txt (a prompt), or .png, .jpg, .webp, .avif (an image "
                 "whose prompt is its metadata 'prompt' or the file beside it with .txt after its "
@@ -304,7 +304,7 @@ def _file(services: Services, name: str, event_id: str, parse: Parse) -> Admitte
                 code="unknown_file_type",
             ),
         )
-    made = _take_on(services, origin, wanted)
+    made = _take_on(services, provenance, wanted)
     services.unfinished_files.forget(name)
     return made
 
@@ -326,22 +326,22 @@ def _with_prompt(
     Image and prompt file are looked up after either of their events, so whichever comes second
     finds both; the claim, which names both versions, makes one video of it.
     """
-    told = image.metadata.get("prompt", "").strip()
-    written = None if told else services.inbox.find(image.name + PROMPT)
+    given = image.metadata.get("prompt", "").strip()
+    written = None if given else services.inbox.find(image.name + PROMPT)
     if written is not None and not written.has_content:
         written = None
-    origin = _of_file(image, event_id)
-    if _rejected(services, origin):  # its time was up before the prompt came
+    provenance = _of_file(image, event_id)
+    if _rejected(services, provenance):  # its time was up before the prompt came
         raise Ignored("rejected before")
-    if not told and written is None:
+    if not given and written is None:
         if not patient:
-            raise _Refused(origin, _no_prompt(image))
+            raise _Rejected(provenance, _no_prompt(image))
         lone = WaitingFile(image.name, image.etag, event_id)
         services.lone_images.note(lone, services.clock())
         raise Ignored("an image that waits for its prompt")
 
     def wanted() -> Wanted:
-        prompt = told if written is None else dropped.prompt(services, written)
+        prompt = given if written is None else dropped.prompt(services, written)
         request, _ = parse({"prompt": prompt})
         return request, (Source("image", data=dropped.read(services, image, LARGEST_FILE)),)
 
@@ -362,26 +362,28 @@ def _no_prompt(image: Dropped) -> InvalidRequest:
     )
 
 
-def _take_on(services: Services, origin: Origin, wanted: Callable[[], Wanted]) -> Admitted | None:
-    """Admit a request under its origin's key, once."""
-    assert origin.caller is not None, "somebody pays"
-    if _rejected(services, origin):
+def _take_on(
+    services: Services, provenance: Provenance, wanted: Callable[[], Wanted]
+) -> Admitted | None:
+    """Admit a request under its provenance's key, once."""
+    assert provenance.caller is not None, "somebody pays"
+    if _rejected(services, provenance):
         raise Ignored("rejected before")
-    repeatable = Repeatable(route="events", key=origin.key, kept=origin.kept)
+    repeatable = Repeatable(route="events", key=provenance.key, kept=provenance.kept)
     try:
         request, sources = wanted()
-        return admit(services, origin.caller, request, repeatable, sources)
+        return admit(services, provenance.caller, request, repeatable, sources)
     except Problem as problem:
         if problem.code == "video_deleted":
             raise Ignored("its video was deleted") from None
         if problem.retryable:
             raise
-        raise _Refused(origin, problem) from None
+        raise _Rejected(provenance, problem) from None
 
 
-def _put_aside(services: Services, origin: Origin, problem: Problem) -> None:
+def _put_aside(services: Services, provenance: Provenance, problem: Problem) -> None:
     """Put a request aside with its reason, and announce that; once, whatever comes again."""
-    rejection_id = origin.rejection_id
+    rejection_id = provenance.rejection_id
     error = {
         "code": problem.code,
         "message": plain(problem.message),
@@ -391,9 +393,9 @@ def _put_aside(services: Services, origin: Origin, problem: Problem) -> None:
     record = {
         "id": rejection_id,
         "object": "request.rejected",
-        "caller": origin.caller,
+        "caller": provenance.caller,
         "error": error,
-        "source": dict(origin.facts),
+        "source": dict(provenance.facts),
     }
     # It says nothing of this attempt, so that two at the same time write the same. The record is
     # what a repeat looks for, so it comes last.
@@ -401,33 +403,33 @@ def _put_aside(services: Services, origin: Origin, problem: Problem) -> None:
     services.rejections.put_json(rejected_blob(rejection_id), record)
     emit(
         Event.EVENT_REJECTED,
-        event_id=origin.event_id,
+        event_id=provenance.event_id,
         rejection=rejection_id,
-        caller=origin.caller,
+        caller=provenance.caller,
         code=problem.code,
         param=error["param"],
     )
 
 
-def _rejected(services: Services, origin: Origin) -> bool:
-    return services.rejections.find(rejected_blob(origin.rejection_id)) is not None
+def _rejected(services: Services, provenance: Provenance) -> bool:
+    return services.rejections.find(rejected_blob(provenance.rejection_id)) is not None
 
 
-def _of_event(event: Incoming, caller: str | None = None) -> Origin:
+def _of_event(event: Incoming, caller: str | None = None) -> Provenance:
     facts = {"event_id": event.id, "event_type": event.type[:200]}
     facts["topic" if event.topic else "source"] = (event.topic or event.source)[:300]
     url = _url(event)
     if event.type in (BLOB_CREATED, BLOB_RENAMED) and isinstance(url, str):
         facts["url"] = _without_secrets(url)
-    return Origin(f"event\n{event.topic or event.source}\n{event.id}", event.id, caller, facts)
+    return Provenance(f"event\n{event.topic or event.source}\n{event.id}", event.id, caller, facts)
 
 
-def _of_file(file: Dropped, event_id: str, *, prompt: Dropped | None = None) -> Origin:
+def _of_file(file: Dropped, event_id: str, *, prompt: Dropped | None = None) -> Provenance:
     facts = {"event_id": event_id, "blob": f"{INBOX_CONTAINER}/{file.name}", "etag": file.etag}
     key = f"file\n{file.name}\n{file.etag}"
     if prompt is not None:
         key += f"\n{prompt.etag}"
-    return Origin(key, event_id, "key:" + file.name.partition("/")[0], facts, _FILE_KEPT)
+    return Provenance(key, event_id, "key:" + file.name.partition("/")[0], facts, _FILE_KEPT)
 
 
 def _without_secrets(url: str) -> str:

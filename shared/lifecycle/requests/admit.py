@@ -26,8 +26,8 @@ from shared.lifecycle.requests.inputs import Source
 from shared.lifecycle.requests.prepare import Prepared, prepare
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps.step import PAYLOAD_VERSION
+from shared.storage.booking import OverLimit
 from shared.storage.idempotency import Claim
-from shared.storage.ledger import Refusal
 from shared.storage.rows import RowChanged, RowExists
 from shared.telemetry.events import Event, emit
 
@@ -174,7 +174,7 @@ def _reserve(services: Services, video: Video, work: Work, price: Price) -> None
             ceilings.of(services, video.caller, work.day),
             ceilings.caller_limits(services, video.caller),
         )
-    except Refusal as refusal:
+    except OverLimit as refusal:
         _leave_nothing(services, video, work, entry)
         raise ceilings.refused(refusal, work.day) from None
     if not booked and not services.ledger.is_reserved(entry):

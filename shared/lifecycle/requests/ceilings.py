@@ -10,11 +10,11 @@ from shared.domain.money import micro_usd, usd
 from shared.lifecycle import money
 from shared.lifecycle.requests.prepare import Prepared
 from shared.lifecycle.services import Services
-from shared.storage.ledger import (
+from shared.storage.booking import (
     CallerLimits,
     Ceiling,
     CeilingReached,
-    Refusal,
+    OverLimit,
     TooFast,
     TooManyUnfinished,
     caller_total,
@@ -86,7 +86,7 @@ def caller_limits(services: Services, caller: str) -> CallerLimits | None:
     )
 
 
-def refused(refusal: Refusal, day: str) -> Problem:
+def refused(refusal: OverLimit, day: str) -> Problem:
     if isinstance(refusal, CeilingReached):
         return _limit_reached(refusal, day)
     if isinstance(refusal, TooManyUnfinished):

@@ -13,7 +13,7 @@ from shared.lifecycle.requests import ceilings
 from shared.lifecycle.requests.inputs import Source
 from shared.lifecycle.requests.prepare import Prepared, prepare
 from shared.lifecycle.services import Services
-from shared.storage.ledger import Ceiling
+from shared.storage.booking import Ceiling
 
 
 @dataclass(frozen=True)

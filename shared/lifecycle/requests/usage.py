@@ -15,7 +15,7 @@ from shared.domain.limits import LONGEST_USAGE, MOST_USAGE_ENTRIES
 from shared.domain.money import micro_usd
 from shared.lifecycle import money
 from shared.lifecycle.services import Services
-from shared.storage.ledger import caller_total, month_total
+from shared.storage.booking import caller_total, month_total
 
 
 class GroupBy(StrEnum):

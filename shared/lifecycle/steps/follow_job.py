@@ -27,7 +27,7 @@ from shared.lifecycle.steps.step import (
 from shared.lifecycle.steps.submit_job import (
     ABSENCE,
     MOST_POSTS,
-    claim_job,
+    bind_job,
     close_unanswered,
     find_candidates,
 )
@@ -289,7 +289,7 @@ def _search(services: Services, work: Work) -> Done:
     except UpstreamError as error:
         return _trouble(services, work, str(error))
     if len(candidates) == 1:
-        return claim_job(services, work, client, candidates[0].job_id)
+        return bind_job(services, work, client, candidates[0].job_id)
     if candidates:
         close_unanswered(services, work)
         return _watching(services, work, pause * 5)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from shared.domain import latency, polling
 from shared.domain.ledger import Kind
-from shared.domain.outage import Refusal
+from shared.domain.outage import TurnedAway
 from shared.domain.video import Stage
 from shared.domain.work import Submit, Work, WorkStage
 from shared.lifecycle import expect, line
@@ -120,9 +120,9 @@ def _not_submitted(services: Services, work: Work, error: UpstreamError) -> Done
         message=str(error),
     )
     if isinstance(error, NotSent):
-        return _turned_away(services, work, Refusal(status=None, message=str(error)))
+        return _turned_away(services, work, TurnedAway(status=None, message=str(error)))
     if isinstance(error, DeploymentOut):
-        refusal = Refusal(status=error.status, message=str(error), final=error.final)
+        refusal = TurnedAway(status=error.status, message=str(error), final=error.final)
         return _turned_away(services, work, refusal)
     if isinstance(error, Throttled):
         # what the upstream says is in real seconds; our own guess is a duration of ours
@@ -153,7 +153,7 @@ def _throttled(services: Services, work: Work, pause: float) -> Done:
     return _again(services, work, back)
 
 
-def _turned_away(services: Services, work: Work, refusal: Refusal) -> Done:
+def _turned_away(services: Services, work: Work, refusal: TurnedAway) -> Done:
     """The deployment turns everybody away, at least for now. Or it minds this video: then it takes
     others between the times that it turns this one away, and only those times are counted."""
     now = services.clock()
@@ -242,12 +242,12 @@ def _never_created(services: Services, work: Work) -> Done:
 
 
 def _known(services: Services, work: Work, job_id: str, job: JobStatus | None = None) -> Done:
-    """Claim the job, then put it on record, then let the next one submit."""
+    """Bind the job, then put it on record, then let the next one submit."""
     now, durations = services.clock(), services.settings.durations
     created_at = (job.created_at if job else None) or now
     expires_at = (job.expires_at if job else None) or created_at + durations.sora_retention
     assert work.deployment is not None, "a granted video has a deployment"
-    claim = Job(
+    bound = Job(
         deployment=work.deployment,
         job_id=job_id,
         video_id=work.video_id,
@@ -255,7 +255,7 @@ def _known(services: Services, work: Work, job_id: str, job: JobStatus | None = 
         created_at=created_at,
         expires_at=expires_at,
     )
-    if not services.jobs.claim(claim):
+    if not services.jobs.bind(bound):
         return done("reconcile", wait=0.0)
     # Upstreams cut their times to whole seconds of their own clock; by ours the job was created
     # between the intent and now.
@@ -312,9 +312,9 @@ def _reconcile(services: Services, work: Work, client: Dialect | None) -> Done:
         if now > ended + durations.job_deadline:
             return _unknown(services, work, "its deployment is not configured any more")
         return _look_again(services, work, durations.of(polling.backoff(work.troubles + 1)))
-    known = services.jobs.claimed_by(upstream.name, work.video_id)
+    known = services.jobs.bound_to(upstream.name, work.video_id)
     if known is not None:
-        return claim_job(services, work, client, known.job_id)
+        return bind_job(services, work, client, known.job_id)
     if not upstream.can_list:
         return _unknown(services, work, "the upstream cannot list its jobs")
     if now > ended + durations.job_deadline:
@@ -332,13 +332,13 @@ def _reconcile(services: Services, work: Work, client: Dialect | None) -> Done:
     if len(candidates) > 1:
         return _unknown(services, work, f"{len(candidates)} jobs could be this video's")
     if candidates:
-        return claim_job(services, work, client, candidates[0].job_id)
+        return bind_job(services, work, client, candidates[0].job_id)
     return _absent(services, work, now=now, ended=ended)
 
 
 def find_candidates(services: Services, work: Work, client: Dialect) -> list[JobSummary]:
     """The upstream's jobs that the last POST of a video may have created: recent enough, not
-    claimed by another video, and alike in everything that the list shows. Raises UpstreamError."""
+    bound to another video, and alike in everything that the list shows. Raises UpstreamError."""
     video = services.videos.find(work.caller, work.video_id)
     upstream = services.settings.upstream(work.deployment or "")
     if video is None or upstream is None or work.intent_at is None:
@@ -365,7 +365,7 @@ def find_candidates(services: Services, work: Work, client: Dialect) -> list[Job
     return candidates
 
 
-def claim_job(services: Services, work: Work, client: Dialect, job_id: str) -> Done:
+def bind_job(services: Services, work: Work, client: Dialect, job_id: str) -> Done:
     """Make a job that was found in the upstream's list this video's."""
     try:
         job = client.status(job_id, trace=work.video_id)

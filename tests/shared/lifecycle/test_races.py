@@ -25,7 +25,7 @@ from shared.lifecycle.requests.claims import Repeatable
 from shared.lifecycle.requests.remove import delete_video
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import finish_video, follow_job, submit_job, take_turn
-from shared.storage.ledger import CeilingReached
+from shared.storage.booking import CeilingReached
 from shared.upstream.protocol import AnswerLost, Dialect, Fault, JobState, NotSent, Throttled
 from tests.conftest import Simulator
 from tests.shared.lifecycle.conftest import CALLER, Job
