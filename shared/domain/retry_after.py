@@ -6,12 +6,10 @@ from math import ceil
 
 from shared.domain.polling import LONGEST_PAUSE
 
-UNAVAILABLE = 5.0
-"""Seconds until storage, the tenant's keys or another worker may have come back."""
-NOT_READY = 5.0
-"""Before content that is still being made is asked for again."""
-UNFINISHED = 30.0
-"""Before a caller with too many unfinished videos asks again."""
+# seconds
+UNAVAILABLE = 5.0  # until storage, the tenant's keys or another worker may have come back
+NOT_READY = 5.0  # until content that is still being made is asked for again
+UNFINISHED = 30.0  # until a caller with too many unfinished videos asks again
 
 
 def whole_seconds(wait: float) -> int:

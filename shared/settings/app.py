@@ -10,10 +10,10 @@ code works with the durations it is given. Timestamps are always real UTC.
 import os
 import re
 from functools import lru_cache
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as PydanticSettingsError
 
@@ -83,11 +83,12 @@ class Settings(BaseSettings):
             raise ValueError("must be the endpoint of an Event Grid topic: it gets the app's token")
         return value
 
-    @field_validator("webhooks")
+    @field_validator("upstreams", "webhooks")
     @classmethod
-    def _webhook_names(cls, value: list[Webhook]) -> list[Webhook]:
-        if len({webhook.name for webhook in value}) != len(value):
-            raise ValueError("two webhooks have the same name")
+    def _names(cls, value: list[Upstream] | list[Webhook], info: ValidationInfo) -> Any:
+        if len({each.name for each in value}) != len(value):
+            what = "deployments" if info.field_name == "upstreams" else "webhooks"
+            raise ValueError(f"two {what} have the same name")
         return value
 
     @field_validator("cors_origins")
@@ -102,14 +103,6 @@ class Settings(BaseSettings):
     @classmethod
     def _authority(cls, value: str) -> str:
         return https(value)
-
-    @field_validator("upstreams")
-    @classmethod
-    def _names(cls, value: list[Upstream]) -> list[Upstream]:
-        names = [upstream.name for upstream in value]
-        if len(set(names)) != len(names):
-            raise ValueError("two deployments have the same name")
-        return value
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

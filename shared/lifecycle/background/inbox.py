@@ -152,28 +152,25 @@ def _answered(
 
 
 def _asked(services: Services, event: Incoming, parse: Parse) -> Admitted | None:
-    if event.type == VIDEO_REQUESTED:
-        return _requested(services, event, parse)
-    if event.type in (BLOB_CREATED, BLOB_RENAMED):
-        return _dropped(services, event, parse)
-    if event.type.startswith(EVENT_PREFIX):
-        raise Ignored("one of ours")
-    raise _Rejected(
-        _of_event(event),
-        InvalidRequest(
+    try:
+        if event.type == VIDEO_REQUESTED:
+            return _requested(services, event, parse)
+        if event.type in (BLOB_CREATED, BLOB_RENAMED):
+            return _dropped(services, event, parse)
+        if event.type.startswith(EVENT_PREFIX):
+            raise Ignored("one of ours")
+        raise InvalidRequest(
             f"Events of type {event.type[:100]!r} mean nothing here. Known: {VIDEO_REQUESTED}, "
             f"{BLOB_CREATED}, {BLOB_RENAMED}.",
             code="unknown_event_type",
-        ),
-    )
+        )
+    except InvalidRequest as problem:
+        raise _Rejected(_of_event(event), problem) from None
 
 
 def _requested(services: Services, event: Incoming, parse: Parse) -> Admitted | None:
-    try:
-        caller = _charged(services, event)
-    except InvalidRequest as problem:
-        raise _Rejected(_of_event(event), problem) from None
-    return _take_on(services, _of_event(event, caller), lambda: parse(_object(event.data)))
+    provenance = _of_event(event, _charged(services, event))
+    return _take_on(services, provenance, lambda: parse(_object(event.data)))
 
 
 def _charged(services: Services, event: Incoming) -> str:
@@ -212,12 +209,9 @@ def _dropped(services: Services, event: Incoming, parse: Parse) -> Admitted | No
     data = event.data if isinstance(event.data, dict) else {}
     place = _place(services, _url(event))
     if place is None or place[0] not in (INBOX_CONTAINER, REJECTED_CONTAINER):
-        raise _Rejected(
-            _of_event(event),
-            InvalidRequest(
-                f"The blob is not in this account's container {INBOX_CONTAINER!r}.",
-                code="not_in_the_inbox",
-            ),
+        raise InvalidRequest(
+            f"The blob is not in this account's container {INBOX_CONTAINER!r}.",
+            code="not_in_the_inbox",
         )
     container, name = place
     if container == REJECTED_CONTAINER:  # rejecting it would make another blob there
@@ -228,13 +222,10 @@ def _dropped(services: Services, event: Incoming, parse: Parse) -> Admitted | No
     if not rest or caller not in services.settings.callers:
         if dropped.is_opening(data) or _is_empty(services, name):
             raise Ignored("an empty file of nobody's")
-        raise _Rejected(
-            _of_event(event),
-            InvalidRequest(
-                f"The first folder in {INBOX_CONTAINER!r} names the caller; {caller[:100]!r} is "
-                "none of CALLERS.",
-                code="unknown_caller",
-            ),
+        raise InvalidRequest(
+            f"The first folder in {INBOX_CONTAINER!r} names the caller; {caller[:100]!r} is "
+            "none of CALLERS.",
+            code="unknown_caller",
         )
     if event.type == BLOB_RENAMED and _was_request(services, data.get("sourceUrl")):
         raise Ignored("a request that was renamed")

@@ -57,7 +57,6 @@ def check_job(services: Services, reserved: int) -> None:
             f"This video would cost ${usd(reserved)}; one video may cost at most "
             f"${usd(micro_usd(ceiling))} here (MAX_JOB_USD). That does not reset: ask for less. "
             "Nothing was charged.",
-            code="insufficient_quota",
         )
 
 
@@ -100,7 +99,6 @@ def refused(refusal: OverLimit, day: str) -> Problem:
     return RateLimited(
         f"You may create {refusal.limit} videos a minute (creates_per_minute). "
         "Nothing was charged.",
-        code="rate_limit_exceeded",
         retry_after=refusal.retry_after,
     )
 
@@ -113,12 +111,11 @@ def _limit_reached(reached: CeilingReached, day: str) -> LimitReached:
         f"This video would cost ${usd(reached.wanted)}, and ${usd(left)} is left of "
         f"{name}, ${usd(ceiling.limit)}. It resets at {_resets_at(ceiling, day)}. "
         "Nothing was charged.",
-        code="insufficient_quota",
     )
 
 
 def _resets_at(ceiling: Ceiling, day: str) -> str:
-    """When a total begins anew: the next midnight, or the next first of the month (UTC)."""
+    """When a total starts again: the next midnight, or the next first of the month (UTC)."""
     date = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
     after = date + timedelta(days=1)
     if ceiling.total != day_total(day):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.domain import capabilities
-from shared.domain.errors import InvalidRequest, Problem
+from shared.domain.errors import InvalidRequest
 from shared.domain.media.pictures import Picture
 from shared.domain.money import Price
 from shared.domain.request import VideoRequest
@@ -51,17 +51,15 @@ def _deployments(services: Services, request: VideoRequest) -> list[Upstream]:
             param="model",
             code="model_not_found",
         )
-    chosen: list[Upstream] = []
-    problem: Problem | None = None
+    chosen, problems = [], []
     for upstream in offering:
         try:
             capabilities.check(request, upstream.can)
             chosen.append(upstream)
-        except InvalidRequest as found:
-            problem = problem or found
+        except InvalidRequest as problem:
+            problems.append(problem)
     if not chosen:
-        assert problem is not None, "every deployment said why not"
-        raise problem
+        raise problems[0]
     return chosen
 
 

@@ -49,7 +49,6 @@ def quote(
     if wait := services.quotes.take(caller):
         raise RateLimited(
             f"You may ask for {QUOTES_A_MINUTE} quotes a minute. Nothing was charged.",
-            code="rate_limit_exceeded",
             retry_after=wait,
         )
     prepared = prepare(services, caller, request, sources)
