@@ -54,6 +54,7 @@ IN_EVENTS = {
     "LARGEST_PROMPT_FILE": ("a prompt file", KIB, "{} KiB"),
     "LARGEST_BODY": ("a request file", MIB, "{} MiB"),
     "LARGEST_FILE": ("an image", MIB, "{} MiB"),
+    "INBOX_MINUTES": ("a file whose content came without an event", 1, "for {} minutes"),
     "EVENTS_KEPT": ("an event is known by its id", DAY, "for {} days"),
 }
 

@@ -13,6 +13,7 @@ LARGEST_FILE = 20 * MIB  # an image or a video
 LARGEST_PROMPT_FILE = 256 * 1024  # a .txt in the inbox
 LARGEST_PIXELS = 50_000_000  # of a JPEG; of another image half as many
 SMALLEST_SIDE = 16  # pixels of an image
+INBOX_MINUTES = 10  # an image waits for its prompt, a file that is being written for its end
 MOST_INPAINT_ITEMS = 2
 LONGEST_URL = 4096  # characters of an image's address
 LONGEST_FETCH = 20.0  # seconds for what is there

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shared.domain.limits import INBOX_MINUTES
+
 if TYPE_CHECKING:
     from shared.settings.app import Settings
 
@@ -29,10 +31,9 @@ class Durations:
         """How long an upstream keeps a job when it does not say so itself (from creation)."""
         self.delivery_deadline = self.of(24 * 3600)
         """How long an announcement is tried."""
-        self.image_patience = self.of(10 * 60)
-        """How long an image in the inbox may wait for its prompt."""
-        self.upload_patience = self.of(10 * 60)
-        """How long an unfinished file in the inbox must have been left alone to count as whole."""
+        self.inbox_patience = self.of(INBOX_MINUTES * 60)
+        """How long an image in the inbox may wait for its prompt, and how long an unfinished file
+        must have been left alone to count as whole."""
 
     def of(self, seconds: float) -> float:
         """A duration at this app's time scale."""

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from shared.domain.announcement import EVENT_PREFIX
 from shared.domain.errors import InvalidRequest, Problem
-from shared.domain.limits import EVENTS_KEPT, LARGEST_FILE
+from shared.domain.limits import EVENTS_KEPT, INBOX_MINUTES, LARGEST_FILE
 from shared.domain.request import VideoRequest
 from shared.domain.text import plain
 from shared.lifecycle.background import announce, dropped
@@ -92,7 +92,7 @@ def receive(services: Services, event: Incoming, parse: Parse) -> Admitted | Non
 def look_after_images(services: Services, parse: Parse) -> list[Admitted]:
     """Reject the images that have waited too long for their prompt; the videos of those whose
     prompt has come and whose event has not."""
-    before = services.clock() - services.settings.durations.image_patience
+    before = services.clock() - services.settings.durations.inbox_patience
     admitted = []
     for lone in services.lone_images.seen_before(before, limit=_MOST_AT_ONCE):
         image = services.inbox.find(lone.name)
@@ -100,7 +100,8 @@ def look_after_images(services: Services, parse: Parse) -> list[Admitted]:
             services.lone_images.forget(lone.name, lone.etag)
             continue
         try:
-            made = _answered(services, lone.event_id, partial(_late, services, image, lone, parse))
+            late = partial(_with_prompt, services, image, lone.event_id, parse, patient=False)
+            made = _answered(services, lone.event_id, late)
         except Problem:
             continue  # worth another try: the next sweep's
         services.lone_images.forget(lone.name, lone.etag)
@@ -112,7 +113,7 @@ def look_after_images(services: Services, parse: Parse) -> list[Admitted]:
 def look_after_files(services: Services, parse: Parse) -> list[Admitted]:
     """The videos of files whose content came without an event of its own: not every client closes
     what it writes. One that stayed empty asks for nothing."""
-    before = services.clock() - services.settings.durations.upload_patience
+    before = services.clock() - services.settings.durations.inbox_patience
     admitted = []
     for waiting in services.unfinished_files.seen_before(before, limit=_MOST_AT_ONCE):
         file = services.inbox.find(waiting.name)
@@ -133,10 +134,6 @@ def _left(services: Services, waiting: WaitingFile, parse: Parse) -> Admitted | 
     if file is not None and not file.size:
         raise Ignored("its file stayed empty")
     return _named(services, waiting.name, waiting.event_id, parse)
-
-
-def _late(services: Services, image: Dropped, lone: WaitingFile, parse: Parse) -> Admitted | None:
-    return _with_prompt(services, image, lone.event_id, parse, patient=False)
 
 
 def _answered(
@@ -346,8 +343,8 @@ def _with_prompt(
 def _no_prompt(image: Dropped) -> InvalidRequest:
     return InvalidRequest(
         "The image has no prompt: neither its metadata 'prompt' nor the file "
-        f"{image.name.rpartition('/')[2] + PROMPT!r} beside it came within 10 minutes. "
-        "Drop both again.",
+        f"{image.name.rpartition('/')[2] + PROMPT!r} beside it came within {INBOX_MINUTES} "
+        "minutes. Drop both again.",
         code="missing_prompt",
         param="prompt",
     )
