@@ -10,16 +10,8 @@ from shared.domain.money import micro_usd, usd
 from shared.lifecycle import money
 from shared.lifecycle.requests.prepare import Prepared
 from shared.lifecycle.services import Services
-from shared.storage.booking import (
-    CallerLimits,
-    Ceiling,
-    CeilingReached,
-    OverLimit,
-    TooFast,
-    TooManyUnfinished,
-    caller_total,
-    day_total,
-)
+from shared.storage import booking
+from shared.storage.booking import Ceiling, CeilingReached
 
 
 def refusal(services: Services, caller: str, prepared: Prepared) -> Problem | None:
@@ -65,19 +57,19 @@ def of(services: Services, caller: str, day: str) -> list[Ceiling]:
     found = []
     per_day = services.settings.budget_usd_per_day
     if per_day >= 0:
-        found.append(Ceiling("budget of the day", day_total(day), micro_usd(per_day)))
+        found.append(Ceiling("budget of the day", booking.day_total(day), micro_usd(per_day)))
     known = services.settings.caller(caller)
     if known is not None and known.budget_usd_per_month >= 0:
         limit = micro_usd(known.budget_usd_per_month)
-        found.append(Ceiling("your budget of the month", caller_total(caller), limit))
+        found.append(Ceiling("your budget of the month", booking.caller_total(caller), limit))
     return found
 
 
-def caller_limits(services: Services, caller: str) -> CallerLimits | None:
+def caller_limits(services: Services, caller: str) -> booking.CallerLimits | None:
     known = services.settings.caller(caller)
     if known is None or (known.max_unfinished < 0 and known.creates_per_minute < 0):
         return None
-    return CallerLimits(
+    return booking.CallerLimits(
         max_unfinished=known.max_unfinished,
         creates=known.creates_per_minute,
         window=services.settings.durations.minute,
@@ -85,17 +77,17 @@ def caller_limits(services: Services, caller: str) -> CallerLimits | None:
     )
 
 
-def refused(refusal: OverLimit, day: str) -> Problem:
+def refused(refusal: booking.OverLimit, day: str) -> Problem:
     if isinstance(refusal, CeilingReached):
         return _limit_reached(refusal, day)
-    if isinstance(refusal, TooManyUnfinished):
+    if isinstance(refusal, booking.TooManyUnfinished):
         return RateLimited(
             f"You have {refusal.unfinished} unfinished videos; {refusal.limit} are allowed at a "
             "time (max_unfinished). Try again when one has ended. Nothing was charged.",
             code="too_many_unfinished",
             retry_after=retry_after.UNFINISHED,
         )
-    assert isinstance(refusal, TooFast), "there are three limits"
+    assert isinstance(refusal, booking.TooFast), "there are three limits"
     return RateLimited(
         f"You may create {refusal.limit} videos a minute (creates_per_minute). "
         "Nothing was charged.",
@@ -118,6 +110,6 @@ def _resets_at(ceiling: Ceiling, day: str) -> str:
     """When a total starts again: the next midnight, or the next first of the month (UTC)."""
     date = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
     after = date + timedelta(days=1)
-    if ceiling.total != day_total(day):
+    if ceiling.total != booking.day_total(day):
         after = (date.replace(day=1) + timedelta(days=32)).replace(day=1)
     return f"{after:%Y-%m-%dT00:00:00Z}"
