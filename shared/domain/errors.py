@@ -37,6 +37,7 @@ class Problem(Exception):
     code = "internal_error"
     retryable = False
     retry_after: float | None = None
+    charged = False
 
     def __init__(
         self,
@@ -46,7 +47,6 @@ class Problem(Exception):
         param: str | None = None,
         stage: str | None = None,
         retry_after: float | None = None,
-        charged: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -54,7 +54,6 @@ class Problem(Exception):
         self.param = param
         self.stage = stage
         self.retry_after = self.retry_after if retry_after is None else retry_after
-        self.charged = charged
 
     @property
     def retry_after_seconds(self) -> int | None:

@@ -20,7 +20,7 @@ from pydantic_settings.exceptions import SettingsError as PydanticSettingsError
 from shared.settings.callers import Caller, Webhook
 from shared.settings.durations import Durations
 from shared.settings.upstreams import Upstream
-from shared.settings.values import LOOPBACK, Name, https, on_azure, receiver
+from shared.settings.values import LOOPBACK, Https, Name, on_azure, receiver
 
 _EVENT_GRID_HOSTS = (".eventgrid.azure.net", ".eventgrid.azure.us", ".eventgrid.azure.cn")
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     """The tenant whose tokens are accepted; empty: keys only."""
     entra_audience: str = ""
     """The `aud` of those tokens: the app registration's client id or its application id URI."""
-    entra_authority: str = "https://login.microsoftonline.com"
+    entra_authority: Https = "https://login.microsoftonline.com"
     """Where the tenant's signing keys are published."""
     time_scale: Annotated[float, Field(gt=0)] = 1
 
@@ -98,11 +98,6 @@ class Settings(BaseSettings):
             if origin != "*" and not _ORIGIN.fullmatch(origin):
                 raise ValueError("must be origins like https://app.example.com, or *")
         return value
-
-    @field_validator("entra_authority")
-    @classmethod
-    def _authority(cls, value: str) -> str:
-        return https(value)
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

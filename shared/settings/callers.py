@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from shared.domain import limits
-from shared.settings.values import Name, Strict, receiver
+from shared.settings.values import Name, Receiver, Strict
 
 
 class Caller(Strict):
@@ -27,11 +27,6 @@ class Webhook(Strict):
     """
 
     name: Name
-    url: str
+    url: Receiver
     secret_setting: str
     callers: list[str] | None = None
-
-    @field_validator("url")
-    @classmethod
-    def _url(cls, value: str) -> str:
-        return receiver(value)

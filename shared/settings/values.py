@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -51,3 +51,7 @@ def receiver(value: str) -> str:
     if address.is_link_local or address.is_loopback or address.is_unspecified:
         raise ValueError("must not be a link-local or loopback address")
     return value
+
+
+Https = Annotated[str, AfterValidator(https)]
+Receiver = Annotated[str, AfterValidator(receiver)]
