@@ -25,7 +25,7 @@ from shared.domain.request import VideoRequest
 from shared.lifecycle.requests.admit import admit
 from shared.lifecycle.services import Services, build
 from shared.lifecycle.steps import follow_job, submit_job, take_turn
-from shared.settings import settings
+from shared.settings.app import settings
 from shared.storage.layout import DEPLOYMENTS, WORK
 
 DEPTHS = (100, 1000, 10_000)

@@ -49,7 +49,7 @@ param skippedModels string = ''
 @description('When Azure retires them, as name=date,name=date; no date: none is known. From the same hook; it wins over retiresAt.')
 param retirementDates string = ''
 
-@description('Further upstreams, as entries of UPSTREAMS (see shared/settings.py): an existing account, or anybody who serves /v1/videos. The key of auth type header is the vault\'s secret named as secret_setting, in lower case and with dashes.')
+@description('Further upstreams, as entries of UPSTREAMS (see shared/settings/upstreams.py): an existing account, or anybody who serves /v1/videos. The key of auth type header is the vault\'s secret named as secret_setting, in lower case and with dashes.')
 param otherUpstreams object[] = []
 
 @description('Resource ids of existing Azure OpenAI accounts among them, on which the app gets its role.')

@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -176,7 +177,7 @@ class Stack:
             command += ["--debug", str(self.storage_log)]
         child = self._start("Azurite", command)
         child.wait_until(lambda: all(listens(port) for port in (blob, queue, table)), seconds=30)
-        self._create_storage()
+        create_storage(self.settings["STORAGE_CONNECTION"])
 
     def start_simulator(self) -> None:
         command = [sys.executable, "-m", "local.simulator", "--port", str(self.ports.simulator)]
@@ -226,11 +227,6 @@ class Stack:
         self.children.append(child)
         return child
 
-    def _create_storage(self) -> None:
-        from shared.storage.accounts import Account
-
-        Account(connection=self.settings["STORAGE_CONNECTION"]).create_all()
-
     def _moved(self, values: dict[str, str]) -> dict[str, str]:
         """The file's settings with the fixed ports replaced by this stack's."""
         moves = dict(zip(_AZURITE_PORTS, self.ports.azurite, strict=True))
@@ -250,7 +246,7 @@ def local_settings() -> dict[str, str]:
 
 
 def _setting_names() -> set[str]:
-    from shared.settings import Settings
+    from shared.settings.app import Settings
 
     return set(local_settings()) | {name.upper() for name in Settings.model_fields}
 
@@ -304,3 +300,18 @@ def _answers(url: str) -> bool:
         return httpx.get(url, timeout=1.0, trust_env=False).status_code == 200
     except httpx.HTTPError:
         return False
+
+
+def create_storage(connection: str) -> None:
+    """Create what is missing of the app's tables and containers: in Azure, Bicep does."""
+    from azure.core.exceptions import ResourceExistsError
+
+    from shared.storage import layout
+    from shared.storage.accounts import Account
+
+    account = Account(connection=connection)
+    for table in layout.TABLES:
+        account.tables.create_table_if_not_exists(table)
+    for container in layout.CONTAINERS:
+        with suppress(ResourceExistsError):
+            account.blobs.create_container(container)

@@ -16,11 +16,10 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from local import audit
-from local.stack import Ports, Stack
-from shared import settings as settings_module
+from local.stack import Ports, Stack, create_storage
 from shared.lifecycle.services import Services, build
-from shared.settings import Settings
-from shared.storage.accounts import Account
+from shared.settings import app as settings_module
+from shared.settings.app import Settings
 from tests.support.stacks import Client, local_caller
 
 # No test looks at a clock, and so hypothesis does not either: a busy machine is no failure.
@@ -81,7 +80,7 @@ def storage_account(stack: Stack, number: int) -> str:
         f"QueueEndpoint=http://127.0.0.1:{queue}/{name};"
         f"TableEndpoint=http://127.0.0.1:{table}/{name}"
     )
-    Account(connection=text).create_all()
+    create_storage(text)
     return text
 
 

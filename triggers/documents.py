@@ -12,7 +12,7 @@ from pathlib import Path
 import azure.functions as func
 
 from shared.durable.sdk import blueprint
-from shared.settings import settings
+from shared.settings.app import settings
 from triggers.web.answers import BASE_PATH, answer, public_answer
 from triggers.web.routes import http
 

@@ -24,9 +24,9 @@ def create_quote(req: func.HttpRequest) -> func.HttpResponse:
 
 def _create(req: func.HttpRequest) -> func.HttpResponse:
     bodies.check_size(req)
-    identity = authenticate(req)
+    authenticated = authenticate(req)
     new = bodies.create_video(req)
-    return json_answer(_quote(quote(services(), identity.caller, new.request, new.sources)))
+    return json_answer(_quote(quote(services(), authenticated.caller, new.request, new.sources)))
 
 
 def _quote(found: Quote) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from shared.durable.sdk import blueprint
 from shared.lifecycle.requests.usage import GroupBy, MonthToDate, Sums, Usage, usage
 from shared.lifecycle.services import services
 from triggers.web.answers import BASE_PATH, answer, json_answer, text_answer
-from triggers.web.authenticate import Identity, authenticate, on_behalf_of
+from triggers.web.authenticate import Authenticated, authenticate, on_behalf_of
 from triggers.web.query import parameter
 from triggers.web.routes import http
 
@@ -40,11 +40,11 @@ def _get(req: func.HttpRequest) -> func.HttpResponse:
     )
 
 
-def _whose(req: func.HttpRequest, identity: Identity) -> str | None:
+def _whose(req: func.HttpRequest, authenticated: Authenticated) -> str | None:
     """Whose usage is asked for; None: everybody's, which is an admin's default."""
-    if identity.admin and not parameter(req, "caller"):
+    if authenticated.admin and not parameter(req, "caller"):
         return None
-    return on_behalf_of(req, identity)
+    return on_behalf_of(req, authenticated)
 
 
 def _as_csv(req: func.HttpRequest) -> bool:

@@ -6,9 +6,10 @@ from typing import Any
 
 import azure.functions as func
 
-from shared.domain import polling
+from shared.domain import retry_after
 from shared.domain.errors import InvalidRequest
 from shared.domain.ids import is_video_id
+from shared.domain.limits import DEFAULT_PAGE, LONGEST_PAGE
 from shared.domain.video import Status, Video
 from shared.domain.work import instance_id
 from shared.durable import workers
@@ -25,7 +26,7 @@ from triggers.web import bodies, prefer
 from triggers.web.answers import BASE_PATH, answer, answer_async, json_answer
 from triggers.web.authenticate import authenticate, on_behalf_of
 from triggers.web.authorise import own_video
-from triggers.web.content import deliver
+from triggers.web.content import serve
 from triggers.web.query import parameter
 from triggers.web.routes import http, http_with_client
 
@@ -74,10 +75,10 @@ async def cancel(req: func.HttpRequest, client: Client) -> func.HttpResponse:
 async def _create(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     def work() -> Admitted:
         bodies.check_size(req)
-        identity = authenticate(req)
+        authenticated = authenticate(req)
         new = bodies.create_video(req)
         repeatable = bodies.repeatable(req, "videos")
-        return admit(services(), identity.caller, new.request, repeatable, new.sources)
+        return admit(services(), authenticated.caller, new.request, repeatable, new.sources)
 
     return await _started(client, await in_thread(work))
 
@@ -109,9 +110,9 @@ async def _shown(video: Video) -> dict[str, Any]:
 
 
 def _list(req: func.HttpRequest) -> func.HttpResponse:
-    identity = authenticate(req)
-    caller = on_behalf_of(req, identity)
-    limit = _limit(parameter(req, "limit") or "20")
+    authenticated = authenticate(req)
+    caller = on_behalf_of(req, authenticated)
+    limit = _limit(parameter(req, "limit") or str(DEFAULT_PAGE))
     after = parameter(req, "after")
     if after is not None and not is_video_id(after):
         raise InvalidRequest(f"after {after!r} is not a video id.", param="after")
@@ -142,8 +143,8 @@ async def _get(req: func.HttpRequest) -> func.HttpResponse:
 
 
 def _content(req: func.HttpRequest) -> func.HttpResponse:
-    identity, stored = own_video(req)
-    return deliver(services(), req, identity, stored.video)
+    authenticated, stored = own_video(req)
+    return serve(services(), req, authenticated, stored.video)
 
 
 async def _cancel(req: func.HttpRequest, client: Client) -> func.HttpResponse:
@@ -176,8 +177,10 @@ async def _purge(client: Client, video_id: str) -> None:
 
 
 def _limit(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= 100:
-        raise InvalidRequest(f"limit {text[:20]!r} is not a number from 1 to 100.", param="limit")
+    if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= LONGEST_PAGE:
+        raise InvalidRequest(
+            f"limit {text[:20]!r} is not a number from 1 to {LONGEST_PAGE}.", param="limit"
+        )
     return int(text)
 
 
@@ -199,5 +202,5 @@ def _poll_headers(video: Video) -> dict[str, str]:
     left = (video.estimated_completion_at or 0) - services().clock()
     return {
         "openai-poll-after-ms": str(_POLL_AFTER_MS),
-        "retry-after": str(polling.retry_after(left)),
+        **retry_after.header(retry_after.until_poll(left)),
     }

@@ -40,10 +40,10 @@ def main(version: str) -> None:
     locked.write_text("\n".join(needed((ROOT / "requirements.txt").read_text(), version)))
     install(locked, version)
     locked.unlink()
-    caches = shutil.ignore_patterns("__pycache__")
+    stays = shutil.ignore_patterns("__pycache__", "*.md")
     for name in APP:
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, PACKAGE / name, ignore=caches)
+            shutil.copytree(ROOT / name, PACKAGE / name, ignore=stays)
         else:
             shutil.copy(ROOT / name, PACKAGE / name)
 

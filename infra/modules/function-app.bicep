@@ -65,7 +65,7 @@ param subnetId string
 @description('The URL under which callers reach the app; empty: the site\'s own.')
 param publicBaseUrl string
 
-@description('The settings of the app itself, see shared/settings.py.')
+@description('The settings of the app itself, see shared/settings/app.py.')
 param settings object
 
 // PYTHON_THREADPOOL_THREAD_COUNT: a process runs 8 activities at a time (host.json) beside 8 HTTP

@@ -14,7 +14,8 @@ from shared import bounded_http
 from shared.bounded_http import NotAnswered
 from shared.delivery.outcome import Undelivered
 from shared.domain.announcement import WEBHOOK_TYPES, Announcement
-from shared.settings import SettingsError, Webhook, secret
+from shared.settings.app import SettingsError, secret
+from shared.settings.callers import Webhook
 
 if TYPE_CHECKING:
     from standardwebhooks import Webhook as Signer

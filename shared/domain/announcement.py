@@ -1,4 +1,4 @@
-"""What is told to the outside: announcements, and their deliveries to one target each.
+"""What is announced, and its deliveries to one target each.
 
 An announcement is made once for each transition, under an id that follows from the transition, so
 that making it again changes nothing. A delivery is tried at once and then, with growing pauses, for

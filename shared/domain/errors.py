@@ -20,72 +20,69 @@ layer turns it into OpenAI's error envelope.
 """
 
 from dataclasses import dataclass
-from math import ceil
 
-
-def whole_seconds(seconds: float) -> int:
-    """`seconds` as a Retry-After says them: whole, at least one, and never too few, because who
-    obeys a shorter wait is refused again."""
-    return max(1, ceil(seconds))
+from shared.domain.retry_after import UNAVAILABLE, whole_seconds
 
 
 class Problem(Exception):
     """A request that ends in an error answer.
 
     `code` is for programs and stays stable; `message` is for people and names the parameter, the
-    value and what is allowed. `param` is the request's field, when one is to blame.
+    value and what is allowed. `param` is the request's field, when one is to blame. `retry_after`
+    is in seconds.
     """
 
     status = 500
     type = "server_error"
+    code = "internal_error"
     retryable = False
+    retry_after: float | None = None
+    charged = False
 
     def __init__(
         self,
         message: str,
         *,
-        code: str,
+        code: str | None = None,
         param: str | None = None,
         stage: str | None = None,
         retry_after: float | None = None,
-        charged: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
-        self.code = code
+        self.code = code or self.code
         self.param = param
         self.stage = stage
-        self.retry_after = retry_after
-        self.charged = charged
+        self.retry_after = self.retry_after if retry_after is None else retry_after
 
     @property
     def retry_after_seconds(self) -> int | None:
-        """`retry_after` as callers are told: whole seconds, at least one."""
+        """`retry_after` for a caller: whole seconds, at least one."""
         return None if self.retry_after is None else whole_seconds(self.retry_after)
 
 
 class InvalidRequest(Problem):
     status = 400
     type = "invalid_request_error"
-
-    def __init__(self, message: str, *, code: str = "invalid_value", param: str | None = None):
-        super().__init__(message, code=code, param=param)
+    code = "invalid_value"
 
 
 class NotAuthenticated(Problem):
     status = 401
     type = "authentication_error"
-
-    def __init__(self, message: str, *, code: str = "invalid_api_key") -> None:
-        super().__init__(message, code=code)
+    code = "invalid_api_key"
 
 
 class NotAllowed(Problem):
     status = 403
     type = "permission_error"
+    code = "not_allowed"
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, code="not_allowed")
+
+class NotFound(Problem):
+    status = 404
+    type = "invalid_request_error"
+    code = "not_found"
 
 
 class WrongMethod(Problem):
@@ -93,47 +90,35 @@ class WrongMethod(Problem):
 
     status = 405
     type = "invalid_request_error"
+    code = "method_not_allowed"
 
     def __init__(self, message: str, allowed: tuple[str, ...]) -> None:
-        super().__init__(message, code="method_not_allowed")
+        super().__init__(message)
         self.allowed = allowed
-
-
-class NotFound(Problem):
-    status = 404
-    type = "invalid_request_error"
-
-    def __init__(self, message: str, *, code: str = "not_found", param: str | None = None) -> None:
-        super().__init__(message, code=code, param=param)
 
 
 class Conflict(Problem):
     status = 409
     type = "invalid_request_error"
+    code = "conflict"
 
 
 class LengthRequired(Problem):
     status = 411
     type = "invalid_request_error"
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, code="length_required")
+    code = "length_required"
 
 
 class PreconditionFailed(Problem):
     status = 412
     type = "invalid_request_error"
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, code="precondition_failed")
+    code = "precondition_failed"
 
 
 class TooLarge(Problem):
     status = 413
     type = "invalid_request_error"
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, code="body_too_large")
+    code = "body_too_large"
 
 
 class UnsupportedEncoding(Problem):
@@ -141,9 +126,10 @@ class UnsupportedEncoding(Problem):
 
     status = 415
     type = "invalid_request_error"
+    code = "unsupported_encoding"
 
     def __init__(self, message: str, accepted: tuple[str, ...]) -> None:
-        super().__init__(message, code="unsupported_encoding")
+        super().__init__(message)
         self.accepted = accepted
 
 
@@ -152,6 +138,7 @@ class LimitReached(Problem):
 
     status = 429
     type = "insufficient_quota"
+    code = "insufficient_quota"
 
 
 class RateLimited(Problem):
@@ -159,15 +146,15 @@ class RateLimited(Problem):
 
     status = 429
     type = "rate_limit_error"
+    code = "rate_limit_exceeded"
     retryable = True
 
 
 class Unavailable(Problem):
     status = 503
+    code = "unavailable"
     retryable = True
-
-    def __init__(self, message: str, *, retry_after: float = 5.0) -> None:
-        super().__init__(message, code="unavailable", retry_after=retry_after)
+    retry_after = UNAVAILABLE
 
 
 @dataclass(frozen=True)

@@ -112,24 +112,6 @@ def observe(sketch: Sketch, seconds: float) -> Sketch:
     return _settled(regimes)
 
 
-def merge(one: Sketch, other: Sketch) -> Sketch:
-    """One sketch of two that watched the same kind of render apart; the order does not matter.
-
-    Their regimes did not begin together, so only those that each believes most are pooled.
-    """
-    a, b = one.main, other.main
-    worth = a.worth + b.worth
-    between = (a.centre - b.centre) ** 2 * a.worth * b.worth / worth
-    pooled = Regime(
-        belief=1.0,
-        centre=(a.centre * a.worth + b.centre * b.worth) / worth,
-        worth=worth,
-        freedom=a.freedom + b.freedom,
-        squares=a.squares + b.squares + between,
-    )
-    return _settled([_faded(pooled)])
-
-
 def dumps(sketch: Sketch) -> str:
     """The sketch as JSON of a few hundred ASCII characters."""
     regimes = [[r.belief, r.centre, r.worth, r.freedom, r.squares] for r in sketch.regimes]

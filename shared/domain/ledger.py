@@ -75,7 +75,7 @@ class LedgerError(Exception):
 def change_for(kind: Kind, amount: int, before: Iterable[tuple[Kind, int]]) -> Amounts | None:
     """What an entry of `kind` over `amount` changes, after the attempt's entries `before`.
 
-    None when the same entry, or one that already closed the attempt, stands there: writing it
+    None when the same entry, or one that already closed the attempt, is there: writing it
     again would count it twice. Raises LedgerError where nothing was reserved before.
     """
     story: Mapping[Kind, int] = dict(before)

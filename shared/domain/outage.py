@@ -15,7 +15,7 @@ _REMEMBERED = 400
 
 
 @dataclass(frozen=True, kw_only=True)
-class Refusal:
+class TurnedAway:
     """How a deployment turned a request away that it would have turned away from anybody."""
 
     status: int | None
@@ -28,7 +28,7 @@ class Refusal:
 
 @dataclass(frozen=True, kw_only=True)
 class Outage:
-    """Refusals in a row. `since` is when the first one came (unix seconds)."""
+    """Requests turned away in a row. `since` is when the first one came (unix seconds)."""
 
     status: int | None
     message: str
@@ -36,7 +36,7 @@ class Outage:
     failures: int = 1
     final: bool = False
     probes: tuple[str, ...] = ()
-    """The videos that were refused, latest last: the next probe is another one, if there is one."""
+    """The videos turned away, latest last: the next probe is another one, if there is one."""
 
     @property
     def what(self) -> str:
@@ -46,22 +46,22 @@ class Outage:
         return f"answers {self.status}" if self.status else "cannot be reached"
 
 
-def refused(outage: Outage | None, refusal: Refusal, video_id: str, now: float) -> Outage:
-    """The outage after one more refusal, of which `video_id` was the probe."""
+def turned_away(outage: Outage | None, sign: TurnedAway, video_id: str, now: float) -> Outage:
+    """The outage after one more sign of it, of which `video_id` was the probe."""
     if outage is None:
         outage = Outage(status=None, message="", since=now, failures=0)
     earlier = tuple(each for each in outage.probes if each != video_id)
     return replace(
         outage,
-        status=refusal.status,
-        message=refusal.message,
+        status=sign.status,
+        message=sign.message,
         since=outage.since or now,  # earlier versions did not note it
         failures=outage.failures + 1,
-        final=outage.final or refusal.final,
+        final=outage.final or sign.final,
         probes=(*earlier, video_id)[-_REMEMBERED:],
     )
 
 
 def pause_after(failures: int) -> float:
-    """Seconds until the next probe, after so many refusals in a row."""
+    """Seconds until the next probe, after so many in a row."""
     return float(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (min(failures, 16) - 1)))

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from itertools import accumulate
 from math import inf, log1p, sqrt
 
-from shared.domain.errors import whole_seconds
 from shared.domain.latency import Outlook, Sketch, outlook
 
 POLL_WORTH = 0.5
@@ -85,12 +84,6 @@ def due(ahead: Outlook, poll_worth: float) -> float:
         wanted -= got
     # in the tail h(t) = 1/t
     return (sqrt(ahead.edges[-1]) + wanted / 2) ** 2
-
-
-def retry_after(seconds: float) -> int:
-    """`seconds` as a Retry-After: whole, at least 1, at most the longest pause, because OpenAI's
-    clients take a longer one for a reason to give up."""
-    return whole_seconds(min(LONGEST_PAUSE, seconds))
 
 
 def estimated_progress(elapsed: float, expected: float) -> int:

@@ -52,7 +52,7 @@ async def start_all(client: Client, restarts: Iterable[Restart]) -> None:
 
 
 async def wake(client: Client, hints: Iterable[Hint]) -> None:
-    """Tell waiting workers to look now; one that is not told only loses time. Where the worker is
+    """Hint to waiting workers to look now; one that misses it only loses time. Where the worker is
     gone, another one is started."""
     for hint in hints:
         try:

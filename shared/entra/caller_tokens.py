@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from shared.settings import Settings, settings
+from shared.settings.app import Settings, settings
 from shared.telemetry.events import Event, emit, silence_urls
 
 if TYPE_CHECKING:

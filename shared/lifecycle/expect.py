@@ -87,11 +87,11 @@ def took(work: Work, known: RunningJob, job: JobStatus, now: float) -> float:
     """
     shortest, longest = work.heartbeat_at - known.created_at, now - known.created_at
     if job.created_at is None or job.finished_at is None:
-        told = (shortest + longest) / 2
+        seconds = (shortest + longest) / 2
     else:
-        told = job.finished_at - job.created_at
-        told = max(told, min(shortest, told + 1))
-    return max(0.0, min(told, longest))
+        seconds = job.finished_at - job.created_at
+        seconds = max(seconds, min(shortest, seconds + 1))
+    return max(0.0, min(seconds, longest))
 
 
 def learn(services: Services, work: Work, seconds: float) -> None:

@@ -1,10 +1,10 @@
-"""The line in front of the deployments: read it, decide, grant, and tell whose turn it is."""
+"""The line in front of the deployments: read it, decide, grant, and hint whose turn it is."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from shared.domain.outage import Outage, Refusal, pause_after, refused
+from shared.domain.outage import Outage, TurnedAway, pause_after, turned_away
 from shared.domain.quota import (
     DeploymentState,
     Forecast,
@@ -23,16 +23,16 @@ from shared.domain.video import Stage, Video
 from shared.domain.work import Work, instance_id
 from shared.durable.names import Hint
 from shared.lifecycle.services import Services
-from shared.settings import Upstream
+from shared.settings.upstreams import Upstream
 from shared.storage.deployments import StoredDeployment
 from shared.storage.rows import RowChanged
 from shared.storage.snapshots import Snapshot
 from shared.telemetry.events import Event, emit
 
 _ROUNDS = 20
-_STRANDED_TOLD = 50
-"""How many are told at once that no deployment takes them any more. The others find out when they
-next look: a line of thousands must not wake up together."""
+_STRANDED_WOKEN = 50
+"""How many are woken at once because no deployment takes them any more. The others find out when
+they next look: a line of thousands must not wake up together."""
 
 
 def limits(services: Services, upstream: Upstream) -> DeploymentState:
@@ -84,8 +84,8 @@ def call_next(services: Services, me: Work | None = None) -> tuple[Line, tuple[H
             return Line(), tuple(hints)
         line, served, conflicts = _grant(services, Line(waiting, deployments(services)), me)
         changed |= {each.model for each in served}
-        told = (_hint_now(services, each) for each in served if not _is(each, me))
-        hints += [hint for hint in told if hint is not None]
+        found = (_hint_now(services, each) for each in served if not _is(each, me))
+        hints += [hint for hint in found if hint is not None]
         if not conflicts:
             break
     return _look_ahead(services, line, changed, hints, me)
@@ -116,14 +116,14 @@ def _grant(services: Services, line: Line, me: Work | None) -> tuple[Line, list[
 def _look_ahead(
     services: Services, line: Line, changed: set[str], hints: list[Hint], me: Work | None
 ) -> tuple[Line, tuple[Hint, ...]]:
-    """Write down where everybody stands, and tell those who should know: who is next where only
+    """Write down everybody's position, and hint to those who should know: who is next where only
     time keeps a deployment closed, and whom no deployment will ever take."""
     now = services.clock()
     stored = [found.state for found in line.deployments]
     by_itself = {state.deployment for state in stored if opens_by_itself(state, now)}
     gone = {state.deployment for state in stored if state.gone}
     stranded = [each for each in line.waiting if set(each.deployments) <= gone]
-    hints += [_hint(each) for each in stranded[:_STRANDED_TOLD] if not _is(each, me)]
+    hints += [_hint(each) for each in stranded[:_STRANDED_WOKEN] if not _is(each, me)]
     if not changed and not by_itself:
         return line, tuple(hints)
     turns = list(forecast(line.waiting, stored, now))
@@ -216,14 +216,14 @@ def throttle(services: Services, work: Work, pause: float) -> None:
     _change(services, work, change)
 
 
-def turn_away(services: Services, work: Work, refusal: Refusal) -> DeploymentState | None:
+def turn_away(services: Services, work: Work, sign: TurnedAway) -> DeploymentState | None:
     """Give the slot back of a video that a deployment turned away as it would have any other; the
-    lane, with what is known of the outage now. The next one tries after a pause."""
+    deployment, with what is known of the outage now. The next one tries after a pause."""
     now, durations = services.clock(), services.settings.durations
 
     def change(state: DeploymentState) -> DeploymentState:
         left = freed(state, work.video_id, now)
-        outage = refused(left.outage, refusal, work.video_id, now)
+        outage = turned_away(left.outage, sign, work.video_id, now)
         until = now + durations.of(pause_after(outage.failures))
         return replace(left, outage=outage, paused_until=max(left.paused_until, until))
 
@@ -312,7 +312,7 @@ def is_open(stored: Iterable[StoredDeployment], now: float) -> bool:
 
 @dataclass(frozen=True)
 class QueuePosition:
-    """Where a waiting video stands. `position` 1 is next; the time is unix seconds."""
+    """The place of a waiting video. `position` 1 is next; the time is unix seconds."""
 
     position: int
     completes_at: int | None
@@ -322,17 +322,17 @@ class QueuePosition:
 
 
 def position_of(services: Services, video: Video) -> QueuePosition | None:
-    """Where a video stands, as its caller sees it; None unless it waits for its turn."""
+    """A video's place in line, as its caller sees it; None unless it waits for its turn."""
     if video.stage is not Stage.WAITING_FOR_QUOTA:
         return None
     model = video.request.model
     snapshot = services.snapshots.recent(model)
-    held_up = snapshot.notice
+    notice = snapshot.notice
     if not services.settings.offering(model):
-        held_up = f"No deployment of {model} is configured now. Waiting costs nothing."
-    told = snapshot.completion(video.id) or video.estimated_completion_at
-    ends = None if told is None or held_up else round(max(told, services.clock()))
-    return QueuePosition(snapshot.position(video.id), ends, held_up or None)
+        notice = f"No deployment of {model} is configured now. Waiting costs nothing."
+    expected = snapshot.completion(video.id) or video.estimated_completion_at
+    ends = None if expected is None or notice else round(max(expected, services.clock()))
+    return QueuePosition(snapshot.position(video.id), ends, notice or None)
 
 
 def _hint_now(services: Services, each: QueuedVideo) -> Hint | None:

@@ -7,8 +7,9 @@ from functools import lru_cache
 
 from shared.delivery.courier import Courier
 from shared.delivery.topic import Topic
-from shared.lifecycle.requests.pace import QUOTES_A_MINUTE, Pace
-from shared.settings import Settings, settings
+from shared.domain.limits import QUOTES_A_MINUTE
+from shared.lifecycle.requests.pace import Pace
+from shared.settings.app import Settings, settings
 from shared.storage import layout
 from shared.storage.accounts import Account
 from shared.storage.deployments import Deployments

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from shared.entra.app_credential import credential
-from shared.settings import LOOPBACK
-from shared.storage import layout
+from shared.settings.values import LOOPBACK
 from shared.storage.rows import Table
 
 if TYPE_CHECKING:
@@ -87,18 +86,6 @@ class Account:
         for client in ("tables", "blobs"):
             if client in self.__dict__:
                 getattr(self, client).close()
-
-    def create_all(self) -> None:
-        """Create what is missing of the layout. For local runs: in Azure, Bicep creates it."""
-        from azure.core.exceptions import ResourceExistsError
-
-        for table in layout.TABLES:
-            self.tables.create_table_if_not_exists(table)
-        for container in layout.CONTAINERS:
-            try:
-                self.blobs.create_container(container)
-            except ResourceExistsError:
-                continue
 
 
 def _options() -> dict[str, Any]:

@@ -22,7 +22,7 @@ _KEPT = 500
 
 @dataclass(frozen=True)
 class Ceiling:
-    """`limit` micro-USD for a total; `total` is the total's key, `name` what callers are told."""
+    """`limit` micro-USD for a total; `total` is the total's key, `name` what refusals call it."""
 
     name: str
     total: str
@@ -39,25 +39,25 @@ class CallerLimits:
     now: float
 
 
-class Refusal(Exception):
+class OverLimit(Exception):
     """A reservation would have passed a limit; nothing was written."""
 
 
 @dataclass
-class CeilingReached(Refusal):
+class CeilingReached(OverLimit):
     ceiling: Ceiling
     committed: int
     wanted: int
 
 
 @dataclass
-class TooManyUnfinished(Refusal):
+class TooManyUnfinished(OverLimit):
     limit: int
     unfinished: int
 
 
 @dataclass
-class TooFast(Refusal):
+class TooFast(OverLimit):
     """`retry_after` seconds from now the next one is taken."""
 
     limit: int
@@ -108,7 +108,7 @@ class Order:
 @dataclass(frozen=True)
 class _Total:
     """A total as it is being changed. `open` counts reservations that nothing has closed;
-    `creates` are the times of a caller's latest ones, where a rate of his is limited."""
+    `creates` are the times of a caller's latest ones, where the caller's rate is limited."""
 
     amounts: Amounts = field(default_factory=Amounts)
     open: int = 0
@@ -137,12 +137,12 @@ class Booking:
             raise order.error
         return bool(order.booked)
 
-    def refusal(self, order: Order) -> Refusal | None:
+    def refusal(self, order: Order) -> OverLimit | None:
         """Why a new reservation would be refused now, if it would; nothing is written."""
         month = order.entry.month
         totals = {key: _total_of(self._table.get(month, key)) for key in order.totals}
         outcome = self._judge(order, totals, {}, look=False)
-        return outcome if isinstance(outcome, Refusal) else None
+        return outcome if isinstance(outcome, OverLimit) else None
 
     def _serve(self) -> None:
         """Book a batch of what waits."""
@@ -156,7 +156,7 @@ class Booking:
 
     def _next_batch(self) -> list[Order]:
         """The oldest orders that fit into one transaction: of one month, and one for an attempt,
-        because what is possible next depends on what stands there."""
+        because what is possible next depends on what is there."""
         batch: list[Order] = []
         totals: set[str] = set()
         attempts: set[tuple[str, int]] = set()
@@ -176,8 +176,8 @@ class Booking:
     def _book(self, batch: list[Order]) -> None:
         month = batch[0].entry.month
         keys = sorted({key for order in batch for key in order.totals})
-        told = False
-        """Whether some entry may stand there already."""
+        repeated = False
+        """Whether some entry may be there already."""
         for attempt in range(_CONFLICTS):
             fresh = not any((month, key) in self._known for key in keys)
             # Totals first: a transaction that commits against these versions proves that no entry
@@ -185,11 +185,11 @@ class Booking:
             rows = {key: self._total(month, key) for key in keys}
             totals = {key: _total_of(row) for key, row in rows.items()}
             earlier: dict[str, int] = {}
-            outcomes = [self._judge(order, totals, earlier, look=told) for order in batch]
-            refused = any(isinstance(outcome, Refusal) for outcome in outcomes)
-            if refused and not (fresh and told):
-                # nobody is refused on what may be out of date, or for what he has already
-                told = True
+            outcomes = [self._judge(order, totals, earlier, look=repeated) for order in batch]
+            refused = any(isinstance(outcome, OverLimit) for outcome in outcomes)
+            if refused and not (fresh and repeated):
+                # nobody is refused on what may be out of date, or for what is booked already
+                repeated = True
                 self._forget(month)
                 continue
             entries = [outcome for outcome in outcomes if isinstance(outcome, Entry)]
@@ -197,7 +197,7 @@ class Booking:
                 if entries:
                     self._transact(month, entries, rows, totals)
             except (RowExists, RowChanged) as conflict:
-                told = told or isinstance(conflict, RowExists)
+                repeated = repeated or isinstance(conflict, RowExists)
                 self._forget(month)
                 time.sleep(random.uniform(0, 0.02 * min(attempt + 1, 10)))  # noqa: S311
                 continue
@@ -209,8 +209,8 @@ class Booking:
 
     def _judge(
         self, order: Order, totals: dict[str, _Total], earlier: dict[str, int], *, look: bool
-    ) -> Entry | Refusal | LedgerError | None:
-        """The entry as it is to be written, with `totals` changed by it; None where it stands
+    ) -> Entry | OverLimit | LedgerError | None:
+        """The entry as it is to be written, with `totals` changed by it; None where it is
         there already; or why not. A reservation is usually the first entry of its attempt, so its
         story is only read to `look` again: when a transaction says that it is not, or before a
         refusal."""
@@ -242,7 +242,7 @@ class Booking:
 
     def _within(
         self, limits: CallerLimits, entry: Entry, total: _Total, earlier: dict[str, int]
-    ) -> Refusal | None:
+    ) -> OverLimit | None:
         if limits.creates >= 0:
             recent = sorted(at for at in total.creates if at > limits.now - limits.window)
             if len(recent) >= limits.creates:
@@ -340,7 +340,7 @@ def _opened(kind: Kind, story: Iterable[tuple[Kind, int]]) -> int:
 
 
 def _counted(creates: tuple[float, ...], limits: CallerLimits) -> tuple[float, ...]:
-    """The latest creates of a caller with one more, as far as they matter to his rate."""
+    """The latest creates of a caller with one more, as far as they matter to the rate."""
     if limits.creates < 0:
         return ()
     recent = [at for at in creates if at > limits.now - limits.window]

@@ -1,6 +1,6 @@
-"""The table `jobs`: which upstream job belongs to which video, claimed once and for good.
+"""The table `jobs`: which upstream job belongs to which video, bound once and for good.
 
-The insert is the claim: a conflict means that the job is another video's.
+The insert binds it: a conflict means that the job is another video's.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Jobs:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def claim(self, job: Job) -> bool:
+    def bind(self, job: Job) -> bool:
         """Make the job this video's; False when it already is another video's."""
         try:
             self._table.insert(job.deployment, as_key(job.job_id), _columns(job))
@@ -36,20 +36,20 @@ class Jobs:
         return True
 
     def get(self, deployment: str, job_id: str) -> Job | None:
-        """One point read; None for a job that no video has claimed."""
+        """One point read; None for a job that is no video's."""
         row = self._table.get(deployment, as_key(job_id))
         return None if row is None else _job(row)
 
     def free_for(self, video_id: str, deployment: str, job_id: str) -> bool:
-        """Whether a job may (still) become this video's: claimed by nobody, or by it and not
+        """Whether a job may (still) become this video's: bound to none, or to it and not
         over yet."""
         row = self._table.get(deployment, as_key(job_id))
         if row is None:
             return True
         return row.text("video_id") == video_id and not row.flag("collected")
 
-    def claimed_by(self, deployment: str, video_id: str) -> Job | None:
-        """The job that a video claimed and that is not over yet: one query in one partition."""
+    def bound_to(self, deployment: str, video_id: str) -> Job | None:
+        """The job that is bound to a video and not over yet: one query in one partition."""
         where = f"collected eq false and video_id eq '{video_id}'"
         rows = self._table.range(deployment, where=where, limit=1)
         return _job(rows[0]) if rows else None

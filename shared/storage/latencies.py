@@ -54,7 +54,7 @@ class Latencies:
 
 
 def _sketch(row: Row | None) -> Sketch | None:
-    """What a row holds. One that cannot be read is learned anew."""
+    """What a row holds. One that cannot be read is learned again."""
     if row is None:
         return None
     try:

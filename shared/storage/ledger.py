@@ -14,31 +14,12 @@ from shared.storage.booking import (
     Booking,
     CallerLimits,
     Ceiling,
-    CeilingReached,
     Order,
-    Refusal,
-    TooFast,
-    TooManyUnfinished,
+    OverLimit,
     amounts_of,
-    caller_total,
-    day_total,
-    month_total,
     story_of,
 )
 from shared.storage.rows import Row, Table
-
-__all__ = [
-    "CallerLimits",
-    "Ceiling",
-    "CeilingReached",
-    "Ledger",
-    "Refusal",
-    "TooFast",
-    "TooManyUnfinished",
-    "caller_total",
-    "day_total",
-    "month_total",
-]
 
 
 class Ledger:
@@ -54,15 +35,15 @@ class Ledger:
     ) -> bool:
         """Book an entry and its totals together; `entry.change` is worked out here.
 
-        False when it stands there already, or when its attempt was closed otherwise. Raises
-        a Refusal (nothing was written), LedgerError, or RowChanged after too many conflicts (worth
+        False when it is there already, or when its attempt was closed otherwise. Raises
+        OverLimit (nothing was written), LedgerError, or RowChanged after too many conflicts (worth
         a retry).
         """
         return self._booking.book(Order(entry, tuple(ceilings), limits))
 
     def refusal(
         self, entry: Entry, ceilings: Sequence[Ceiling], limits: CallerLimits | None
-    ) -> Refusal | None:
+    ) -> OverLimit | None:
         """Why `write` would refuse a new reservation now, if it would; nothing is written."""
         return self._booking.refusal(Order(entry, tuple(ceilings), limits))
 

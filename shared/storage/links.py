@@ -10,10 +10,12 @@ import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from shared.domain.limits import LINK_MINUTES
+
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient, UserDelegationKey
 
-LIFETIME = timedelta(minutes=15)
+_LIFETIME = timedelta(minutes=LINK_MINUTES)
 _CLOCK_SKEW = timedelta(minutes=5)
 _KEY_LIFETIME = timedelta(hours=1)
 
@@ -30,7 +32,7 @@ class LinkSigner:
     def link(
         self, container: str, blob: str, content_type: str, *, now: datetime | None = None
     ) -> str:
-        """A URL that reads this one blob, as that type, for `LIFETIME`."""
+        """A URL that reads this one blob, as that type, for `LINK_MINUTES`."""
         from azure.storage.blob import BlobSasPermissions, generate_blob_sas
 
         now = now or datetime.now(UTC)
@@ -44,7 +46,7 @@ class LinkSigner:
             user_delegation_key=None if self._account_key else self._key(now),
             permission=BlobSasPermissions(read=True),
             start=now - _CLOCK_SKEW,
-            expiry=now + LIFETIME,
+            expiry=now + _LIFETIME,
             cache_control="no-store",
             content_type=content_type,
         )
@@ -52,7 +54,7 @@ class LinkSigner:
 
     def _key(self, now: datetime) -> UserDelegationKey:
         with self._lock:
-            if self._delegation is None or self._delegation[1] < now + LIFETIME:
+            if self._delegation is None or self._delegation[1] < now + _LIFETIME:
                 until = now + _KEY_LIFETIME
                 key = self._service.get_user_delegation_key(now - _CLOCK_SKEW, until)
                 self._delegation = (key, until)

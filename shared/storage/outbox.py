@@ -1,4 +1,4 @@
-"""The table `outbox`: what is to be told to whom, and what became of it.
+"""The table `outbox`: what is to be announced to whom, and what became of it.
 
     PartitionKey subject (video id)   RowKey delivery id                  the delivery
     PartitionKey `due`                RowKey due time + `_` + delivery id  a pointer to it
@@ -64,7 +64,7 @@ class Outbox:
         return sorted(found, key=lambda each: (each.delivery.created_ms, each.delivery.id))
 
     def forget(self, subject: str, *, pending: bool = False) -> None:
-        """Delete what was told about a video, and, once it is told, what is `pending`; with it,
+        """Delete what was announced of a video, and, once it is, what is `pending`; with it,
         delete that too. Pointers to what is gone are deleted when they are due."""
         for stored in self.of(subject):
             for _ in range(_CONFLICTS):

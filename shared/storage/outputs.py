@@ -26,7 +26,6 @@ BLOCK = 1024 * 1024
 """About how much one block holds. Eight copies at once keep four of them each."""
 _UNDER_WAY = 2
 """Blocks that are staged at the same time: the store need not wait for the next one."""
-_CHUNK = 1024 * 1024
 
 
 @dataclass(frozen=True)

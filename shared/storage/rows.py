@@ -152,7 +152,7 @@ class Table:
         return Row(partition, key, _plain(values), answer["etag"])
 
     def replace(self, row: Row, values: Mapping[str, Value]) -> Row:
-        """Write all columns of a row anew if it is still the version read. Raises RowChanged."""
+        """Replace all columns of a row if it is still the version read. Raises RowChanged."""
         from azure.core import MatchConditions
         from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
         from azure.data.tables import UpdateMode

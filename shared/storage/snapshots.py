@@ -1,6 +1,6 @@
 """The line as callers see it: one row of the table `deployments` for each model (`line` / model).
 
-Whoever decides about the line writes where everybody stands, so no waiting video ever has a write
+Whoever decides about the line writes everybody's position, so no waiting video ever has a write
 of its own. It is a forecast, some seconds old, and nothing is decided by it.
 """
 
@@ -9,13 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf, isinf
 
+from shared.domain.limits import MOST_FORECAST
 from shared.domain.quota import Forecast
 from shared.storage.rows import Row, RowChanged, RowExists, Table, Value, as_key
 from shared.storage.videos import join_text, split_text
 
 _PARTITION = "line"
-_MOST = 8000
-"""Videos in a snapshot: a row takes 1 MiB, and each of them about 46 characters of two bytes."""
 _KEPT_SECONDS = 0.5
 _DIGITS = 32
 _NEVER = "-"
@@ -40,7 +39,7 @@ class Snapshot:
         return self._start(video_id) >= 0
 
     def position(self, video_id: str) -> int:
-        """1 is next. Whoever is not in the snapshot stands where its age puts it: one that came
+        """1 is next. Whoever is not in the snapshot is where its age puts it: one that came
         after it behind everybody, one whose turn has come before everybody."""
         start = self._start(video_id)
         if start < 0:
@@ -116,7 +115,7 @@ class Snapshots:
         """Write a line down, unless somebody did so since `before` was read: theirs is as good."""
         text = "".join(
             f" {video.video_id[-_DIGITS:]}{_tenths(turn - at)}+{_tenths(video.expected)}"
-            for video, turn in ((each.video, each.at) for each in forecasts[:_MOST])
+            for video, turn in ((each.video, each.at) for each in forecasts[:MOST_FORECAST])
         )
         columns: dict[str, Value] = {"v": 1, "at": at, "waiting": len(forecasts), "notice": notice}
         columns |= split_text("places", text)

@@ -1,4 +1,4 @@
-"""Log lines of threads: held while the thread works, written by the coroutine that awaits it.
+"""Log lines of threads: kept while the thread works, written by the coroutine that awaits it.
 
 Azure's worker knows whose invocation a line belongs to in the function's own coroutine and in the
 threads of its own pool, and nowhere else; the host drops every line without an invocation, and
@@ -26,7 +26,7 @@ _LOGGERS = (
 """Whose lines come from our threads: the app's own, and those of the libraries that it calls."""
 _MOST_LATE = 1000
 
-_holder: ContextVar["Lines | None"] = ContextVar("lines", default=None)
+_keeper: ContextVar["Lines | None"] = ContextVar("lines", default=None)
 _late: deque[logging.LogRecord] = deque(maxlen=_MOST_LATE)
 
 
@@ -38,7 +38,7 @@ class Lines:
         self._records: list[logging.LogRecord] = []
         self._written = False
 
-    def hold(self, record: logging.LogRecord) -> None:
+    def keep(self, record: logging.LogRecord) -> None:
         """Keep a line for `write`. One that comes after it is late: the next invocation of this
         process writes it."""
         record.msg, record.args = record.getMessage(), None  # as it reads now
@@ -46,7 +46,7 @@ class Lines:
             (_late if self._written else self._records).append(record)
 
     def write(self) -> None:
-        """Log what was held, and what came too late for invocations before. In the coroutine of
+        """Log what was kept, and what came too late for invocations before. In the coroutine of
         the invocation."""
         with self._lock:
             records, self._records, self._written = self._records, [], True
@@ -60,26 +60,26 @@ class Lines:
 
 
 @contextmanager
-def holding(lines: Lines) -> Iterator[None]:
-    """Hold what is logged in this context; threads that should do the same run in a copy of it."""
+def keeping(lines: Lines) -> Iterator[None]:
+    """Keep what is logged in this context; threads that should do the same run in a copy of it."""
     _install()
-    token = _holder.set(lines)
+    token = _keeper.set(lines)
     try:
         yield
     finally:
-        _holder.reset(token)
+        _keeper.reset(token)
 
 
 class _Router(logging.Handler):
     """Takes the place of the root logger for a library's lines, and hands them on to it."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        lines = _holder.get()
+        lines = _keeper.get()
         if lines is None:
             logging.getLogger().handle(record)
             return
         try:
-            lines.hold(record)
+            lines.keep(record)
         except Exception:  # noqa: BLE001  # a line that cannot be formatted harms nobody
             self.handleError(record)
 

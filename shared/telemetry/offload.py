@@ -13,7 +13,7 @@ from contextvars import ContextVar, copy_context
 from functools import lru_cache
 from typing import ParamSpec, TypeVar
 
-from shared.telemetry.loglines import Lines, holding
+from shared.telemetry.loglines import Lines, keeping
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -44,7 +44,7 @@ async def in_thread(work: Callable[[], T], *, patience: float = _SHORT) -> T:
     def run() -> T:
         token = _background.set(left)
         try:
-            with holding(lines):
+            with keeping(lines):
                 return work()
         finally:
             _background.reset(token)
@@ -59,7 +59,7 @@ async def in_thread(work: Callable[[], T], *, patience: float = _SHORT) -> T:
 
 
 def in_context(work: Callable[P, T]) -> Callable[P, T]:
-    """`work`, to be run in another thread as a part of what this one does: its lines are held with
+    """`work`, to be run in another thread as a part of what this one does: its lines are kept with
     those of this thread."""
     context = copy_context()
 

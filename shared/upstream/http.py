@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from email.utils import parsedate_to_datetime
 from time import monotonic, time
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote, urljoin, urlsplit
@@ -18,8 +17,11 @@ from urllib.parse import quote, urljoin, urlsplit
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from shared.domain import retry_after
 from shared.entra.app_credential import credential
-from shared.settings import LOOPBACK, EntraAuth, HeaderAuth, SettingsError, Upstream, secret
+from shared.settings.app import SettingsError, secret
+from shared.settings.upstreams import EntraAuth, HeaderAuth, Upstream
+from shared.settings.values import LOOPBACK
 from shared.telemetry.events import silence_urls
 from shared.upstream.protocol import (
     AnswerLost,
@@ -148,7 +150,7 @@ class UpstreamHttp:
             final = answer.status == 410 or (answer.status == 404 and said.gone)
             raise DeploymentOut(said.message, status=answer.status, final=final)
         if answer.status == 429:
-            raise Throttled(said.message, retry_after(answer.headers))
+            raise Throttled(said.message, retry_after.read(answer.headers, time()))
         raise Refused(said.message, status=answer.status, moderated=said.moderated)
 
     def read(self, path: str, *, trace: str, query: Mapping[str, str]) -> Any:
@@ -291,21 +293,6 @@ def error_body(answer: Answer, *, prompt: str = "") -> ErrorBody:
     return ErrorBody(message[:_LARGEST_MESSAGE], str(data.get("code") or ""), str(inner_code or ""))
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait: `retry-after-ms`, or `Retry-After` as seconds or as a date; else None."""
-    try:
-        if milliseconds := headers.get("retry-after-ms"):
-            return max(0.0, float(milliseconds) / 1000)
-        value = headers.get("retry-after")
-        if not value:
-            return None
-        if value.strip().replace(".", "", 1).isdigit():
-            return float(value)
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time())
-    except ValueError:
-        return None
-
-
 def _raise_read_error(name: str, error: httpx.HTTPError) -> NoReturn:
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
         raise NotSent(f"no connection to {name}: {_kind(error)}") from None
@@ -322,7 +309,7 @@ def _raise_for(answer: Answer) -> NoReturn:
     if status in (401, 403, 410):
         raise DeploymentOut(words, status=status)
     if status == 429:
-        raise Throttled(words, retry_after(answer.headers))
+        raise Throttled(words, retry_after.read(answer.headers, time()))
     if 400 <= status < 500 and status != 408:
         raise Refused(words, status=status, moderated=said.moderated)
     raise Unreadable(words)

@@ -9,9 +9,8 @@ from urllib.parse import urlsplit
 
 from shared import bounded_http
 from shared.bounded_http import NotAnswered
-from shared.settings import LOOPBACK
-
-_LONGEST = 20.0
+from shared.domain.limits import LONGEST_FETCH, mib
+from shared.settings.values import LOOPBACK
 
 
 class NotFetched(Exception):
@@ -27,16 +26,16 @@ def fetch(url: str, hosts: Collection[str], *, largest: int) -> bytes:
             url,
             headers={"accept-encoding": "identity"},
             largest=largest,
-            seconds=_LONGEST,
+            seconds=LONGEST_FETCH,
         )
     except NotAnswered as error:
         raise NotFetched(f"the image could not be fetched: {error}.") from None
     if reply.status != 200:
         raise NotFetched(f"the image's host answered {reply.status}, not 200.")
     if len(reply.body) > largest:
-        raise NotFetched(f"the image has more than {largest // 1024**2} MiB.")
+        raise NotFetched(f"the image has more than {mib(largest)}.")
     if not reply.whole:
-        raise NotFetched(f"the image took longer than {_LONGEST:.0f} s.")
+        raise NotFetched(f"the image took longer than {LONGEST_FETCH:.0f} s.")
     return bytes(reply.body)
 
 

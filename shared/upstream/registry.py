@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from shared.domain.capabilities import SORA_1, SORA_2
-from shared.settings import Upstream
+from shared.settings.upstreams import Upstream
 from shared.upstream.protocol import Dialect
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def _dialect(name: str) -> Callable[[UpstreamHttp, str], Dialect]:
     from shared.upstream.sora1 import Sora1
     from shared.upstream.sora2 import Sora2
 
-    known: dict[str, Callable[[UpstreamHttp, str], Dialect]] = {SORA_1: Sora1, SORA_2: Sora2}
+    known: dict[str, Callable[[UpstreamHttp, str], Dialect]] = {"sora-1": Sora1, "sora-2": Sora2}
     if name not in known:
         raise ValueError(f"no client speaks the dialect {name!r}; there are {', '.join(known)}")
     return known[name]

@@ -14,7 +14,7 @@ import pytest
 
 from local.stack import ROOT, WEBHOOK, Stack
 from shared.lifecycle.background.inbox import Incoming, receive
-from shared.settings import Settings
+from shared.settings.app import Settings
 from tests.events.conftest import Feed, Told, environment
 from tests.support.stacks import Client
 from triggers.events import parse

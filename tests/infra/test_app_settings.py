@@ -8,8 +8,8 @@ import re
 
 import pytest
 
-from shared import settings as settings_module
-from shared.settings import Settings, settings
+from shared.settings import app as settings_module
+from shared.settings.app import Settings, settings
 from tests.infra.bicep.functions import TENANT
 from tests.infra.templates import EVERYTHING, ROOT, deployed, settings_of
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from shared.settings import Caller
+from shared.settings.callers import Caller
 from tests.infra.bicep.syntax import parse
 from tests.infra.templates import INFRA, ROOT, deployed
 

@@ -198,12 +198,13 @@ def test_the_lock_keeps_the_durable_sdk_below_2_on_every_python() -> None:
 
 
 def of_the_app() -> Iterator[str]:
-    """The files of the repository that are the app."""
+    """The files of the repository that are the app: documents stay here."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--"]
     listed = subprocess.run(
         [*command, *NEEDED, *APP], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     )
-    return (name for name in listed.stdout.split("\0") if name and (ROOT / name).exists())
+    names = (name for name in listed.stdout.split("\0") if name and not name.endswith(".md"))
+    return (name for name in names if (ROOT / name).exists())
 
 
 def test_tools_that_go_by_funcignore_see_the_same_app(tmp_path: Path) -> None:
@@ -221,15 +222,15 @@ def test_what_stays_here_is_excluded_by_git_s_rules(tmp_path: Path) -> None:
         ".package/host.json",
         "local.settings.json",
         "bench/run.py",
-        "shared/__pycache__/settings.cpython-311.pyc",
+        "shared/settings/__pycache__/app.cpython-311.pyc",
         "node_modules/azurite/package.json",
         "tests/conftest.py",
     ]
-    for name in [*stays, "function_app.py", "shared/settings.py"]:
+    for name in [*stays, "function_app.py", "shared/settings/app.py"]:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     assert left_by_funcignore(tmp_path, tmp_path / ".git-empty") == [
         "function_app.py",
-        "shared/settings.py",
+        "shared/settings/app.py",
     ]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from local.stack import ROOT
-from shared.settings import Caller
+from shared.settings.callers import Caller
 
 LOCAL = [sys.executable, "-m", "local"]
 

@@ -20,7 +20,7 @@ from shared.domain.work import instance_id
 from shared.lifecycle.background.sweep import sweep
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps.follow_job import follow_job
-from shared.settings import settings
+from shared.settings.app import settings
 from shared.storage.layout import output_blob
 from tests.conftest import Simulator
 from tests.shared.lifecycle.background.test_sweep import die_after

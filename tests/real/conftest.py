@@ -16,7 +16,7 @@ import pytest
 from local.stack import Ports, Stack, local_settings
 from shared.domain.work import Phase, Work, phase
 from shared.lifecycle.services import Services, build
-from shared.settings import Settings
+from shared.settings.app import Settings
 from tests.conftest import Simulator
 from tests.events.conftest import SECRET
 from tests.real.host import Host, command

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from local.stack import local_settings
-from shared import settings as module
-from shared.settings import SettingsError, settings
+from shared.settings import app as module
+from shared.settings.app import SettingsError, settings
 
 ROOT = Path(__file__).resolve().parents[2]
 

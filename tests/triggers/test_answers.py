@@ -19,7 +19,7 @@ from shared.domain.errors import (
     TooLarge,
     Unavailable,
 )
-from shared.settings import SettingsError
+from shared.settings.app import SettingsError
 from shared.storage.rows import RowChanged
 from triggers.web.answers import answer
 

@@ -9,8 +9,8 @@ import azure.functions as func
 import pytest
 
 from local.stack import local_settings
-from shared import settings as module
-from shared.settings import SettingsError, settings
+from shared.settings import app as module
+from shared.settings.app import SettingsError, settings
 from tests.support.surface import http_functions, send
 
 OURS, OTHER = "https://app.example.com", "https://evil.example.com"

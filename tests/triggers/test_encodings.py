@@ -12,6 +12,7 @@ import pytest
 
 from local.stack import local_settings
 from shared.domain.errors import InvalidRequest, TooLarge, UnsupportedEncoding
+from shared.domain.limits import LARGEST_BODY
 from triggers.web import bodies
 from triggers.web.answers import problem_answer
 
@@ -123,11 +124,11 @@ def test_a_bomb_is_a_413_and_never_unfolds(encoding: str, monkeypatch: pytest.Mo
     with pytest.raises(TooLarge, match="25 MiB"):
         bodies.create_video(sent)
     assert asked
-    assert all(0 < each <= bodies.LARGEST_BODY + 1 for each in asked)
+    assert all(0 < each <= LARGEST_BODY + 1 for each in asked)
 
 
 def test_the_limit_is_the_same_for_a_compressed_body_and_its_members_together() -> None:
-    fits = b" " * (bodies.LARGEST_BODY - len(JSON)) + JSON
+    fits = b" " * (LARGEST_BODY - len(JSON)) + JSON
     taken = bodies.create_video(post(gzip.compress(fits, 1), encoding="gzip"))
     assert taken.request.prompt == "a fox"
     twice = gzip.compress(fits, 1) + gzip.compress(b" ", 1)

@@ -27,7 +27,7 @@ def test_ready_with_the_line_and_the_oldest_job(app: App) -> None:
     admit(services, "key:local", request)
     now = time.time()
     for name, age in (("young", 10), ("old", 500)):
-        services.jobs.claim(
+        services.jobs.bind(
             Job(
                 deployment="sora-2",
                 job_id=name,

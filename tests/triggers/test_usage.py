@@ -198,7 +198,7 @@ def test_no_more_is_read_than_the_limit(app: App, monkeypatch: pytest.MonkeyPatc
     book = Book(app(CALLERS=CALLERS))
     for number in range(3):
         book(date(2026, 8, 30) + timedelta(days=number), (Kind.RESERVE, 1))
-    monkeypatch.setattr(module, "MOST_ENTRIES", 2)
+    monkeypatch.setattr(module, "MOST_USAGE_ENTRIES", 2)
     assert get("/usage?from=2026-08-30&to=2026-08-31")["total"]["videos"] == 2
     answer = send("GET", "/usage?from=2026-08-30&to=2026-09-30", key=ANN)
     assert (answer.status, answer.json["error"]["param"]) == (400, "from")

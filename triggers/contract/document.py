@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from shared.storage.links import LIFETIME
+from shared.domain.limits import LINK_MINUTES
 from triggers.contract import deliveries, health, models, quotes, usage, videos
 from triggers.contract.errors import ErrorAnswer
 from triggers.contract.operation import JSON, MULTIPART, Answer, Body, Operation, Parameter, Schema
@@ -22,8 +21,6 @@ TAGS: Mapping[str, str] = {
     "Models": "What can be asked for.",
     "Service": "Is it there, and what does it promise?",
 }
-
-_MINUTES = LIFETIME // timedelta(minutes=1)
 
 HEADERS: Mapping[str, tuple[str, Schema]] = {
     "x-request-id": ("Names this answer in the app's logs.", {"type": "string"}),
@@ -45,7 +42,7 @@ HEADERS: Mapping[str, tuple[str, Schema]] = {
     ),
     "preference-applied": ("The `wait` that was granted.", {"type": "string"}),
     "location": (
-        f"A link to the file, valid for {_MINUTES} minutes.",
+        f"A link to the file, valid for {LINK_MINUTES} minutes.",
         {"type": "string", "format": "uri"},
     ),
     "content-range": ("Which bytes these are.", {"type": "string"}),

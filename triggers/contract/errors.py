@@ -4,9 +4,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from triggers.web.bodies import LARGEST_BODY
+from shared.domain.limits import LARGEST_BODY, mib
 
-TOO_LARGE = f"The body is larger than {LARGEST_BODY // 1024**2} MiB, as it came or decompressed."
+TOO_LARGE = f"The body is larger than {mib(LARGEST_BODY)}, as it came or decompressed."
 
 
 def _without_default(schema: dict[str, Any]) -> None:

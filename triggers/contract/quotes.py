@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from shared.lifecycle.requests.pace import QUOTES_A_MINUTE
+from shared.domain.limits import QUOTES_A_MINUTE
 from triggers.contract.errors import TOO_LARGE
 from triggers.contract.operation import Answer, Body, Operation
 from triggers.contract.videos import EXAMPLES, FORM, Amount, Seconds

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from shared.lifecycle.requests.usage import LONGEST_DAYS
+from shared.domain.limits import LONGEST_USAGE
 from triggers.contract.operation import Answer, Operation, Parameter
 from triggers.contract.videos import CALLER, Amount
 
@@ -72,7 +72,7 @@ OPERATIONS = (
             ),
             Parameter(
                 name="to",
-                text=f"The last day, at most {LONGEST_DAYS} later; today if absent.",
+                text=f"The last day, at most {LONGEST_USAGE} later; today if absent.",
                 schema=_DAY,
             ),
             Parameter(

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from shared.lifecycle.requests.admit import KEYS_KEPT
+from shared.domain import limits
 from triggers.contract.errors import TOO_LARGE
 from triggers.contract.operation import Answer, Body, Link, Operation, Parameter, Schema
 from triggers.web.bodies import CreateVideo, RemixVideo
@@ -115,8 +115,8 @@ _KEY = Parameter(
     name="Idempotency-Key",
     where="header",
     text="Repeats of a request with the same key get the same video, for "
-    f"{KEYS_KEPT / 3600:.0f} hours.",
-    schema={"type": "string", "pattern": "^[ -~]{1,255}$"},
+    f"{limits.KEYS_KEPT / 3600:.0f} hours.",
+    schema={"type": "string", "pattern": f"^[ -~]{{1,{limits.LONGEST_KEY}}}$"},
 )
 
 _CONTENT = (
@@ -260,7 +260,12 @@ OPERATIONS = (
             Parameter(
                 name="limit",
                 text="How many.",
-                schema={"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
+                schema={
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": limits.LONGEST_PAGE,
+                    "default": limits.DEFAULT_PAGE,
+                },
             ),
             Parameter(name="after", text="The last id of the page before.", schema=_ID),
             Parameter(
@@ -293,7 +298,8 @@ OPERATIONS = (
             Parameter(
                 name="Prefer",
                 where="header",
-                text="`wait=N`: answer when the video has ended, or after N seconds (at most 20).",
+                text="`wait=N`: answer when the video has ended, or after N seconds (at most "
+                f"{limits.LONGEST_WAIT}).",
                 schema={"type": "string", "examples": ["wait=5"]},
             ),
             CALLER,

@@ -7,9 +7,10 @@ from typing import Any
 
 import azure.functions as func
 
+from shared.domain import retry_after
 from shared.domain.errors import Problem, Unavailable, UnsupportedEncoding, WrongMethod
 from shared.durable import names
-from shared.settings import SettingsError
+from shared.settings.app import SettingsError
 from shared.storage.rows import RowChanged
 from shared.telemetry.events import Event, emit
 
@@ -82,9 +83,7 @@ def problem_answer(problem: Problem) -> func.HttpResponse:
     }
     if problem.stage is not None:
         error["stage"] = problem.stage
-    headers: dict[str, str] = {}
-    if problem.retry_after_seconds is not None:
-        headers["retry-after"] = str(problem.retry_after_seconds)
+    headers = retry_after.header(problem.retry_after_seconds)
     if problem.status in (409, 429) and not problem.retryable:
         # OpenAI's clients repeat 409 and 429 by themselves; here a repeat cannot help
         headers["x-should-retry"] = "false"
@@ -120,7 +119,7 @@ async def answer_async(work: Awaitable[func.HttpResponse]) -> func.HttpResponse:
 
 def _failed(error: Exception) -> func.HttpResponse:
     if isinstance(error, Problem):
-        # the name of an unknown field is the caller's own text, and a metadata key his own word
+        # the name of an unknown field is the caller's own text, and so is a metadata key
         param = None if error.code == "unknown_parameter" else (error.param or "").split(".")[0]
         emit(Event.REQUEST_REFUSED, status=error.status, code=error.code, param=param)
         return problem_answer(error)

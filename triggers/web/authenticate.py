@@ -14,14 +14,14 @@ import azure.functions as func
 
 from shared.domain.errors import InvalidRequest, NotAllowed, NotAuthenticated, Unavailable
 from shared.entra.caller_tokens import BadToken, Unverifiable, looks_like_token, object_id
-from shared.settings import settings
+from shared.settings.app import settings
 from triggers.web.query import parameter
 
 _CALLER = re.compile(r"(key|entra):[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
-class Identity:
+class Authenticated:
     """An authenticated caller: `caller` owns videos (`key:NAME` or `entra:OID`), `admin` may look
     at those of others, `by_api_key_header` says where the key came from."""
 
@@ -30,7 +30,7 @@ class Identity:
     admin: bool = False
 
 
-def authenticate(req: func.HttpRequest) -> Identity:
+def authenticate(req: func.HttpRequest) -> Authenticated:
     """The caller of a request. Raises NotAuthenticated, or Unavailable (not now)."""
     api_key = req.headers.get("api-key", "").strip()
     scheme, _, token = req.headers.get("authorization", "").partition(" ")
@@ -44,20 +44,20 @@ def authenticate(req: func.HttpRequest) -> Identity:
     if caller is None:
         raise NotAuthenticated("This key is not known here.")
     known = settings().caller(caller)
-    return Identity(caller, bool(api_key), admin=known is not None and known.admin)
+    return Authenticated(caller, bool(api_key), admin=known is not None and known.admin)
 
 
-def on_behalf_of(req: func.HttpRequest, identity: Identity) -> str:
+def on_behalf_of(req: func.HttpRequest, authenticated: Authenticated) -> str:
     """Whose videos a request is about: the caller's own, or an admin's `?caller=`. Raises
     InvalidRequest or NotAllowed."""
     wanted = parameter(req, "caller")
-    if not wanted or wanted == identity.caller:
-        return identity.caller
+    if not wanted or wanted == authenticated.caller:
+        return authenticated.caller
     if not _CALLER.fullmatch(wanted):
         raise InvalidRequest(
             f"caller {wanted[:80]!r} is not a caller like key:NAME or entra:OID.", param="caller"
         )
-    if not identity.admin:
+    if not authenticated.admin:
         raise NotAllowed("Only admins may name another caller.")
     return wanted
 

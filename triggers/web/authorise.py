@@ -6,16 +6,16 @@ from shared.domain.errors import NotFound
 from shared.domain.ids import is_video_id
 from shared.lifecycle.services import services
 from shared.storage.videos import StoredVideo
-from triggers.web.authenticate import Identity, authenticate, on_behalf_of
+from triggers.web.authenticate import Authenticated, authenticate, on_behalf_of
 
 
-def own_video(req: func.HttpRequest, *, admins: bool = False) -> tuple[Identity, StoredVideo]:
+def own_video(req: func.HttpRequest, *, admins: bool = False) -> tuple[Authenticated, StoredVideo]:
     """The caller, and its video that the route names; a stranger's is simply not there. With
     `admins` an admin's `?caller=` counts. Raises NotAuthenticated or NotFound."""
-    identity = authenticate(req)
-    caller = on_behalf_of(req, identity) if admins else identity.caller
+    authenticated = authenticate(req)
+    caller = on_behalf_of(req, authenticated) if admins else authenticated.caller
     video_id = req.route_params.get("video_id", "")
     stored = services().videos.get(caller, video_id) if is_video_id(video_id) else None
     if stored is None:
         raise NotFound(f"Video {video_id[:80]!r} was not found.", param="video_id")
-    return identity, stored
+    return authenticated, stored

@@ -11,21 +11,19 @@ from typing import Annotated, Any, Literal, TypeVar
 import azure.functions as func
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from shared.domain import data_url
+from shared.domain import data_url, limits
 from shared.domain.data_url import BadDataUrl, TooLong
 from shared.domain.errors import InvalidRequest, LengthRequired, TooLarge
+from shared.domain.limits import mib
 from shared.domain.request import Crop, VideoRequest
 from shared.domain.text import NotText, parsed_json
-from shared.lifecycle.requests.admit import Repeatable
-from shared.lifecycle.requests.inputs import LARGEST_FILE, Source
-from shared.settings import settings
+from shared.lifecycle.requests.claims import Repeatable
+from shared.lifecycle.requests.inputs import Source
+from shared.settings.app import settings
 from triggers.web import encodings, forms
 from triggers.web.forms import Form
 
-LARGEST_BODY = 25 * 1024 * 1024
-
-_KEY = re.compile(r"[ -~]{1,255}")
-_LONGEST_URL = 4096
+_KEY = re.compile(f"[ -~]{{1,{limits.LONGEST_KEY}}}")
 _NO_LENGTH = (
     "No body arrived. One that is sent in chunks, without its length, does not reach this app: "
     "send the whole body with a Content-Length header. Nothing was charged."
@@ -60,12 +58,12 @@ def _unicode(text: str) -> str:
 Text = Annotated[str, Field(strict=True), AfterValidator(_unicode)]
 Metadata = Annotated[
     dict[
-        Annotated[Text, Field(max_length=64)],
-        Annotated[Text, Field(max_length=512)],
+        Annotated[Text, Field(max_length=limits.LONGEST_METADATA_KEY)],
+        Annotated[Text, Field(max_length=limits.LONGEST_METADATA_VALUE)],
     ],
-    Field(max_length=16),
+    Field(max_length=limits.MOST_METADATA),
 ]
-WebhookName = Annotated[str, Field(strict=True, max_length=63)]
+WebhookName = Annotated[str, Field(strict=True, max_length=limits.LONGEST_WEBHOOK_NAME)]
 
 
 class _Body(BaseModel):
@@ -119,7 +117,9 @@ class CreateVideo(_Body):
     seconds: WholeNumber | None = None
     n_variants: WholeNumber = 1
     input_reference: InputReference | None = None
-    inpaint_items: list[InpaintItem] | None = Field(default=None, max_length=2)
+    inpaint_items: list[InpaintItem] | None = Field(
+        default=None, max_length=limits.MOST_INPAINT_ITEMS
+    )
     fit: Literal["cover", "contain"] = "cover"
     metadata: Metadata = Field(default_factory=dict)
     webhook: WebhookName | None = None
@@ -174,8 +174,8 @@ def check_size(req: func.HttpRequest) -> None:
     if not announced and not req.get_body() and "transfer-encoding" in req.headers:
         raise LengthRequired(_NO_LENGTH)
     length = int(announced) if re.fullmatch("[0-9]{1,15}", announced) else 0
-    if max(length, len(req.get_body())) > LARGEST_BODY:
-        raise TooLarge(f"The body is larger than {LARGEST_BODY // 1024**2} MiB.")
+    if max(length, len(req.get_body())) > limits.LARGEST_BODY:
+        raise TooLarge(f"The body is larger than {mib(limits.LARGEST_BODY)}.")
 
 
 def create_video(req: func.HttpRequest) -> NewVideo:
@@ -236,7 +236,8 @@ def repeatable(req: func.HttpRequest, route: str) -> Repeatable:
     key = req.headers.get("idempotency-key")
     if key is not None and not _KEY.fullmatch(key):
         raise InvalidRequest(
-            "Idempotency-Key takes 1 to 255 printable ASCII characters.", param="Idempotency-Key"
+            f"Idempotency-Key takes 1 to {limits.LONGEST_KEY} printable ASCII characters.",
+            param="Idempotency-Key",
         )
     retries = req.headers.get("x-stainless-retry-count", "0")
     return Repeatable(route, key, repeated=re.fullmatch("0*[1-9][0-9]{0,8}", retries) is not None)
@@ -250,7 +251,7 @@ def _form(req: func.HttpRequest) -> Form:
     from werkzeug.http import parse_options_header  # the SDK has loaded it
 
     kind, parameters = parse_options_header(req.headers.get("content-type", ""))
-    body = encodings.body_of(req, largest=LARGEST_BODY)
+    body = encodings.body_of(req, largest=limits.LARGEST_BODY)
     kind = kind.lower()
     if kind == "multipart/form-data":
         return forms.read(req.headers["content-type"], body)
@@ -313,20 +314,20 @@ def _at(url: str, param: str) -> Source:
     """The file of a data URL, or one that is yet to be fetched."""
     if not data_url.is_data_url(url):
         url = url.strip()
-        if len(url) > _LONGEST_URL:
+        if len(url) > limits.LONGEST_URL:
             raise InvalidRequest(
-                f"{param}: an address has at most {_LONGEST_URL} characters.", param=param
+                f"{param}: an address has at most {limits.LONGEST_URL} characters.", param=param
             )
         return Source(param, url=url)
     try:
-        return Source(param, data=data_url.decode(url, largest=LARGEST_FILE))
+        return Source(param, data=data_url.decode(url, largest=limits.LARGEST_FILE))
     except BadDataUrl as error:
         raise InvalidRequest(
             f"{param}: the data URL {error}. One looks like data:image/png;base64,...", param=param
         ) from None
     except TooLong:
         raise InvalidRequest(
-            f"{param}: a file may have at most {LARGEST_FILE // 1024**2} MiB.", param=param
+            f"{param}: a file may have at most {mib(limits.LARGEST_FILE)}.", param=param
         ) from None
 
 

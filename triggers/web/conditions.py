@@ -45,13 +45,13 @@ class Content:
 
     def range_counts(self, headers: Mapping[str, str]) -> bool:
         """Whether a Range may be answered with a part: the client has the rest of this content."""
-        held = headers.get("if-range", "").strip()
-        if not held:
+        wanted = headers.get("if-range", "").strip()
+        if not wanted:
             return True
-        date = None if '"' in held else _seconds(held)
+        date = None if '"' in wanted else _seconds(wanted)
         if date is not None:
             return date == self.since
-        return [(self.tag, False)] == _tags(held)
+        return [(self.tag, False)] == _tags(wanted)
 
     def _check(self, tags: str, date: str) -> None:
         before = _seconds(date)

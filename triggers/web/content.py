@@ -1,4 +1,4 @@
-"""Delivering an MP4 or a picture of it: as a redirect to a short-lived link, or as bytes.
+"""Serving an MP4 or a picture of it: as a redirect to a short-lived link, or as bytes.
 
 A client that sends its key as `api-key` forwards that header to the redirect's host; it gets bytes.
 A redirect comes before conditions (RFC 9110, 13.2.1): the client takes its headers along, and the
@@ -10,27 +10,25 @@ import re
 
 import azure.functions as func
 
+from shared.domain import retry_after
 from shared.domain.errors import Conflict, InvalidRequest, NotFound
+from shared.domain.limits import LARGEST_STREAM
 from shared.domain.video import Extra, Output, Status, Video
 from shared.lifecycle.services import Services
 from shared.storage.layout import OUTPUTS_CONTAINER
 from triggers.web.answers import bytes_answer, redirect
-from triggers.web.authenticate import Identity
+from triggers.web.authenticate import Authenticated
 from triggers.web.conditions import Content
 from triggers.web.query import parameter
 
-_LARGEST_STREAM = 256 * 1024 * 1024
-"""The worker hands an answer to the host in one piece, so a larger one must be asked for in
-ranges (see docs/decisions)."""
 
-
-def deliver(
-    services: Services, req: func.HttpRequest, identity: Identity, video: Video
+def serve(
+    services: Services, req: func.HttpRequest, authenticated: Authenticated, video: Video
 ) -> func.HttpResponse:
     """The content that a request asks for. Raises InvalidRequest, NotFound or Conflict."""
     chosen = _chosen(req, video)
     content = Content(chosen.sha256, video.completed_at or 0)
-    if _streamed(services, req, identity) or content.is_named(req.headers):
+    if _streamed(services, req, authenticated) or content.is_named(req.headers):
         return _stream(services, req, chosen, content)
     return redirect(services.links.link(OUTPUTS_CONTAINER, chosen.blob, chosen.content_type))
 
@@ -42,7 +40,7 @@ def _chosen(req: func.HttpRequest, video: Video) -> Output | Extra:
             f"variant {variant!r} is not known: video, thumbnail or spritesheet.", param="variant"
         )
     if video.status is not Status.COMPLETED:
-        after = 5.0 if not video.terminal else None
+        after = retry_after.NOT_READY if not video.terminal else None
         raise Conflict(
             f"The video is {video.status}; it has no content"
             + (" yet." if not video.terminal else "."),
@@ -66,13 +64,13 @@ def _chosen(req: func.HttpRequest, video: Video) -> Output | Extra:
     raise NotFound(f"The upstream gave no {variant} of this video.", param="variant")
 
 
-def _streamed(services: Services, req: func.HttpRequest, identity: Identity) -> bool:
+def _streamed(services: Services, req: func.HttpRequest, authenticated: Authenticated) -> bool:
     wanted = (parameter(req, "stream") or "false").lower()
     if wanted not in ("true", "false"):
         raise InvalidRequest(f"stream {wanted[:80]!r} is not true or false.", param="stream")
     return (
         services.settings.content_delivery == "stream"
-        or identity.by_api_key_header
+        or authenticated.by_api_key_header
         or wanted == "true"
         or req.method == "HEAD"
     )
@@ -112,9 +110,9 @@ def _stream(
             )
         status, headers["content-range"] = 206, f"bytes {first}-{last}/{size}"
     length = last - first + 1
-    if length > _LARGEST_STREAM:
+    if length > LARGEST_STREAM:
         raise InvalidRequest(
-            f"{length:,} bytes are more than is streamed at once ({_LARGEST_STREAM:,}): "
+            f"{length:,} bytes are more than is streamed at once ({LARGEST_STREAM:,}): "
             "ask for a Range, or send the key as 'Authorization: Bearer' and follow the redirect.",
             code="range_required",
         )

@@ -6,7 +6,7 @@ that is not listed gets the same answers without the headers that would let a sc
 
 import azure.functions as func
 
-from shared.settings import settings
+from shared.settings.app import settings
 
 _METHODS = "GET, HEAD, POST, DELETE"
 

@@ -8,6 +8,7 @@ import zlib
 import azure.functions as func
 
 from shared.domain.errors import InvalidRequest, TooLarge, UnsupportedEncoding
+from shared.domain.limits import mib
 
 TAKEN = ("gzip", "deflate")
 
@@ -42,7 +43,7 @@ def _inflated(data: bytes, coding: str, largest: int) -> bytes:
             stream = zlib.decompressobj(_GZIP if coding == "gzip" else _deflate(data))
             whole += stream.decompress(data, largest + 1 - len(whole))
             if len(whole) > largest:
-                raise TooLarge(f"Decompressed, the body is larger than {largest // 1024**2} MiB.")
+                raise TooLarge(f"Decompressed, the body is larger than {mib(largest)}.")
             if not stream.eof:
                 raise InvalidRequest(f"The body is not valid {coding}: its end is missing.")
             data = stream.unused_data

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.domain.errors import InvalidRequest
+from shared.domain.limits import MOST_FORM_PARTS
 from shared.domain.text import NotText, decoded
 
 _NESTED = re.compile(r"(\w+)\[([^\[\]]+)\]")
-_MOST_PARTS = 100
 _PIECE = 256 * 1024
 _CHARSET_FIELD = "_charset_"
 """A part that names the charset of the texts (RFC 7578, 4.6)."""
@@ -52,8 +52,8 @@ def read(content_type: str, body: bytes) -> Form:
     boundary = parse_options_header(content_type)[1].get("boundary", "").encode()
     if not boundary:
         raise InvalidRequest("content-type names no boundary for the form.")
-    if body.count(b"--" + boundary) > _MOST_PARTS + 1:
-        raise InvalidRequest(f"The form has more than {_MOST_PARTS} parts.")
+    if body.count(b"--" + boundary) > MOST_FORM_PARTS + 1:
+        raise InvalidRequest(f"The form has more than {MOST_FORM_PARTS} parts.")
     try:
         parts = list(_parts(boundary, body))
     except ValueError:

@@ -1,6 +1,6 @@
-"""`Prefer: wait=N` (RFC 7240): hold an answer back until the video has ended, at most 20 s.
+"""`Prefer: wait=N` (RFC 7240): hold an answer back until the video has ended or N seconds are over.
 
-The row is read every two seconds and no thread is held meanwhile. Few may wait at once on one
+The row is read every two seconds and no thread waits meanwhile. Few may wait at once on one
 instance; the others are answered at once, without `Preference-Applied`.
 """
 
@@ -10,12 +10,11 @@ from collections.abc import Callable
 
 import azure.functions as func
 
+from shared.domain.limits import LONGEST_WAIT, MOST_WAITING
 from shared.domain.video import Video
 from shared.telemetry.offload import in_thread
 
-_LONGEST = 20
 _PAUSE = 2.0
-_MOST_WAITING = 8
 
 _WAIT = re.compile(r"(?:^|[,;\s])wait=([0-9]{1,6})(?:$|[,;\s])")
 
@@ -29,7 +28,7 @@ async def until_ended(
     anew (None when it is gone); it may block."""
     global _waiting
     seconds = _wanted(req.headers.get("prefer", ""))
-    if not seconds or _waiting >= _MOST_WAITING:
+    if not seconds or _waiting >= MOST_WAITING:
         return video, {}
     _waiting += 1
     try:
@@ -47,4 +46,4 @@ async def until_ended(
 
 def _wanted(prefer: str) -> int:
     found = _WAIT.search(prefer.lower())
-    return min(_LONGEST, int(found[1])) if found else 0
+    return min(LONGEST_WAIT, int(found[1])) if found else 0

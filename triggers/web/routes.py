@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import azure.functions as func
 
 from shared.durable import sdk
-from shared.settings import SettingsError
+from shared.settings.app import SettingsError
 from triggers.web import cors
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])

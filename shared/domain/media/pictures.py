@@ -13,6 +13,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shared.domain.limits import LARGEST_PIXELS, SMALLEST_SIDE
 from shared.domain.media import kinds
 from shared.domain.media.colours import in_srgb
 from shared.domain.request import Fit
@@ -20,9 +21,6 @@ from shared.domain.request import Fit
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-LARGEST_PIXELS = 50_000_000
-"""A JPEG of more pixels is refused from its header alone, another image of half as many."""
-_SMALLEST_SIDE = 16
 _QUALITY = 95
 _ORIENTATION = 0x0112
 _HARMLESS = frozenset(
@@ -119,7 +117,7 @@ def _check_header(image: Image) -> None:
     largest = LARGEST_PIXELS if opaque else LARGEST_PIXELS // 2
     if width * height > largest:
         raise BadPicture(f"it has {width} x {height} pixels; at most {largest:,} are decoded")
-    if min(width, height) < _SMALLEST_SIDE:
+    if min(width, height) < SMALLEST_SIDE:
         raise BadPicture(f"it has only {width} x {height} pixels")
     # two-picture JPEGs (MPO) are what some phones write; the first one is the photo
     if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:

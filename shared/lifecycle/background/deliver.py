@@ -25,7 +25,7 @@ from shared.domain.announcement import (
 from shared.domain.errors import NotFound
 from shared.durable.names import BASE_PATH
 from shared.lifecycle.services import Services
-from shared.settings import Webhook
+from shared.settings.callers import Webhook
 from shared.storage.outbox import StoredDelivery
 from shared.storage.rows import RowChanged
 from shared.telemetry.events import Event, emit
@@ -96,14 +96,14 @@ def deliver_due(services: Services) -> int:
 
 
 def deliveries_of(services: Services, video_id: str) -> list[Delivery]:
-    """What was and is to be told about a video, oldest first."""
+    """What was and is to be announced of a video, oldest first."""
     return [stored.delivery for stored in services.outbox.of(video_id)]
 
 
 def redeliver(services: Services, video_id: str, delivery_id: str | None) -> list[Delivery]:
     """Put one delivery of a video, or all that have not arrived, at the beginning of their day.
 
-    The ids stay, and so does what is told. Those returned are in this process's hands. Raises
+    The ids stay, and so does the announcement. Those returned are in this process's hands. Raises
     NotFound for an unknown delivery.
     """
     chosen = [
@@ -117,7 +117,7 @@ def redeliver(services: Services, video_id: str, delivery_id: str | None) -> lis
     ]
     if delivery_id is not None and not chosen:
         raise NotFound(f"This video has no delivery {delivery_id[:100]!r}.", param="id")
-    held = []
+    again_due = []
     for stored in chosen:
         now = int(services.clock() * 1000)
         deadline = services.settings.durations.delivery_deadline
@@ -134,8 +134,8 @@ def redeliver(services: Services, video_id: str, delivery_id: str | None) -> lis
             services.outbox.set_gone(_receiver(webhook), gone=False)
         services.courier.forgive(again.target)
         with suppress(RowChanged):  # it is being tried right now
-            held.append(services.outbox.replace(stored, again).delivery)
-    return held
+            again_due.append(services.outbox.replace(stored, again).delivery)
+    return again_due
 
 
 def _take(services: Services, stored: StoredDelivery) -> Delivery | None:
@@ -143,8 +143,8 @@ def _take(services: Services, stored: StoredDelivery) -> Delivery | None:
     when something failed that is not the receiver's fault."""
     due = int(services.clock() * 1000) + lease_ms(services)
     try:
-        held = services.outbox.replace(stored, replace(stored.delivery, due_ms=due))
-        return _attempt(services, held)
+        taken = services.outbox.replace(stored, replace(stored.delivery, due_ms=due))
+        return _attempt(services, taken)
     except RowChanged:
         return None
     except Exception as error:  # noqa: BLE001  # one delivery must not hold up the others
@@ -153,7 +153,7 @@ def _take(services: Services, stored: StoredDelivery) -> Delivery | None:
 
 
 def _attempt(services: Services, stored: StoredDelivery) -> Delivery:
-    """Send once and write down what came of it. RowChanged when somebody asked for it anew."""
+    """Send once and write down what came of it. RowChanged when somebody asked for it again."""
     delivery = stored.delivery
     status: int | None = None
     problem: Undelivered | None = None

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.domain.errors import InvalidRequest, TooLarge
+from shared.domain.limits import LARGEST_BODY, LARGEST_PROMPT_FILE
 from shared.domain.text import NotText, decoded, parsed_json
 from shared.lifecycle.services import Services
 from shared.storage.inbox import Dropped
@@ -22,8 +23,6 @@ IMAGES = (
 PROMPT = ".txt"
 REQUEST = ".json"
 
-_LARGEST_PROMPT = 256 * 1024
-_LARGEST_REQUEST = 25 * 1024 * 1024
 _OPENING = frozenset({"sftpcreate", "sftpwrite", "createfile"})
 """Operations after which more comes, with an event of its own if the client closes the file."""
 _TEMPORARY = (".filepart", ".part", ".partial", ".tmp", ".temp", ".crdownload", ".uploading")
@@ -54,7 +53,7 @@ def is_request(name: str) -> bool:
 def fields(services: Services, file: Dropped) -> Any:
     """The JSON in a file. Raises InvalidRequest or Ignored."""
     try:
-        return parsed_json(read(services, file, _LARGEST_REQUEST), file.charset)
+        return parsed_json(read(services, file, LARGEST_BODY), file.charset)
     except ValueError as error:
         raise InvalidRequest(f"The file is not valid JSON: {error}.", code="invalid_json") from None
 
@@ -62,7 +61,7 @@ def fields(services: Services, file: Dropped) -> Any:
 def prompt(services: Services, file: Dropped) -> str:
     """The prompt in a file. Raises InvalidRequest or Ignored."""
     try:
-        text = decoded(read(services, file, _LARGEST_PROMPT), file.charset).strip()
+        text = decoded(read(services, file, LARGEST_PROMPT_FILE), file.charset).strip()
     except NotText as error:
         raise InvalidRequest(
             f"The prompt is not text: {error}. Save it as UTF-8 or UTF-16.", param="prompt"

@@ -16,12 +16,14 @@ from urllib.parse import urlsplit
 
 from shared.domain.announcement import EVENT_PREFIX
 from shared.domain.errors import InvalidRequest, Problem
+from shared.domain.limits import EVENTS_KEPT, INBOX_MINUTES, LARGEST_FILE
 from shared.domain.request import VideoRequest
 from shared.domain.text import plain
 from shared.lifecycle.background import announce, dropped
 from shared.lifecycle.background.dropped import IMAGES, PROMPT, REQUEST, Ignored
-from shared.lifecycle.requests.admit import Admitted, Repeatable, admit
-from shared.lifecycle.requests.inputs import LARGEST_FILE, Source
+from shared.lifecycle.requests.admit import Admitted, admit
+from shared.lifecycle.requests.claims import Repeatable
+from shared.lifecycle.requests.inputs import Source
 from shared.lifecycle.services import Services
 from shared.storage.inbox import Dropped, WaitingFile
 from shared.storage.layout import INBOX_CONTAINER, REJECTED_CONTAINER, rejected_blob
@@ -31,8 +33,6 @@ VIDEO_REQUESTED = EVENT_PREFIX + "VideoRequested"
 BLOB_CREATED = "Microsoft.Storage.BlobCreated"
 BLOB_RENAMED = "Microsoft.Storage.BlobRenamed"
 
-_EVENT_KEPT = 30 * 24 * 3600.0
-"""How long an event is known: longer than anybody delivers it again."""
 _FILE_KEPT = math.inf
 """A version of a file is known for ever: it stays where it is, and so may come again."""
 _MOST_AT_ONCE = 100
@@ -58,26 +58,26 @@ class Incoming:
 
 
 @dataclass(frozen=True)
-class Origin:
+class Provenance:
     """Where a request came from: `key` tells it from every other one, `facts` are for people."""
 
     key: str
     event_id: str
     caller: str | None
     facts: Mapping[str, str]
-    kept: float = _EVENT_KEPT
+    kept: float = EVENTS_KEPT
 
     @property
     def rejection_id(self) -> str:
         return "rejected_" + hashlib.sha256(self.key.encode()).hexdigest()[:32]
 
 
-class _Refused(Exception):
+class _Rejected(Exception):
     """It can never work."""
 
-    def __init__(self, origin: Origin, problem: Problem) -> None:
+    def __init__(self, provenance: Provenance, problem: Problem) -> None:
         super().__init__(problem.message)
-        self.origin = origin
+        self.provenance = provenance
         self.problem = problem
 
 
@@ -92,7 +92,7 @@ def receive(services: Services, event: Incoming, parse: Parse) -> Admitted | Non
 def look_after_images(services: Services, parse: Parse) -> list[Admitted]:
     """Reject the images that have waited too long for their prompt; the videos of those whose
     prompt has come and whose event has not."""
-    before = services.clock() - services.settings.durations.image_patience
+    before = services.clock() - services.settings.durations.inbox_patience
     admitted = []
     for lone in services.lone_images.seen_before(before, limit=_MOST_AT_ONCE):
         image = services.inbox.find(lone.name)
@@ -100,7 +100,8 @@ def look_after_images(services: Services, parse: Parse) -> list[Admitted]:
             services.lone_images.forget(lone.name, lone.etag)
             continue
         try:
-            made = _answered(services, lone.event_id, partial(_late, services, image, lone, parse))
+            late = partial(_with_prompt, services, image, lone.event_id, parse, patient=False)
+            made = _answered(services, lone.event_id, late)
         except Problem:
             continue  # worth another try: the next sweep's
         services.lone_images.forget(lone.name, lone.etag)
@@ -112,7 +113,7 @@ def look_after_images(services: Services, parse: Parse) -> list[Admitted]:
 def look_after_files(services: Services, parse: Parse) -> list[Admitted]:
     """The videos of files whose content came without an event of its own: not every client closes
     what it writes. One that stayed empty asks for nothing."""
-    before = services.clock() - services.settings.durations.upload_patience
+    before = services.clock() - services.settings.durations.inbox_patience
     admitted = []
     for waiting in services.unfinished_files.seen_before(before, limit=_MOST_AT_ONCE):
         file = services.inbox.find(waiting.name)
@@ -135,10 +136,6 @@ def _left(services: Services, waiting: WaitingFile, parse: Parse) -> Admitted | 
     return _named(services, waiting.name, waiting.event_id, parse)
 
 
-def _late(services: Services, image: Dropped, lone: WaitingFile, parse: Parse) -> Admitted | None:
-    return _with_prompt(services, image, lone.event_id, parse, patient=False)
-
-
 def _answered(
     services: Services, event_id: str, work: Callable[[], Admitted | None]
 ) -> Admitted | None:
@@ -146,34 +143,31 @@ def _answered(
         return work()
     except Ignored as nothing:
         emit(Event.EVENT_IGNORED, event_id=event_id, reason=str(nothing))
-    except _Refused as refused:
-        _put_aside(services, refused.origin, refused.problem)
+    except _Rejected as rejected:
+        _put_aside(services, rejected.provenance, rejected.problem)
     return None
 
 
 def _asked(services: Services, event: Incoming, parse: Parse) -> Admitted | None:
-    if event.type == VIDEO_REQUESTED:
-        return _requested(services, event, parse)
-    if event.type in (BLOB_CREATED, BLOB_RENAMED):
-        return _dropped(services, event, parse)
-    if event.type.startswith(EVENT_PREFIX):
-        raise Ignored("one of ours")
-    raise _Refused(
-        _of_event(event),
-        InvalidRequest(
+    try:
+        if event.type == VIDEO_REQUESTED:
+            return _requested(services, event, parse)
+        if event.type in (BLOB_CREATED, BLOB_RENAMED):
+            return _dropped(services, event, parse)
+        if event.type.startswith(EVENT_PREFIX):
+            raise Ignored("one of ours")
+        raise InvalidRequest(
             f"Events of type {event.type[:100]!r} mean nothing here. Known: {VIDEO_REQUESTED}, "
             f"{BLOB_CREATED}, {BLOB_RENAMED}.",
             code="unknown_event_type",
-        ),
-    )
+        )
+    except InvalidRequest as problem:
+        raise _Rejected(_of_event(event), problem) from None
 
 
 def _requested(services: Services, event: Incoming, parse: Parse) -> Admitted | None:
-    try:
-        caller = _charged(services, event)
-    except InvalidRequest as problem:
-        raise _Refused(_of_event(event), problem) from None
-    return _take_on(services, _of_event(event, caller), lambda: parse(_object(event.data)))
+    provenance = _of_event(event, _charged(services, event))
+    return _take_on(services, provenance, lambda: parse(_object(event.data)))
 
 
 def _charged(services: Services, event: Incoming) -> str:
@@ -212,12 +206,9 @@ def _dropped(services: Services, event: Incoming, parse: Parse) -> Admitted | No
     data = event.data if isinstance(event.data, dict) else {}
     place = _place(services, _url(event))
     if place is None or place[0] not in (INBOX_CONTAINER, REJECTED_CONTAINER):
-        raise _Refused(
-            _of_event(event),
-            InvalidRequest(
-                f"The blob is not in this account's container {INBOX_CONTAINER!r}.",
-                code="not_in_the_inbox",
-            ),
+        raise InvalidRequest(
+            f"The blob is not in this account's container {INBOX_CONTAINER!r}.",
+            code="not_in_the_inbox",
         )
     container, name = place
     if container == REJECTED_CONTAINER:  # rejecting it would make another blob there
@@ -228,13 +219,10 @@ def _dropped(services: Services, event: Incoming, parse: Parse) -> Admitted | No
     if not rest or caller not in services.settings.callers:
         if dropped.is_opening(data) or _is_empty(services, name):
             raise Ignored("an empty file of nobody's")
-        raise _Refused(
-            _of_event(event),
-            InvalidRequest(
-                f"The first folder in {INBOX_CONTAINER!r} names the caller; {caller[:100]!r} is "
-                "none of CALLERS.",
-                code="unknown_caller",
-            ),
+        raise InvalidRequest(
+            f"The first folder in {INBOX_CONTAINER!r} names the caller; {caller[:100]!r} is "
+            "none of CALLERS.",
+            code="unknown_caller",
         )
     if event.type == BLOB_RENAMED and _was_request(services, data.get("sourceUrl")):
         raise Ignored("a request that was renamed")
@@ -287,7 +275,7 @@ def _file(services: Services, name: str, event_id: str, parse: Parse) -> Admitte
         raise Ignored("its file is gone")
     if not file.has_content:
         _wait_for_content(services, name, event_id)
-    origin = _of_file(file, event_id)
+    provenance = _of_file(file, event_id)
 
     def wanted() -> Wanted:
         if name.lower().endswith(PROMPT):
@@ -295,8 +283,8 @@ def _file(services: Services, name: str, event_id: str, parse: Parse) -> Admitte
         return parse(_object(dropped.fields(services, file)))
 
     if not name.lower().endswith((PROMPT, REQUEST)):
-        raise _Refused(
-            origin,
+        raise _Rejected(
+            provenance,
             InvalidRequest(
                 "Drop .json (a request), .txt (a prompt), or .png, .jpg, .webp, .avif (an image "
                 "whose prompt is its metadata 'prompt' or the file beside it with .txt after its "
@@ -304,7 +292,7 @@ def _file(services: Services, name: str, event_id: str, parse: Parse) -> Admitte
                 code="unknown_file_type",
             ),
         )
-    made = _take_on(services, origin, wanted)
+    made = _take_on(services, provenance, wanted)
     services.unfinished_files.forget(name)
     return made
 
@@ -326,22 +314,22 @@ def _with_prompt(
     Image and prompt file are looked up after either of their events, so whichever comes second
     finds both; the claim, which names both versions, makes one video of it.
     """
-    told = image.metadata.get("prompt", "").strip()
-    written = None if told else services.inbox.find(image.name + PROMPT)
+    given = image.metadata.get("prompt", "").strip()
+    written = None if given else services.inbox.find(image.name + PROMPT)
     if written is not None and not written.has_content:
         written = None
-    origin = _of_file(image, event_id)
-    if _rejected(services, origin):  # its time was up before the prompt came
+    provenance = _of_file(image, event_id)
+    if _rejected(services, provenance):  # its time was up before the prompt came
         raise Ignored("rejected before")
-    if not told and written is None:
+    if not given and written is None:
         if not patient:
-            raise _Refused(origin, _no_prompt(image))
+            raise _Rejected(provenance, _no_prompt(image))
         lone = WaitingFile(image.name, image.etag, event_id)
         services.lone_images.note(lone, services.clock())
         raise Ignored("an image that waits for its prompt")
 
     def wanted() -> Wanted:
-        prompt = told if written is None else dropped.prompt(services, written)
+        prompt = given if written is None else dropped.prompt(services, written)
         request, _ = parse({"prompt": prompt})
         return request, (Source("image", data=dropped.read(services, image, LARGEST_FILE)),)
 
@@ -355,33 +343,35 @@ def _with_prompt(
 def _no_prompt(image: Dropped) -> InvalidRequest:
     return InvalidRequest(
         "The image has no prompt: neither its metadata 'prompt' nor the file "
-        f"{image.name.rpartition('/')[2] + PROMPT!r} beside it came within 10 minutes. "
-        "Drop both again.",
+        f"{image.name.rpartition('/')[2] + PROMPT!r} beside it came within {INBOX_MINUTES} "
+        "minutes. Drop both again.",
         code="missing_prompt",
         param="prompt",
     )
 
 
-def _take_on(services: Services, origin: Origin, wanted: Callable[[], Wanted]) -> Admitted | None:
-    """Admit a request under its origin's key, once."""
-    assert origin.caller is not None, "somebody pays"
-    if _rejected(services, origin):
+def _take_on(
+    services: Services, provenance: Provenance, wanted: Callable[[], Wanted]
+) -> Admitted | None:
+    """Admit a request under its provenance's key, once."""
+    assert provenance.caller is not None, "somebody pays"
+    if _rejected(services, provenance):
         raise Ignored("rejected before")
-    repeatable = Repeatable(route="events", key=origin.key, kept=origin.kept)
+    repeatable = Repeatable(route="events", key=provenance.key, kept=provenance.kept)
     try:
         request, sources = wanted()
-        return admit(services, origin.caller, request, repeatable, sources)
+        return admit(services, provenance.caller, request, repeatable, sources)
     except Problem as problem:
         if problem.code == "video_deleted":
             raise Ignored("its video was deleted") from None
         if problem.retryable:
             raise
-        raise _Refused(origin, problem) from None
+        raise _Rejected(provenance, problem) from None
 
 
-def _put_aside(services: Services, origin: Origin, problem: Problem) -> None:
+def _put_aside(services: Services, provenance: Provenance, problem: Problem) -> None:
     """Put a request aside with its reason, and announce that; once, whatever comes again."""
-    rejection_id = origin.rejection_id
+    rejection_id = provenance.rejection_id
     error = {
         "code": problem.code,
         "message": plain(problem.message),
@@ -391,9 +381,9 @@ def _put_aside(services: Services, origin: Origin, problem: Problem) -> None:
     record = {
         "id": rejection_id,
         "object": "request.rejected",
-        "caller": origin.caller,
+        "caller": provenance.caller,
         "error": error,
-        "source": dict(origin.facts),
+        "source": dict(provenance.facts),
     }
     # It says nothing of this attempt, so that two at the same time write the same. The record is
     # what a repeat looks for, so it comes last.
@@ -401,33 +391,33 @@ def _put_aside(services: Services, origin: Origin, problem: Problem) -> None:
     services.rejections.put_json(rejected_blob(rejection_id), record)
     emit(
         Event.EVENT_REJECTED,
-        event_id=origin.event_id,
+        event_id=provenance.event_id,
         rejection=rejection_id,
-        caller=origin.caller,
+        caller=provenance.caller,
         code=problem.code,
         param=error["param"],
     )
 
 
-def _rejected(services: Services, origin: Origin) -> bool:
-    return services.rejections.find(rejected_blob(origin.rejection_id)) is not None
+def _rejected(services: Services, provenance: Provenance) -> bool:
+    return services.rejections.find(rejected_blob(provenance.rejection_id)) is not None
 
 
-def _of_event(event: Incoming, caller: str | None = None) -> Origin:
+def _of_event(event: Incoming, caller: str | None = None) -> Provenance:
     facts = {"event_id": event.id, "event_type": event.type[:200]}
     facts["topic" if event.topic else "source"] = (event.topic or event.source)[:300]
     url = _url(event)
     if event.type in (BLOB_CREATED, BLOB_RENAMED) and isinstance(url, str):
         facts["url"] = _without_secrets(url)
-    return Origin(f"event\n{event.topic or event.source}\n{event.id}", event.id, caller, facts)
+    return Provenance(f"event\n{event.topic or event.source}\n{event.id}", event.id, caller, facts)
 
 
-def _of_file(file: Dropped, event_id: str, *, prompt: Dropped | None = None) -> Origin:
+def _of_file(file: Dropped, event_id: str, *, prompt: Dropped | None = None) -> Provenance:
     facts = {"event_id": event_id, "blob": f"{INBOX_CONTAINER}/{file.name}", "etag": file.etag}
     key = f"file\n{file.name}\n{file.etag}"
     if prompt is not None:
         key += f"\n{prompt.etag}"
-    return Origin(key, event_id, "key:" + file.name.partition("/")[0], facts, _FILE_KEPT)
+    return Provenance(key, event_id, "key:" + file.name.partition("/")[0], facts, _FILE_KEPT)
 
 
 def _without_secrets(url: str) -> str:

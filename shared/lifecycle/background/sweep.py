@@ -22,7 +22,8 @@ from shared.durable.names import GenerateVideo
 from shared.lifecycle import money
 from shared.lifecycle.background import announce, backlog
 from shared.lifecycle.requests import inputs
-from shared.lifecycle.requests.admit import ADMISSION_UNDONE, payload
+from shared.lifecycle.requests.admit import payload
+from shared.lifecycle.requests.claims import ADMISSION_UNDONE
 from shared.lifecycle.services import Services
 from shared.storage.rows import RowChanged
 from shared.telemetry.events import Event, emit

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from shared.domain.errors import InvalidRequest
+from shared.domain.limits import LARGEST_FILE, mib
 from shared.domain.media import kinds, pictures
 from shared.domain.media.mp4 import Mp4Error, Mp4Inspector
 from shared.domain.media.pictures import BadPicture
@@ -19,7 +20,6 @@ from shared.storage.layout import input_blob, video_folder
 from shared.upstream.image_url import NotFetched, fetch
 from shared.upstream.protocol import Media
 
-LARGEST_FILE = 20 * 1024 * 1024
 _EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "video/mp4": "mp4"}
 
 
@@ -69,7 +69,7 @@ def gather(
         data = source.data if source.url is None else _fetched(services, source.url, source.param)
         if len(data) > LARGEST_FILE:
             raise InvalidRequest(
-                f"{source.param}: a file may have at most {LARGEST_FILE // 1024**2} MiB.",
+                f"{source.param}: a file may have at most {mib(LARGEST_FILE)}.",
                 param=source.param,
             )
         kind = _kind(source, data)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from shared.domain.outage import Outage
 from shared.lifecycle import line
 from shared.lifecycle.services import Services
-from shared.settings import Upstream
+from shared.settings.upstreams import Upstream
 
 
 class Lifecycle(StrEnum):

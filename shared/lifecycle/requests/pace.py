@@ -4,9 +4,6 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-QUOTES_A_MINUTE = 60
-"""Of one caller, on one instance of the app."""
-
 
 class Pace:
     """At most `most` in any `window` seconds, for each caller. Safe to share between threads."""

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.domain.errors import Problem, RateLimited
+from shared.domain.limits import QUOTES_A_MINUTE
 from shared.domain.request import VideoRequest
 from shared.lifecycle import expect, money
 from shared.lifecycle.background import backlog
-from shared.lifecycle.requests import admit
-from shared.lifecycle.requests.admit import Prepared
+from shared.lifecycle.requests import ceilings
 from shared.lifecycle.requests.inputs import Source
-from shared.lifecycle.requests.pace import QUOTES_A_MINUTE
+from shared.lifecycle.requests.prepare import Prepared, prepare
 from shared.lifecycle.services import Services
-from shared.storage.ledger import Ceiling
+from shared.storage.booking import Ceiling
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,9 @@ def quote(
     if wait := services.quotes.take(caller):
         raise RateLimited(
             f"You may ask for {QUOTES_A_MINUTE} quotes a minute. Nothing was charged.",
-            code="rate_limit_exceeded",
             retry_after=wait,
         )
-    prepared = admit.prepare(services, caller, request, sources)
+    prepared = prepare(services, caller, request, sources)
     now = services.clock()
     day = money.utc_day(now)
     expected = expect.at_admission(services, prepared.chosen[0].name, prepared.request)
@@ -60,9 +59,9 @@ def quote(
         prepared=prepared,
         met=tuple(
             Met(ceiling, services.ledger.total(day[:7], ceiling.total).committed)
-            for ceiling in admit.ceilings(services, caller, day)
+            for ceiling in ceilings.of(services, caller, day)
         ),
-        refusal=admit.refusal(services, caller, prepared),
+        refusal=ceilings.refusal(services, caller, prepared),
         waiting=backlog.unfinished(services).waiting,
         completion_at=round(now + expected),
     )

@@ -9,7 +9,8 @@ from dataclasses import replace
 from shared.domain.errors import InvalidRequest
 from shared.domain.request import Remix, VideoRequest
 from shared.domain.video import Status, Video
-from shared.lifecycle.requests.admit import Admitted, Repeatable, admit
+from shared.lifecycle.requests.admit import Admitted, admit
+from shared.lifecycle.requests.claims import Repeatable
 from shared.lifecycle.services import Services
 
 

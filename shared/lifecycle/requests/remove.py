@@ -50,7 +50,7 @@ def _cancelled(services: Services, stored: StoredVideo) -> Cancelled:
 def _noted(services: Services, video_id: str) -> bool:
     """Leave a note for whoever still works on the video; False when nobody does any more.
 
-    The note is in the row that its last worker deletes by version, so he cannot miss it."""
+    The note is in the row that its last worker deletes by version, which cannot miss it."""
     while (work := services.work.get(video_id)) is not None:
         if services.work.change(work, lambda current: replace(current, deleted=True)) is not None:
             return True
@@ -65,5 +65,5 @@ def _bury(services: Services, caller: str, video_id: str) -> None:
         except RowChanged:
             continue
         break
-    if services.work.get(video_id) is None:  # he was faster than this
+    if services.work.get(video_id) is None:  # the worker was faster than this
         finish_video.remove_rest(services, caller, video_id)

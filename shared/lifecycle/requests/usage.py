@@ -11,14 +11,11 @@ from enum import StrEnum
 
 from shared.domain.errors import InvalidRequest
 from shared.domain.ledger import Amounts, Entry, Kind
+from shared.domain.limits import LONGEST_USAGE, MOST_USAGE_ENTRIES
 from shared.domain.money import micro_usd
 from shared.lifecycle import money
 from shared.lifecycle.services import Services
-from shared.storage.ledger import caller_total, month_total
-
-LONGEST_DAYS = 366
-MOST_ENTRIES = 100_000
-"""Some ten seconds of reading at Table Storage's thousand rows a page."""
+from shared.storage.booking import caller_total, month_total
 
 
 class GroupBy(StrEnum):
@@ -79,9 +76,9 @@ def usage(
     first = first or last.replace(day=1)
     if first > last:
         raise InvalidRequest(f"from {first} is after to {last}.", param="from")
-    if last - first >= timedelta(days=LONGEST_DAYS):
+    if last - first >= timedelta(days=LONGEST_USAGE):
         raise InvalidRequest(
-            f"{first} to {last} is more than {LONGEST_DAYS} days: ask for less.", param="from"
+            f"{first} to {last} is more than {LONGEST_USAGE} days: ask for less.", param="from"
         )
     rows: dict[str, Sums] = {}
     total = Sums()
@@ -110,12 +107,12 @@ def _entries(services: Services, caller: str | None, first: date, last: date) ->
     month = first.replace(day=1)
     while month <= last:
         for entry in services.ledger.admitted(
-            month.strftime("%Y-%m"), start, end, caller=caller, limit=MOST_ENTRIES - read + 1
+            month.strftime("%Y-%m"), start, end, caller=caller, limit=MOST_USAGE_ENTRIES - read + 1
         ):
             read += 1
-            if read > MOST_ENTRIES:
+            if read > MOST_USAGE_ENTRIES:
                 raise InvalidRequest(
-                    f"{first} to {last} has more than {MOST_ENTRIES:,} ledger entries: "
+                    f"{first} to {last} has more than {MOST_USAGE_ENTRIES:,} ledger entries: "
                     "ask for fewer days.",
                     param="from",
                 )

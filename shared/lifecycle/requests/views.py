@@ -8,7 +8,7 @@ from shared.domain.video import Output, Video
 from shared.durable.names import BASE_PATH
 from shared.lifecycle.line import QueuePosition, position_of
 from shared.lifecycle.services import services
-from shared.settings import settings
+from shared.settings.app import settings
 
 
 def video_object(video: Video) -> dict[str, Any]:

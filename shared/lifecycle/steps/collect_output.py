@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from shared.domain import endings, polling
+from shared.domain.limits import LARGEST_OUTPUT
 from shared.domain.media import kinds
 from shared.domain.media.mp4 import Mp4Error, Mp4Inspector
 from shared.domain.media.pictures import content_type
@@ -31,7 +32,6 @@ from shared.storage.outputs import BLOCK, BlobWriter
 from shared.telemetry.events import Event, emit
 from shared.upstream.protocol import Content, Dialect, JobGone, Throttled, UpstreamError
 
-_LARGEST_OUTPUT = 2 * 1024**3
 _MOST_SPOILED = 5
 _LONGEST_BACKOFF = 60.0
 _LARGEST_EXTRA = 16 * 1024**2
@@ -195,14 +195,14 @@ def _beat(services: Services, work: Work) -> float:
 
 def _blocks(content: Content) -> Iterator[bytes]:
     """The content in blocks of about one size, however it arrives."""
-    if content.length is not None and content.length > _LARGEST_OUTPUT:
+    if content.length is not None and content.length > LARGEST_OUTPUT:
         raise Spoiled(f"{content.length:,} bytes are announced")
     kept: list[bytes] = []
     length = total = 0
     for piece in content.pieces:
         total += len(piece)
-        if total > _LARGEST_OUTPUT:
-            raise Spoiled(f"more than {_LARGEST_OUTPUT:,} bytes arrived")
+        if total > LARGEST_OUTPUT:
+            raise Spoiled(f"more than {LARGEST_OUTPUT:,} bytes arrived")
         kept.append(piece)
         length += len(piece)
         if length >= BLOCK:

@@ -17,7 +17,7 @@ from shared.lifecycle.services import Services
 from shared.lifecycle.steps.reconcile import (
     ABSENCE,
     MOST_POSTS,
-    claim_found,
+    bind_found,
     close_unanswered,
     find_candidates,
 )
@@ -271,7 +271,7 @@ def _search(services: Services, work: Work) -> Done:
     except UpstreamError as error:
         return _trouble(services, work, str(error))
     if len(candidates) == 1:
-        return claim_found(services, work, client, candidates[0].job_id)
+        return bind_found(services, work, client, candidates[0].job_id)
     if candidates:
         close_unanswered(services, work)
         return _watching(services, work, pause * 5)

@@ -1,4 +1,4 @@
-"""A submission whose answer is not known: find its job in the upstream's list, and claim it.
+"""A submission whose answer is not known: find its job in the upstream's list, and bind it.
 
 Nobody POSTs again before the list has shown, twice and late enough, that there is no job.
 """
@@ -43,9 +43,9 @@ def reconcile(services: Services, work: Work) -> Done:
         if now > ended + durations.job_deadline:
             return _unknown(services, work, "its deployment is not configured any more")
         return _look_again(services, work, durations.of(polling.backoff(work.troubles + 1)))
-    known = services.jobs.claimed_by(upstream.name, work.video_id)
+    known = services.jobs.bound_to(upstream.name, work.video_id)
     if known is not None:
-        return claim_found(services, work, client, known.job_id)
+        return bind_found(services, work, client, known.job_id)
     if not upstream.can_list:
         return _unknown(services, work, "the upstream cannot list its jobs")
     if now > ended + durations.job_deadline:
@@ -63,12 +63,12 @@ def reconcile(services: Services, work: Work) -> Done:
     if len(candidates) > 1:
         return _unknown(services, work, f"{len(candidates)} jobs could be this video's")
     if candidates:
-        return claim_found(services, work, client, candidates[0].job_id)
+        return bind_found(services, work, client, candidates[0].job_id)
     return _absent(services, work, now=now, ended=ended)
 
 
-def claim(services: Services, work: Work, job_id: str, job: JobStatus | None = None) -> Done:
-    """Claim the job, then put it on record, then let the next one submit."""
+def bind(services: Services, work: Work, job_id: str, job: JobStatus | None = None) -> Done:
+    """Bind the job, then put it on record, then let the next one submit."""
     now, durations = services.clock(), services.settings.durations
     created_at = (job.created_at if job else None) or now
     expires_at = (job.expires_at if job else None) or created_at + durations.sora_retention
@@ -82,7 +82,7 @@ def claim(services: Services, work: Work, job_id: str, job: JobStatus | None = N
         created_at=created_at,
         expires_at=expires_at,
     )
-    if not services.jobs.claim(mine):
+    if not services.jobs.bind(mine):
         return done("reconcile", wait=0.0)
     # Upstreams cut their times to whole seconds of their own clock; by ours the job was created
     # between the intent and now.
@@ -127,7 +127,7 @@ def claim(services: Services, work: Work, job_id: str, job: JobStatus | None = N
 
 def find_candidates(services: Services, work: Work, client: Dialect) -> list[JobSummary]:
     """The upstream's jobs that the last POST of a video may have created: recent enough, not
-    claimed by another video, and alike in everything that the list shows. Raises UpstreamError."""
+    bound to another video, and alike in everything that the list shows. Raises UpstreamError."""
     video = services.videos.find(work.caller, work.video_id)
     upstream = services.settings.upstream(work.deployment or "")
     if video is None or upstream is None or work.intent is None:
@@ -154,13 +154,13 @@ def find_candidates(services: Services, work: Work, client: Dialect) -> list[Job
     return candidates
 
 
-def claim_found(services: Services, work: Work, client: Dialect, job_id: str) -> Done:
+def bind_found(services: Services, work: Work, client: Dialect, job_id: str) -> Done:
     """Make a job that was found in the upstream's list this video's."""
     try:
         job = client.status(job_id, trace=work.video_id)
     except UpstreamError:
         job = None
-    return claim(services, work, job_id, job)
+    return bind(services, work, job_id, job)
 
 
 def _absent(services: Services, work: Work, *, now: float, ended: float) -> Done:

@@ -10,13 +10,13 @@ from contextlib import suppress
 from dataclasses import replace
 
 from shared.domain import endings
-from shared.domain.outage import Refusal
+from shared.domain.outage import TurnedAway
 from shared.domain.video import Stage
 from shared.domain.work import Attempt, Intent, Phase, Work, phase
 from shared.lifecycle import line
 from shared.lifecycle.requests import inputs
 from shared.lifecycle.services import Services
-from shared.lifecycle.steps.reconcile import claim, reconcile
+from shared.lifecycle.steps.reconcile import bind, reconcile
 from shared.lifecycle.steps.step import (
     Done,
     begin,
@@ -98,7 +98,7 @@ def _post(services: Services, work: Work, attempt: Attempt, client: Dialect) -> 
         job = client.submit(video.request, media, trace=f"{work.video_id}-{intent.posts}")
     except UpstreamError as error:
         return _not_submitted(services, intent, error)
-    return claim(services, intent, job.job_id, job)
+    return bind(services, intent, job.job_id, job)
 
 
 def _not_submitted(services: Services, work: Work, error: UpstreamError) -> Done:
@@ -110,9 +110,9 @@ def _not_submitted(services: Services, work: Work, error: UpstreamError) -> Done
         message=str(error),
     )
     if isinstance(error, NotSent):
-        return _turned_away(services, work, Refusal(status=None, message=str(error)))
+        return _turned_away(services, work, TurnedAway(status=None, message=str(error)))
     if isinstance(error, DeploymentOut):
-        refusal = Refusal(status=error.status, message=str(error), final=error.final)
+        refusal = TurnedAway(status=error.status, message=str(error), final=error.final)
         return _turned_away(services, work, refusal)
     if isinstance(error, Throttled):
         # what the upstream says is in real seconds; our own guess is a duration of ours
@@ -143,7 +143,7 @@ def _throttled(services: Services, work: Work, pause: float) -> Done:
     return _again(services, work, back)
 
 
-def _turned_away(services: Services, work: Work, refusal: Refusal) -> Done:
+def _turned_away(services: Services, work: Work, refusal: TurnedAway) -> Done:
     """The deployment turns everybody away, at least for now. Or it minds this video: then it takes
     others between the times that it turns this one away, and only those times are counted."""
     now = services.clock()

@@ -12,7 +12,7 @@ import pytest
 from shared.delivery import webhooks
 from shared.delivery.outcome import Undelivered
 from shared.domain.announcement import Announcement, Name
-from shared.settings import Webhook
+from shared.settings.callers import Webhook
 from tests.support.receivers import Receiver
 
 ANNOUNCEMENT = Announcement(

@@ -2,8 +2,9 @@
 
 import pytest
 
-from shared.domain.capabilities import MODELS, check
+from shared.domain.capabilities import check
 from shared.domain.errors import InvalidRequest
+from shared.domain.models import MODELS
 from shared.domain.request import VideoRequest
 
 

@@ -13,7 +13,6 @@ from shared.domain.latency import (
     Sketch,
     dumps,
     loads,
-    merge,
     observe,
     outlook,
     unlearned,
@@ -118,22 +117,6 @@ def test_nothing_learned_is_the_first_guess_with_a_broad_spread() -> None:
     assert known.quantile(0.5) == pytest.approx(116, rel=0.02)
     assert known.quantile(0.1) < 116 / 2
     assert known.quantile(0.9) > 116 * 2
-
-
-@given(sketches, sketches)
-def test_merging_does_not_depend_on_the_order(one: Sketch, other: Sketch) -> None:
-    a, b = merge(one, other).main, merge(other, one).main
-    assert loads(dumps(merge(one, other))) == merge(one, other)
-    assert a.centre == pytest.approx(b.centre, abs=2e-4)
-    assert a.squares == pytest.approx(b.squares, rel=1e-3, abs=2e-4)
-
-
-def test_two_halves_merge_to_about_the_whole() -> None:
-    jobs = renders(150, 0.15, 60, seed=8)
-    whole = outlook(learn(unlearned(150), jobs))
-    merged = merge(learn(unlearned(150), jobs[:30]), learn(unlearned(150), jobs[30:]))
-    for share in (0.1, 0.5, 0.9):
-        assert outlook(merged).quantile(share) == pytest.approx(whole.quantile(share), rel=0.1)
 
 
 outlooks = st.builds(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.capabilities import PRICES
+from shared.domain.models import PRICES
 from shared.domain.money import Price, micro_usd, usd
 
 

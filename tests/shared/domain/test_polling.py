@@ -16,8 +16,8 @@ from shared.domain.polling import (
     estimated_progress,
     expected_render_seconds,
     plan,
-    retry_after,
 )
+from shared.domain.retry_after import until_poll
 
 seconds = st.floats(0, 10_000, allow_nan=False)
 progresses = st.none() | st.integers(-5, 120)
@@ -58,7 +58,7 @@ def test_what_is_told_and_what_is_done_agree(
     found = plan(sketch, elapsed=elapsed, progress=progress)
     middle = outlook(sketch).running(elapsed, progress).quantile(0.5) - elapsed
     assert found.remaining == max(found.pause, middle)
-    assert retry_after(found.remaining) == min(LONGEST_PAUSE, math.ceil(found.remaining))
+    assert until_poll(found.remaining) == min(LONGEST_PAUSE, math.ceil(found.remaining))
 
 
 @given(sketches, st.floats(0.1, 20_000))
@@ -138,8 +138,8 @@ def test_what_nobody_learned_is_seen_soon_with_few_polls(expected: float, off: f
 
 @given(st.floats(-100, 10_000))
 def test_retry_after_is_whole_and_bounded(wanted: float) -> None:
-    assert 1 <= retry_after(wanted) <= LONGEST_PAUSE
-    assert retry_after(wanted) >= min(wanted, LONGEST_PAUSE)
+    assert 1 <= until_poll(wanted) <= LONGEST_PAUSE
+    assert until_poll(wanted) >= min(wanted, LONGEST_PAUSE)
 
 
 @given(seconds, st.floats(0, 1000))

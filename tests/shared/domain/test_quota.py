@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.outage import Outage, Refusal, refused
+from shared.domain.outage import Outage, TurnedAway, turned_away
 from shared.domain.quota import (
     DeploymentState,
     QueuedVideo,
@@ -119,8 +119,8 @@ def test_a_slot_is_free_when_its_render_is_over() -> None:
 def test_an_outage_is_probed_by_one_video_after_another() -> None:
     """Once its pause is over; a video that was turned away comes after all others."""
     line = [video(1), video(2), video(3)]
-    refusal = Refusal(status=403, message="no")
-    outage = refused(None, refusal, video(1).video_id, 0.0)
+    refusal = TurnedAway(status=403, message="no")
+    outage = turned_away(None, refusal, video(1).video_id, 0.0)
     probed = state(outage=outage, paused_until=5.0, max_creates=9, max_running=9)
     assert decide(line, [probed], 4.9) == []
     (probe,) = decide(line, [probed], 5.0)
@@ -128,16 +128,16 @@ def test_an_outage_is_probed_by_one_video_after_another() -> None:
     sending = granted(probed, video(2), 5.0, lease=GRANT)
     assert decide(line, [sending], 6.0) == []  # one at a time
     again = replace(freed(sending, video(2).video_id, 6.0), paused_until=16.0)
-    again = replace(again, outage=refused(outage, refusal, video(2).video_id, 6.0))
+    again = replace(again, outage=turned_away(outage, refusal, video(2).video_id, 6.0))
     assert [each.video_id for each in decide(line, [again], 16.0)] == [video(3).video_id]
     assert [each.video_id for each in decide(line[:2], [again], 16.0)] == [video(1).video_id]
-    third = replace(again, outage=refused(again.outage, refusal, video(3).video_id, 17.0))
+    third = replace(again, outage=turned_away(again.outage, refusal, video(3).video_id, 17.0))
     assert third.outage is not None
     for number in (1, 2, 3, 1):  # all were turned away: whoever has waited longest tries next
         (probe,) = decide(line, [third], 99.0)
         assert probe.video_id == video(number).video_id
         assert third.outage is not None
-        third = replace(third, outage=refused(third.outage, refusal, probe.video_id, 99.0))
+        third = replace(third, outage=turned_away(third.outage, refusal, probe.video_id, 99.0))
     turns = [turn.video.video_id for turn in forecast(line, [again], 6.0)]
     assert turns[0] == video(3).video_id
     assert sorted(turns) == [each.video_id for each in line]

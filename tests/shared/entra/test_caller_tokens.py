@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
 from local.stack import local_settings
-from shared import settings
 from shared.entra import caller_tokens
 from shared.entra.caller_tokens import BadToken, SigningKeys, Unverifiable, object_id
+from shared.settings import app
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 AUDIENCE = "99999999-8888-7777-6666-555555555555"
@@ -91,7 +91,7 @@ def tenant(published: Tenant, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tenan
     monkeypatch.setenv("ENTRA_AUDIENCE", AUDIENCE)
     monkeypatch.setenv("ENTRA_AUTHORITY", published.url)
     caller_tokens._signing_keys.cache_clear()
-    settings.settings.cache_clear()
+    app.settings.cache_clear()
     published.asked.clear()
     published.status = 200
     yield published
@@ -154,7 +154,7 @@ def test_a_forgery_is_refused(tenant: Tenant, forge: Callable[[Tenant], str]) ->
 
 def test_without_a_tenant_no_token_counts(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENTRA_TENANT_ID", "")
-    settings.settings.cache_clear()
+    app.settings.cache_clear()
     with pytest.raises(BadToken, match="ENTRA_TENANT_ID"):
         object_id(tenant.token())
     assert tenant.asked == []

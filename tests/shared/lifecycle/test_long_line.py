@@ -22,7 +22,7 @@ from shared.durable.names import Hint
 from shared.lifecycle import line
 from shared.lifecycle.services import Services, build
 from shared.lifecycle.steps.take_turn import take_turn
-from shared.settings import Settings
+from shared.settings.app import Settings
 from shared.storage.deployments import Deployments
 from shared.storage.snapshots import Snapshots
 from shared.storage.work import WorkTable

@@ -16,7 +16,7 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError
 
 from shared.domain.ledger import Amounts
-from shared.domain.outage import Outage, Refusal
+from shared.domain.outage import Outage, TurnedAway
 from shared.domain.quota import DeploymentState
 from shared.domain.video import Stage, Status
 from shared.domain.work import Attempt
@@ -25,7 +25,7 @@ from shared.lifecycle.requests.views import shown
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps.submit_job import submit_job
 from shared.lifecycle.steps.take_turn import take_turn
-from shared.settings import EntraAuth
+from shared.settings.upstreams import EntraAuth
 from shared.upstream import http
 from shared.upstream.sora2 import Sora2
 from tests.conftest import Simulator
@@ -47,7 +47,7 @@ def state(services: Services, name: str = "sora-2") -> DeploymentState:
     return next(each.state for each in line.deployments(services, [name]))
 
 
-def turn_away(services: Services, job: Job, refusal: Refusal) -> None:
+def turn_away(services: Services, job: Job, refusal: TurnedAway) -> None:
     assert job.work is not None
     line.turn_away(services, replace(job.work, attempt=Attempt(deployment="sora-2")), refusal)
 
@@ -120,7 +120,7 @@ def test_those_who_wait_behind_are_told_no_more_once_it_is_over(
 ) -> None:
     services, order = timed, Order(timed, simulator)
     first, second = order(), order()
-    turn_away(services, first, Refusal(status=401, message="no"))
+    turn_away(services, first, TurnedAway(status=401, message="no"))
     for job in (first, second):
         assert look(services, job) == "waiting"
     services.snapshots._kept.clear()
@@ -266,7 +266,7 @@ def test_a_429_shows_that_an_outage_is_over(
 ) -> None:
     services = timed
     job = Order(services, simulator)()
-    turn_away(services, job, Refusal(status=401, message="no"))
+    turn_away(services, job, TurnedAway(status=401, message="no"))
     simulator.script(answers(429, times=1))
     clock.now += services.settings.durations.of(6)
     assert look(services, job) == "granted"
@@ -325,7 +325,7 @@ def test_a_line_at_rest_stays_at_rest_where_a_video_may_go_to_one_deployment_onl
     clock = Clock()
     services = replace(services_with(UPSTREAMS=both), clock=clock)
     job = Order(services, simulator)()
-    turn_away(services, job, Refusal(status=401, message="no"))
+    turn_away(services, job, TurnedAway(status=401, message="no"))
     assert job.work is not None
     services.work.replace(replace(job.work, deployments=("sora-2",)))
     look(services, job)
@@ -351,7 +351,7 @@ def test_a_row_of_release_0_1_does_not_make_an_outage_older_than_it_is_known(
     services = timed
     job = Order(services, simulator)()
     services.deployments._table.insert("d", "sora-2", {"v": 1, "running": "{}", "out": "401 no"})
-    turn_away(services, job, Refusal(status=401, message="no"))
+    turn_away(services, job, TurnedAway(status=401, message="no"))
     outage = state(services).outage
     assert outage is not None
     assert outage.since == pytest.approx(clock.now, abs=0.001)

@@ -20,12 +20,13 @@ from shared.domain.video import CostState, Status
 from shared.domain.work import Work
 from shared.lifecycle import line, money
 from shared.lifecycle.background.sweep import sweep
-from shared.lifecycle.requests.admit import Admitted, Repeatable, admit
+from shared.lifecycle.requests.admit import Admitted, admit
 from shared.lifecycle.requests.cancel import cancel_video
+from shared.lifecycle.requests.claims import Repeatable
 from shared.lifecycle.requests.remove import delete_video
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import finish_video, follow_job, submit_job, take_turn
-from shared.storage.ledger import CeilingReached
+from shared.storage.booking import CeilingReached
 from shared.upstream.protocol import AnswerLost, Dialect, NotSent, Throttled
 from tests.conftest import Simulator
 from tests.shared.lifecycle.conftest import CALLER, Job

@@ -13,17 +13,17 @@ import pytest
 
 from shared.domain.ledger import Amounts, Entry, Kind, LedgerError
 from shared.storage.accounts import Account
-from shared.storage.ledger import (
+from shared.storage.booking import (
     CallerLimits,
     Ceiling,
     CeilingReached,
-    Ledger,
-    Refusal,
+    OverLimit,
     TooFast,
     TooManyUnfinished,
     caller_total,
     day_total,
 )
+from shared.storage.ledger import Ledger
 from shared.storage.rows import Row, Table, Write
 from tests.shared.storage.test_ledger import entry
 
@@ -68,7 +68,7 @@ def refusals(ledger: Ledger, entries: Iterator[Entry] | list[Entry], **how: Any)
     def write(each: Entry) -> Any:
         try:
             return ledger.write(each, **how)
-        except Refusal as refusal:
+        except OverLimit as refusal:
             return refusal
 
     with ThreadPoolExecutor(16) as pool:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from shared.domain.outage import Refusal, refused
+from shared.domain.outage import TurnedAway, turned_away
 from shared.domain.quota import (
     DeploymentState,
     QueuedVideo,
@@ -46,11 +46,11 @@ def test_everything_of_a_lane_is_kept(deployments: Deployments) -> None:
     held = granted(LIMITS, video(1), now, lease=60)
     sending = taken(held, video(1).video_id, now, lease=600)
     assert sending is not None
-    refusal = Refusal(status=401, message="no")
-    sending = replace(sending, outage=refused(None, refusal, "video_1", now))
+    refusal = TurnedAway(status=401, message="no")
+    sending = replace(sending, outage=turned_away(None, refusal, "video_1", now))
     deployments.change(LIMITS, lambda _: sending)
     assert deployments.get(LIMITS).state == sending
-    unreachable = refused(None, Refusal(status=None, message=""), "video_1", now)
+    unreachable = turned_away(None, TurnedAway(status=None, message=""), "video_1", now)
     for outage in (unreachable, None):
         deployments.change(LIMITS, lambda state, what=outage: replace(state, outage=what))  # type: ignore[misc]
         assert deployments.get(LIMITS).state.outage == outage

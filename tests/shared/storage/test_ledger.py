@@ -7,7 +7,8 @@ import pytest
 
 from shared.domain.ledger import Amounts, Entry, Kind
 from shared.storage.accounts import Account
-from shared.storage.ledger import Ceiling, CeilingReached, Ledger, day_total, month_total
+from shared.storage.booking import Ceiling, CeilingReached, day_total, month_total
+from shared.storage.ledger import Ledger
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from shared.telemetry.events import Event, emit
-from shared.telemetry.loglines import Lines, _Router, holding
+from shared.telemetry.loglines import Lines, _Router, keeping
 from shared.telemetry.offload import in_background, in_context, in_thread
 
 
@@ -174,7 +174,7 @@ def test_a_librarys_line_that_cannot_be_formatted_harms_nobody(
 ) -> None:
     lines = Lines()
     record = logging.makeLogRecord({"name": "azure.core", "msg": "%d bytes", "args": ("many",)})
-    with holding(lines):
+    with keeping(lines):
         _Router().emit(record)
     lines.write()
     assert "Arguments: ('many',)" in capsys.readouterr().err

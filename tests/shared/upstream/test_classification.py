@@ -8,7 +8,7 @@ import pytest
 
 from shared.domain.job import Fault, JobState, Part
 from shared.domain.request import VideoRequest
-from shared.settings import HeaderAuth, Upstream
+from shared.settings.upstreams import HeaderAuth, Upstream
 from shared.upstream.http import UpstreamHttp
 from shared.upstream.protocol import (
     AnswerLost,

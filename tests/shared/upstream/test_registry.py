@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.settings import Settings
+from shared.settings.app import Settings
 from shared.upstream.registry import Upstreams
 from shared.upstream.sora1 import Sora1
 from shared.upstream.sora2 import Sora2

@@ -13,8 +13,9 @@ from shared.domain.ledger import Amounts
 from shared.domain.video import CostState, Stage, Status
 from shared.domain.work import Work
 from shared.lifecycle import line
-from shared.lifecycle.requests.admit import Repeatable, admit
+from shared.lifecycle.requests.admit import admit
 from shared.lifecycle.requests.cancel import cancel_video
+from shared.lifecycle.requests.claims import Repeatable
 from shared.lifecycle.requests.remove import delete_video
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import (

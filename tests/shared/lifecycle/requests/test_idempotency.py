@@ -15,7 +15,8 @@ from shared.domain.request import VideoRequest
 from shared.domain.video import Status
 from shared.domain.work import phase
 from shared.lifecycle.background.sweep import sweep
-from shared.lifecycle.requests.admit import Admitted, Repeatable, admit
+from shared.lifecycle.requests.admit import Admitted, admit
+from shared.lifecycle.requests.claims import Repeatable
 from shared.lifecycle.services import Services
 from tests.conftest import Simulator
 from tests.support.driver import drive

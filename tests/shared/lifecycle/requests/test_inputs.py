@@ -23,7 +23,8 @@ from shared.domain.request import Crop, VideoRequest
 from shared.domain.video import Status
 from shared.lifecycle.background.sweep import sweep
 from shared.lifecycle.requests import inputs
-from shared.lifecycle.requests.admit import Admitted, Repeatable, admit
+from shared.lifecycle.requests.admit import Admitted, admit
+from shared.lifecycle.requests.claims import Repeatable
 from shared.lifecycle.requests.inputs import Source
 from shared.lifecycle.services import Services
 from shared.storage.layout import video_folder

@@ -14,7 +14,8 @@ from typing import Any
 from shared.domain.errors import LimitReached, Problem, RateLimited
 from shared.domain.request import VideoRequest
 from shared.lifecycle.money import utc_day
-from shared.lifecycle.requests.admit import Repeatable, admit
+from shared.lifecycle.requests.admit import admit
+from shared.lifecycle.requests.claims import Repeatable
 from shared.lifecycle.services import Services
 from triggers.web.answers import problem_answer
 

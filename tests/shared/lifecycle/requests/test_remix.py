@@ -10,8 +10,9 @@ import pytest
 from shared.domain.errors import Conflict, InvalidRequest
 from shared.domain.request import VideoRequest
 from shared.domain.video import Status
-from shared.lifecycle.requests.admit import Admitted, Repeatable
+from shared.lifecycle.requests.admit import Admitted
 from shared.lifecycle.requests.cancel import cancel_video
+from shared.lifecycle.requests.claims import Repeatable
 from shared.lifecycle.requests.remix import remix_video
 from tests.conftest import Simulator
 from tests.shared.lifecycle.conftest import Job, Order

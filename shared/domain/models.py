@@ -1,0 +1,62 @@
+"""The models with built-in capabilities and prices; validation, defaults and /models read them.
+
+Transcribed from the public references with their contradictions settled conservatively; any value
+can be replaced per deployment in `UPSTREAMS` without a release, because the live service has
+accepted sizes its documentation never listed.
+"""
+
+from collections.abc import Mapping
+
+from shared.domain.capabilities import Capabilities
+from shared.domain.limits import LONGEST_PROMPT
+from shared.domain.money import Price
+
+_720P = 1280 * 720
+
+
+def _both_ways(*sizes: tuple[int, int]) -> tuple[str, ...]:
+    listed: dict[str, None] = {}
+    for width, height in sizes:
+        listed[f"{width}x{height}"] = None
+        listed[f"{height}x{width}"] = None
+    return tuple(listed)
+
+
+MODELS: Mapping[str, Capabilities] = {
+    # Spec azure-v1-preview: sizes in either orientation, 1..20 s. The concept page gives variants
+    # by resolution (1080p 1, 720p 2, else 4; 720x720 is taken for 720p). Microsoft's own PyRIT
+    # refuses more than 10 s at 1080x1080 and above. Inputs: two images, or one video of 5 s.
+    "sora": Capabilities(
+        sizes=_both_ways(
+            (480, 480), (854, 480), (720, 720), (1280, 720), (1080, 1080), (1920, 1080)
+        ),
+        default_size="1280x720",
+        seconds=tuple(range(1, 21)),
+        default_seconds=5,
+        prompt_characters=LONGEST_PROMPT,
+        variants={720 * 720 - 1: 4, _720P: 2},
+        seconds_above_pixels={_720P: 10},
+        images=2,
+        input_video_seconds=5,
+        placed_inputs=True,
+    ),
+    # OpenAI's openapi.yaml: the four sizes, 4/8/12 s, 32,000 characters. Azure documented the two
+    # 720p sizes, and its version 2025-12-08 accepted the 1792 ones as well. One first-frame image.
+    "sora-2": Capabilities(
+        sizes=("720x1280", "1280x720", "1024x1792", "1792x1024"),
+        default_size="720x1280",
+        seconds=(4, 8, 12),
+        default_seconds=4,
+        prompt_characters=LONGEST_PROMPT,
+        images=1,
+        remix=True,
+    ),
+}
+
+PRICES: Mapping[str, Price] = {
+    # Microsoft publishes no table for Sora 1; the widely quoted rate is marked as an estimate.
+    "sora": Price(
+        version="sora@2025-05/estimate", per_second_micro_usd=50_000, reference_pixels=_720P
+    ),
+    "sora-2": Price(version="sora-2@2025-10", per_second_micro_usd=100_000),
+}

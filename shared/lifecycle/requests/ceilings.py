@@ -1,0 +1,115 @@
+"""Ceilings of money and limits of a caller: what a reservation is counted against, and how a
+refusal reads."""
+
+from datetime import UTC, datetime, timedelta
+
+from shared.domain import retry_after
+from shared.domain.errors import LimitReached, Problem, RateLimited
+from shared.domain.ledger import Amounts, Entry, Kind
+from shared.domain.money import micro_usd, usd
+from shared.lifecycle import money
+from shared.lifecycle.requests.prepare import Prepared
+from shared.lifecycle.services import Services
+from shared.storage import booking
+from shared.storage.booking import Ceiling, CeilingReached
+
+
+def refusal(services: Services, caller: str, prepared: Prepared) -> Problem | None:
+    """Why a request would be refused now although it may be taken another time, if it would;
+    nothing is written."""
+    try:
+        check_job(services, prepared.amount)
+    except LimitReached as too_dear:
+        return too_dear
+    now = services.clock()
+    entry = Entry(
+        video_id="",
+        caller=caller,
+        model=prepared.request.model,
+        deployment=None,
+        day=money.utc_day(now),
+        attempt=1,
+        kind=Kind.RESERVE,
+        amount=prepared.amount,
+        change=Amounts(),
+        price_version=prepared.price.version,
+        basis="quoted",
+        at=int(now),
+    )
+    why = services.ledger.refusal(
+        entry, of(services, caller, entry.day), caller_limits(services, caller)
+    )
+    return None if why is None else refused(why, entry.day)
+
+
+def check_job(services: Services, reserved: int) -> None:
+    ceiling = services.settings.max_job_usd
+    if ceiling >= 0 and reserved > micro_usd(ceiling):
+        raise LimitReached(
+            f"This video would cost ${usd(reserved)}; one video may cost at most "
+            f"${usd(micro_usd(ceiling))} here (MAX_JOB_USD). That does not reset: ask for less. "
+            "Nothing was charged.",
+        )
+
+
+def of(services: Services, caller: str, day: str) -> list[Ceiling]:
+    """What a reservation of a caller on a day is counted against."""
+    found = []
+    per_day = services.settings.budget_usd_per_day
+    if per_day >= 0:
+        found.append(Ceiling("budget of the day", booking.day_total(day), micro_usd(per_day)))
+    known = services.settings.caller(caller)
+    if known is not None and known.budget_usd_per_month >= 0:
+        limit = micro_usd(known.budget_usd_per_month)
+        found.append(Ceiling("your budget of the month", booking.caller_total(caller), limit))
+    return found
+
+
+def caller_limits(services: Services, caller: str) -> booking.CallerLimits | None:
+    known = services.settings.caller(caller)
+    if known is None or (known.max_unfinished < 0 and known.creates_per_minute < 0):
+        return None
+    return booking.CallerLimits(
+        max_unfinished=known.max_unfinished,
+        creates=known.creates_per_minute,
+        window=services.settings.durations.minute,
+        now=services.clock(),
+    )
+
+
+def refused(refusal: booking.OverLimit, day: str) -> Problem:
+    if isinstance(refusal, CeilingReached):
+        return _limit_reached(refusal, day)
+    if isinstance(refusal, booking.TooManyUnfinished):
+        return RateLimited(
+            f"You have {refusal.unfinished} unfinished videos; {refusal.limit} are allowed at a "
+            "time (max_unfinished). Try again when one has ended. Nothing was charged.",
+            code="too_many_unfinished",
+            retry_after=retry_after.UNFINISHED,
+        )
+    assert isinstance(refusal, booking.TooFast), "there are three limits"
+    return RateLimited(
+        f"You may create {refusal.limit} videos a minute (creates_per_minute). "
+        "Nothing was charged.",
+        retry_after=refusal.retry_after,
+    )
+
+
+def _limit_reached(reached: CeilingReached, day: str) -> LimitReached:
+    ceiling = reached.ceiling
+    left = max(0, ceiling.limit - reached.committed)
+    name = ceiling.name if ceiling.name.startswith("your") else f"the {ceiling.name}"
+    return LimitReached(
+        f"This video would cost ${usd(reached.wanted)}, and ${usd(left)} is left of "
+        f"{name}, ${usd(ceiling.limit)}. It resets at {_resets_at(ceiling, day)}. "
+        "Nothing was charged.",
+    )
+
+
+def _resets_at(ceiling: Ceiling, day: str) -> str:
+    """When a total starts again: the next midnight, or the next first of the month (UTC)."""
+    date = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
+    after = date + timedelta(days=1)
+    if ceiling.total != booking.day_total(day):
+        after = (date.replace(day=1) + timedelta(days=32)).replace(day=1)
+    return f"{after:%Y-%m-%dT00:00:00Z}"

@@ -1,0 +1,87 @@
+"""Idempotency: which earlier request, if any, a request repeats."""
+
+import os
+from dataclasses import dataclass
+
+from shared.domain.errors import Conflict
+from shared.domain.ids import created_ms, new_video_id
+from shared.domain.limits import KEYS_KEPT, REPEATS_KNOWN
+from shared.domain.request import VideoRequest
+from shared.lifecycle import money
+from shared.lifecycle.services import Services
+from shared.storage.idempotency import Claim, by_key, by_request
+
+ADMISSION_UNDONE = "admission_undone"
+"""The ledger's basis where the sweep gave back what an unfinished admission had reserved."""
+
+
+@dataclass(frozen=True)
+class Repeatable:
+    """How a request can be told to be the same as an earlier one.
+
+    `key` is the caller's `Idempotency-Key`; without one, `repeated` says that the client's library
+    declares this to be a repeat (`x-stainless-retry-count` of 1 or more). `kept` (seconds at scale
+    1) is for keys that stand for their content, like an event's id: they are known for that long,
+    and what comes under one of them is not compared.
+    """
+
+    route: str = "videos"
+    key: str | None = None
+    repeated: bool = False
+    kept: float | None = None
+
+
+def earlier(services: Services, caller: str, asked: str, repeatable: Repeatable) -> Claim | None:
+    """The claim of an earlier request under the same key that asked for the same: known before its
+    files are fetched and decoded, and whatever has become of models, prices and ceilings since."""
+    if repeatable.key is None:
+        return None
+    found = services.idempotency.get(caller, by_key(repeatable.route, repeatable.key))
+    if found is None or found.asked != asked:
+        return None
+    return found if services.clock() - found.at <= _kept(services, repeatable) else None
+
+
+def _kept(services: Services, repeatable: Repeatable) -> float:
+    """For how long a key is remembered, in seconds."""
+    return services.settings.durations.of(repeatable.kept or KEYS_KEPT)
+
+
+def claimed(
+    services: Services, caller: str, request: VideoRequest, repeatable: Repeatable, asked: str
+) -> tuple[Claim, bool]:
+    """The claim of a request, with its video's id, and whether an earlier request made it. Raises
+    Conflict for a key that stands for another request."""
+    now, durations = services.clock(), services.settings.durations
+    digest = request.digest()
+    video_id = new_video_id(int(now * 1000), os.urandom(10))
+    if repeatable.key is None:
+        claim = Claim(by_request(repeatable.route, digest), video_id, digest, now)
+        known = services.idempotency.get(caller, claim.key) if repeatable.repeated else None
+        if known is not None and now - known.at < durations.of(REPEATS_KNOWN):
+            return known, True
+        # of several at once the last one is remembered, and each makes its own video
+        services.idempotency.replace(caller, claim)
+        return claim, False
+    claim = Claim(by_key(repeatable.route, repeatable.key), video_id, digest, now, asked)
+    first = services.idempotency.claim(caller, claim)
+    if first.video_id == claim.video_id:
+        return claim, False
+    if now - first.at > _kept(services, repeatable) and not services.work.get(first.video_id):
+        return services.idempotency.replace(caller, claim), False
+    if first.digest != digest and repeatable.kept is None:
+        raise Conflict(
+            "This Idempotency-Key was used for a different request; use a new key for a new one.",
+            code="idempotency_key_reused",
+        )
+    return first, True
+
+
+def was_deleted(services: Services, claim: Claim) -> bool:
+    """Whether a video was on record and is no more: its ledger outlives it."""
+    left = services.work.get(claim.video_id)
+    if left is not None:
+        return left.deleted
+    month = money.utc_day(created_ms(claim.video_id) / 1000)[:7]
+    bases = {entry.basis for entry in services.ledger.entries(month, claim.video_id)}
+    return bool(bases) and ADMISSION_UNDONE not in bases

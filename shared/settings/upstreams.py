@@ -1,0 +1,155 @@
+"""`UPSTREAMS`: the deployments, each with its wire, its key, its limits and its price."""
+
+import re
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from shared.domain import limits
+from shared.domain.capabilities import Capabilities
+from shared.domain.models import MODELS, PRICES
+from shared.domain.money import Price, micro_usd
+from shared.settings.values import Name, Strict, https
+
+_AZURE_HOSTS = (
+    ".openai.azure.com",
+    ".cognitiveservices.azure.com",
+    ".services.ai.azure.com",
+)
+
+
+class EntraAuth(Strict):
+    """A token of the app's managed identity; only ever sent to Azure's own host names."""
+
+    type: Literal["entra"]
+    scope: str = "https://cognitiveservices.azure.com/.default"
+
+
+class HeaderAuth(Strict):
+    """A key in a header: `api-key: KEY`, or `Authorization: Bearer KEY`.
+
+    `secret_setting` is the name of the app setting that holds the key (in Azure a Key Vault
+    reference), so that `UPSTREAMS` itself has no secret in it.
+    """
+
+    type: Literal["header"]
+    name: str = "api-key"
+    secret_setting: str
+
+
+class PriceConfig(Strict):
+    """A price row in US dollars; see `shared.domain.money.Price`."""
+
+    version: str
+    usd_per_second: str | float
+    reference_size: str | None = None
+    failed_render: Literal["released", "settled"] = "released"
+
+    def row(self) -> Price:
+        pixels = None
+        if self.reference_size is not None:
+            width, height = _size(self.reference_size)
+            pixels = width * height
+        return Price(
+            version=self.version,
+            per_second_micro_usd=micro_usd(self.usd_per_second),
+            reference_pixels=pixels,
+            failed_render=self.failed_render,
+        )
+
+
+class CapabilitiesConfig(Strict):
+    """Replaces parts of a model's capabilities; see `shared.domain.capabilities.Capabilities`."""
+
+    sizes: list[str] | None = None
+    default_size: str | None = None
+    seconds: list[int] | None = None
+    default_seconds: int | None = None
+    prompt_characters: int | None = None
+    variants: dict[int, int] | None = None
+    seconds_above_pixels: dict[int, int] | None = None
+    images: int | None = None
+    input_video_seconds: int | None = None
+    placed_inputs: bool | None = None
+    remix: bool | None = None
+
+    def over(self, base: Capabilities | None) -> Capabilities:
+        values = {key: value for key, value in self.model_dump().items() if value is not None}
+        for name in ("sizes", "seconds"):
+            if name in values:
+                values[name] = tuple(values[name])
+        if base is not None:
+            return replace(base, **values)
+        if values.get("sizes"):
+            values.setdefault("default_size", values["sizes"][0])
+        if values.get("seconds"):
+            values.setdefault("default_seconds", values["seconds"][0])
+        values.setdefault("prompt_characters", limits.LONGEST_PROMPT)
+        return Capabilities(**values)
+
+
+class Upstream(Strict):
+    """One deployment: an endpoint, its wire, its limits and its price."""
+
+    name: Name
+    dialect: Literal["sora-1", "sora-2"]
+    endpoint: str
+    path_prefix: str = "/openai/v1"
+    deployment: str
+    """What goes on the wire as `model`: in Azure the name of the model deployment."""
+    model: str
+    """The public model name that callers ask for."""
+    auth: Annotated[EntraAuth | HeaderAuth, Field(discriminator="type")]
+    max_running: Annotated[int, Field(ge=0, le=limits.MOST_RUNNING)] = 2
+    max_creates_per_minute: Annotated[int, Field(ge=0, le=limits.MOST_CREATES)] = 2
+    prices: PriceConfig | None = None
+    capabilities: CapabilitiesConfig | None = None
+    can_list: bool = True
+    can_delete_running: bool = False
+    retires_at: datetime | None = None
+
+    @field_validator("endpoint")
+    @classmethod
+    def _endpoint(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("must be a plain URL without credentials, query or fragment")
+        return https(value)
+
+    @field_validator("path_prefix")
+    @classmethod
+    def _prefix(cls, value: str) -> str:
+        return "/" + value.strip("/") if value.strip("/") else ""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        host = urlsplit(self.endpoint).hostname or ""
+        if isinstance(self.auth, EntraAuth) and not host.endswith(_AZURE_HOSTS):
+            raise ValueError("auth entra sends tokens only to Azure's own host names")
+        if self.prices is None and self.model not in PRICES:
+            raise ValueError(f"model {self.model!r} has no built-in price: give prices")
+        if self.capabilities is None and self.model not in MODELS:
+            raise ValueError(f"model {self.model!r} has no built-in capabilities: give them")
+        return self
+
+    @property
+    def price(self) -> Price:
+        return PRICES[self.model] if self.prices is None else self.prices.row()
+
+    @property
+    def can(self) -> Capabilities:
+        base = MODELS.get(self.model)
+        if self.capabilities is not None:
+            return self.capabilities.over(base)
+        assert base is not None  # _consistent saw to it
+        return base
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d+)x(\d+)", text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a size like 1280x720")
+    return int(match[1]), int(match[2])

@@ -1,0 +1,57 @@
+"""What settings are made of: JSON objects without strange fields, names, and addresses."""
+
+import os
+from ipaddress import ip_address
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def on_azure() -> bool:
+    """Azure sets these on every plan; Core Tools and the local host set neither."""
+    return bool(os.environ.get("WEBSITE_INSTANCE_ID") or os.environ.get("WEBSITE_POD_NAME"))
+
+
+def https(value: str) -> str:
+    """A URL without its last slash that is https, or http on loopback."""
+    parts = urlsplit(value)
+    loopback = parts.scheme == "http" and parts.hostname in LOOPBACK
+    if not loopback and (parts.scheme != "https" or not parts.hostname):
+        raise ValueError("must be an https URL (http only for loopback)")
+    return value.rstrip("/")
+
+
+def receiver(value: str) -> str:
+    """The URL of something that is sent events, if it may be.
+
+    The operator names it, so any https host is fine, private ones included; link-local addresses,
+    where clouds keep their credentials, never are. Plain http is for loopback and local runs.
+    """
+    parts = urlsplit(value)
+    host = parts.hostname or ""
+    if parts.username or parts.password or parts.fragment:
+        raise ValueError("must be a URL without credentials and fragment")
+    if host in LOOPBACK and parts.scheme in ("http", "https") and not on_azure():
+        return value
+    if parts.scheme != "https" or not host:
+        raise ValueError("must be an https URL (http only for loopback, and only locally)")
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return value
+    if address.is_link_local or address.is_loopback or address.is_unspecified:
+        raise ValueError("must not be a link-local or loopback address")
+    return value
+
+
+Https = Annotated[str, AfterValidator(https)]
+Receiver = Annotated[str, AfterValidator(receiver)]
