@@ -21,6 +21,17 @@ layer turns it into OpenAI's error envelope.
 
 from dataclasses import dataclass
 from math import ceil
+from typing import Literal
+
+ErrorType = Literal[
+    "invalid_request_error",
+    "authentication_error",
+    "permission_error",
+    "insufficient_quota",
+    "rate_limit_error",
+    "server_error",
+]
+"""OpenAI's word for a kind of error."""
 
 
 def whole_seconds(seconds: float) -> int:
@@ -37,7 +48,7 @@ class Problem(Exception):
     """
 
     status = 500
-    type = "server_error"
+    type: ErrorType = "server_error"
     retryable = False
 
     def __init__(

@@ -1,0 +1,20 @@
+"""The content of a video: a link to one of its files, or its bytes."""
+
+from datetime import timedelta
+
+from shared.domain.video import Extra, Output
+from shared.lifecycle.services import Services
+from shared.storage.layout import OUTPUTS_CONTAINER
+from shared.storage.links import LIFETIME
+
+LINK_MINUTES = LIFETIME // timedelta(minutes=1)
+
+
+def link(services: Services, file: Output | Extra) -> str:
+    """A URL that reads this one file for `LINK_MINUTES`: a credential."""
+    return services.links.link(OUTPUTS_CONTAINER, file.blob, file.content_type)
+
+
+def read(services: Services, file: Output | Extra, *, first: int, length: int) -> bytes:
+    """`length` bytes of a file from its byte `first` on."""
+    return b"".join(services.outputs.read(file.blob, offset=first, length=length))
