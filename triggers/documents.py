@@ -13,7 +13,7 @@ import azure.functions as func
 
 from shared.durable.sdk import blueprint
 from shared.settings.app import settings
-from triggers.web.answers import BASE_PATH, answer, public_answer
+from triggers.web.answers import BASE_PATH, Response, public_answer
 from triggers.web.routes import http
 
 bp = blueprint()
@@ -22,13 +22,16 @@ _PAGE = Path(__file__).parent / "web" / "docs.html"
 
 
 @http(bp, f"{BASE_PATH}/openapi.json", ["GET"])
-def openapi(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001  # the host passes it
-    return answer(lambda: public_answer(_openapi(), content_type="application/json"))
+def openapi(req: func.HttpRequest) -> Response:  # noqa: ARG001  # the host passes it
+    return public_answer(_openapi(), content_type="application/json")
 
 
 @http(bp, f"{BASE_PATH}/docs", ["GET"])
-def docs(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001  # the host passes it
-    return answer(_docs)
+def docs(req: func.HttpRequest) -> Response:  # noqa: ARG001  # the host passes it
+    page, policy = _page()
+    return public_answer(
+        page, content_type="text/html", headers={"content-security-policy": policy}
+    )
 
 
 @lru_cache(maxsize=1)
@@ -37,13 +40,6 @@ def _openapi() -> bytes:
     from triggers.contract import document
 
     return document.as_json(f"{settings().public_base_url}/{BASE_PATH}")
-
-
-def _docs() -> func.HttpResponse:
-    page, policy = _page()
-    return public_answer(
-        page, content_type="text/html", headers={"content-security-policy": policy}
-    )
 
 
 @lru_cache(maxsize=1)

@@ -6,12 +6,13 @@ case, where `_` comes after every letter, and so `z_` after `zzz`.
 """
 
 import re
+from typing import NoReturn
 
 import azure.functions as func
 
 from shared.domain.errors import InvalidRequest, NotFound, WrongMethod
 from shared.durable.sdk import blueprint
-from triggers.web.answers import BASE_PATH, answer
+from triggers.web.answers import BASE_PATH, Response
 from triggers.web.routes import http, methods_of
 
 bp = blueprint()
@@ -25,11 +26,11 @@ _UNSUPPORTED = re.compile(
 
 
 @http(bp, "{*path}", _METHODS)
-def z_fallback(req: func.HttpRequest) -> func.HttpResponse:
-    return answer(lambda: _unknown(req))
+def z_fallback(req: func.HttpRequest) -> Response:
+    _unknown(req)
 
 
-def _unknown(req: func.HttpRequest) -> func.HttpResponse:
+def _unknown(req: func.HttpRequest) -> NoReturn:
     path = req.route_params.get("path", "").rstrip("/")
     if operation := _UNSUPPORTED.fullmatch(path):
         raise InvalidRequest(

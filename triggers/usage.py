@@ -4,16 +4,15 @@ import csv
 import io
 import re
 from datetime import date
-from typing import Any
 
 import azure.functions as func
 
+from shared.answers.usage import GroupBy, Usage, UsageSums
 from shared.domain.errors import InvalidRequest
-from shared.domain.money import usd
 from shared.durable.sdk import blueprint
-from shared.lifecycle.requests.usage import GroupBy, MonthToDate, Sums, Usage, usage
+from shared.lifecycle.requests.usage import usage
 from shared.lifecycle.services import services
-from triggers.web.answers import BASE_PATH, answer, json_answer, text_answer
+from triggers.web.answers import BASE_PATH, Response, json_answer, text_answer
 from triggers.web.authenticate import Authenticated, authenticate, on_behalf_of
 from triggers.web.query import parameter
 from triggers.web.routes import http
@@ -22,11 +21,7 @@ bp = blueprint()
 
 
 @http(bp, f"{BASE_PATH}/usage", ["GET"])
-def get_usage(req: func.HttpRequest) -> func.HttpResponse:
-    return answer(lambda: _get(req))
-
-
-def _get(req: func.HttpRequest) -> func.HttpResponse:
+def get_usage(req: func.HttpRequest) -> Response:
     caller = _whose(req, authenticate(req))
     as_csv = _as_csv(req)
     by = parameter(req, "group_by") or GroupBy.DAY
@@ -35,9 +30,7 @@ def _get(req: func.HttpRequest) -> func.HttpResponse:
             f"group_by {by[:80]!r} is not one of: {', '.join(GroupBy)}.", param="group_by"
         )
     found = usage(services(), caller, _day(req, "from"), _day(req, "to"), GroupBy(by))
-    return (
-        text_answer(_csv(found), content_type="text/csv") if as_csv else json_answer(_json(found))
-    )
+    return text_answer(_csv(found), content_type="text/csv") if as_csv else json_answer(found)
 
 
 def _whose(req: func.HttpRequest, authenticated: Authenticated) -> str | None:
@@ -68,49 +61,11 @@ def _day(req: func.HttpRequest, name: str) -> date | None:
         ) from None
 
 
-def _json(found: Usage) -> dict[str, Any]:
-    return {
-        "object": "usage",
-        "from": found.first.isoformat(),
-        "to": found.last.isoformat(),
-        "caller": found.caller,
-        "group_by": found.group_by.value,
-        "currency": "USD",
-        "data": [{"group": group, **_sums(sums)} for group, sums in found.rows.items()],
-        "total": _sums(found.total),
-        "month_to_date": _month(found.month_to_date),
-    }
-
-
 def _csv(found: Usage) -> str:
     """One line for each row, with the names of the JSON's fields; amounts are US dollars."""
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\r\n")
-    writer.writerow([found.group_by.value, *_sums(Sums())])
-    for group, sums in found.rows.items():
-        writer.writerow([group, *_sums(sums).values()])
+    writer.writerow([found.group_by, *UsageSums.model_fields])
+    for row in found.data:
+        writer.writerow([row.group, *(getattr(row, name) for name in UsageSums.model_fields)])
     return lines.getvalue()
-
-
-def _sums(sums: Sums) -> dict[str, int | str]:
-    return {
-        "videos": sums.videos,
-        "seconds": sums.seconds,
-        "reserved": usd(sums.amounts.reserved),
-        "settled": usd(sums.amounts.settled),
-        "released": usd(sums.released),
-        "unknown": usd(sums.amounts.unknown),
-    }
-
-
-def _month(found: MonthToDate) -> dict[str, str | None]:
-    amounts, budget = found.amounts, found.budget
-    return {
-        "month": found.month,
-        "reserved": usd(amounts.reserved),
-        "settled": usd(amounts.settled),
-        "unknown": usd(amounts.unknown),
-        "committed": usd(amounts.committed),
-        "budget": None if budget is None else usd(budget),
-        "left": None if budget is None else usd(max(0, budget - amounts.committed)),
-    }

@@ -2,10 +2,12 @@
 
 import asyncio
 import re
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import azure.functions as func
 
+from shared.answers import videos as answers
 from shared.domain import retry_after
 from shared.domain.errors import InvalidRequest
 from shared.domain.ids import is_video_id
@@ -13,17 +15,19 @@ from shared.domain.limits import DEFAULT_PAGE, LONGEST_PAGE
 from shared.domain.video import Status, Video
 from shared.domain.work import instance_id
 from shared.durable import workers
+from shared.durable.names import Hint
 from shared.durable.sdk import Client, blueprint
+from shared.lifecycle.requests import views
 from shared.lifecycle.requests.admit import Admitted, admit
 from shared.lifecycle.requests.cancel import cancel_video
 from shared.lifecycle.requests.remix import remix_video
 from shared.lifecycle.requests.remove import delete_video
-from shared.lifecycle.requests.views import deleted_object, list_object, video_object
+from shared.lifecycle.requests.views import find_video, video_object
 from shared.lifecycle.services import services
 from shared.telemetry.events import Event, emit
 from shared.telemetry.offload import in_thread
 from triggers.web import bodies, prefer
-from triggers.web.answers import BASE_PATH, answer, answer_async, json_answer
+from triggers.web.answers import BASE_PATH, Response, json_answer
 from triggers.web.authenticate import authenticate, on_behalf_of
 from triggers.web.authorise import own_video
 from triggers.web.content import serve
@@ -37,42 +41,23 @@ _MOST_EPOCHS = 5
 _PURGES_WITHIN = 10.0
 
 
+class _Seen(NamedTuple):
+    """A video and how it is shown."""
+
+    video: Video
+    shown: answers.Video
+
+    @property
+    def terminal(self) -> bool:
+        return self.video.terminal
+
+
+def _seen(video: Video) -> _Seen:
+    return _Seen(video, video_object(services(), video))
+
+
 @http_with_client(bp, f"{BASE_PATH}/videos", ["POST"])
-async def create_video(req: func.HttpRequest, client: Client) -> func.HttpResponse:
-    return await answer_async(_create(req, client))
-
-
-@http(bp, f"{BASE_PATH}/videos", ["GET"])
-def list_videos(req: func.HttpRequest) -> func.HttpResponse:
-    return answer(lambda: _list(req))
-
-
-@http(bp, f"{BASE_PATH}/videos/{{video_id}}", ["GET"])
-async def get_video(req: func.HttpRequest) -> func.HttpResponse:
-    return await answer_async(_get(req))
-
-
-@http_with_client(bp, f"{BASE_PATH}/videos/{{video_id}}", ["DELETE"])
-async def remove_video(req: func.HttpRequest, client: Client) -> func.HttpResponse:
-    return await answer_async(_delete(req, client))
-
-
-@http(bp, f"{BASE_PATH}/videos/{{video_id}}/content", ["GET", "HEAD"])
-def get_video_content(req: func.HttpRequest) -> func.HttpResponse:
-    return answer(lambda: _content(req))
-
-
-@http_with_client(bp, f"{BASE_PATH}/videos/{{video_id}}/remix", ["POST"])
-async def remix(req: func.HttpRequest, client: Client) -> func.HttpResponse:
-    return await answer_async(_remix(req, client))
-
-
-@http_with_client(bp, f"{BASE_PATH}/videos/{{video_id}}/cancel", ["POST"])
-async def cancel(req: func.HttpRequest, client: Client) -> func.HttpResponse:
-    return await answer_async(_cancel(req, client))
-
-
-async def _create(req: func.HttpRequest, client: Client) -> func.HttpResponse:
+async def create_video(req: func.HttpRequest, client: Client) -> Response:
     def work() -> Admitted:
         bodies.check_size(req)
         authenticated = authenticate(req)
@@ -80,36 +65,11 @@ async def _create(req: func.HttpRequest, client: Client) -> func.HttpResponse:
         repeatable = bodies.repeatable(req, "videos")
         return admit(services(), authenticated.caller, new.request, repeatable, new.sources)
 
-    return await _started(client, await in_thread(work))
+    return await _started(client, work)
 
 
-async def _remix(req: func.HttpRequest, client: Client) -> func.HttpResponse:
-    def work() -> Admitted:
-        bodies.check_size(req)
-        _, stored = own_video(req)
-        repeatable = bodies.repeatable(req, f"remix/{stored.video.id}")
-        return remix_video(
-            services(), stored.video, lambda source: bodies.remix_video(req, source), repeatable
-        )
-
-    return await _started(client, await in_thread(work))
-
-
-async def _started(client: Client, admitted: Admitted) -> func.HttpResponse:
-    """Start the worker of an admitted video and answer with it."""
-    await workers.start_admitted(client, admitted)
-    headers = _poll_headers(admitted.video)
-    if admitted.replayed:
-        headers["idempotent-replayed"] = "true"
-    return json_answer(await _shown(admitted.video), headers=headers)
-
-
-async def _shown(video: Video) -> dict[str, Any]:
-    """The video object; where it stands in the line may have to be read from storage."""
-    return await in_thread(lambda: video_object(video))
-
-
-def _list(req: func.HttpRequest) -> func.HttpResponse:
+@http(bp, f"{BASE_PATH}/videos", ["GET"])
+def list_videos(req: func.HttpRequest) -> Response:
     authenticated = authenticate(req)
     caller = on_behalf_of(req, authenticated)
     limit = _limit(parameter(req, "limit") or str(DEFAULT_PAGE))
@@ -119,49 +79,83 @@ def _list(req: func.HttpRequest) -> func.HttpResponse:
     order = parameter(req, "order") or "desc"
     if order not in ("asc", "desc"):
         raise InvalidRequest(f"order {order!r} is not asc or desc.", param="order")
-    videos = services().videos
-    page = videos.page if order == "desc" else videos.page_oldest_first
-    found = page(
-        caller,
-        after=after,
-        limit=limit + 1,
-        status=_status(parameter(req, "status")),
-        model=parameter(req, "model"),
+    return json_answer(
+        views.list_videos(
+            services(),
+            caller,
+            after=after,
+            limit=limit,
+            oldest_first=order == "asc",
+            status=_status(parameter(req, "status")),
+            model=parameter(req, "model"),
+        )
     )
-    return json_answer(list_object(found[:limit], has_more=len(found) > limit))
 
 
-async def _get(req: func.HttpRequest) -> func.HttpResponse:
-    _, stored = await in_thread(lambda: own_video(req, admins=True))
+@http(bp, f"{BASE_PATH}/videos/{{video_id}}", ["GET"])
+async def get_video(req: func.HttpRequest) -> Response:
+    first = await in_thread(lambda: _seen(own_video(req, admins=True)[1]))
 
-    def again() -> Video | None:
-        found = services().videos.get(stored.video.caller, stored.video.id)
-        return None if found is None else found.video
+    def again() -> _Seen | None:
+        found = find_video(services(), first.video.caller, first.video.id)
+        return None if found is None else _seen(found)
 
-    video, headers = await prefer.until_ended(req, stored.video, again)
-    return json_answer(await _shown(video), headers={**_poll_headers(video), **headers})
-
-
-def _content(req: func.HttpRequest) -> func.HttpResponse:
-    authenticated, stored = own_video(req)
-    return serve(services(), req, authenticated, stored.video)
+    seen, headers = await prefer.until_ended(req, first, again)
+    return json_answer(seen.shown, headers={**_poll_headers(seen.video), **headers})
 
 
-async def _cancel(req: func.HttpRequest, client: Client) -> func.HttpResponse:
-    _, stored = await in_thread(lambda: own_video(req))
-    cancelled = await in_thread(lambda: cancel_video(services(), stored.video))
-    await workers.wake(client, cancelled.hints)
-    return json_answer(await _shown(cancelled.video))
-
-
-async def _delete(req: func.HttpRequest, client: Client) -> func.HttpResponse:
-    _, stored = await in_thread(lambda: own_video(req))
-    removed = await in_thread(lambda: delete_video(services(), stored))
+@http_with_client(bp, f"{BASE_PATH}/videos/{{video_id}}", ["DELETE"])
+async def remove_video(req: func.HttpRequest, client: Client) -> Response:
+    removed = await in_thread(lambda: delete_video(services(), own_video(req)[1]))
     await workers.wake(client, removed.hints)
-    left = await in_thread(lambda: services().work.get(stored.video.id))
-    if left is None:  # else its worker still watches the job
-        await _purge(client, stored.video.id)
-    return json_answer(deleted_object(stored.video.id))
+    if removed.over:  # else its worker still watches the job
+        await _purge(client, removed.answer.id)
+    return json_answer(removed.answer)
+
+
+@http(bp, f"{BASE_PATH}/videos/{{video_id}}/content", ["GET", "HEAD"])
+def get_video_content(req: func.HttpRequest) -> Response:
+    authenticated, video = own_video(req)
+    return serve(services(), req, authenticated, video)
+
+
+@http_with_client(bp, f"{BASE_PATH}/videos/{{video_id}}/remix", ["POST"])
+async def remix(req: func.HttpRequest, client: Client) -> Response:
+    def work() -> Admitted:
+        bodies.check_size(req)
+        _, video = own_video(req)
+        repeatable = bodies.repeatable(req, f"remix/{video.id}")
+        return remix_video(
+            services(), video, lambda source: bodies.remix_video(req, source), repeatable
+        )
+
+    return await _started(client, work)
+
+
+@http_with_client(bp, f"{BASE_PATH}/videos/{{video_id}}/cancel", ["POST"])
+async def cancel(req: func.HttpRequest, client: Client) -> Response:
+    def work() -> tuple[_Seen, Iterable[Hint]]:
+        cancelled = cancel_video(services(), own_video(req)[1])
+        return _seen(cancelled.video), cancelled.hints
+
+    seen, hints = await in_thread(work)
+    await workers.wake(client, hints)
+    return json_answer(seen.shown)
+
+
+async def _started(client: Client, work: Callable[[], Admitted]) -> Response:
+    """Admit a video as `work` does, start its worker, and answer with it."""
+
+    def admitted_and_seen() -> tuple[Admitted, _Seen]:
+        admitted = work()
+        return admitted, _seen(admitted.video)
+
+    admitted, seen = await in_thread(admitted_and_seen)
+    await workers.start_admitted(client, admitted)
+    headers = _poll_headers(seen.video)
+    if admitted.replayed:
+        headers["idempotent-replayed"] = "true"
+    return json_answer(seen.shown, headers=headers)
 
 
 async def _purge(client: Client, video_id: str) -> None:

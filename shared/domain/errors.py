@@ -20,8 +20,19 @@ layer turns it into OpenAI's error envelope.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from shared.domain.retry_after import UNAVAILABLE, whole_seconds
+
+ErrorType = Literal[
+    "invalid_request_error",
+    "authentication_error",
+    "permission_error",
+    "insufficient_quota",
+    "rate_limit_error",
+    "server_error",
+]
+"""OpenAI's word for a kind of error."""
 
 
 class Problem(Exception):
@@ -33,7 +44,7 @@ class Problem(Exception):
     """
 
     status = 500
-    type = "server_error"
+    type: ErrorType = "server_error"
     code = "internal_error"
     retryable = False
     retry_after: float | None = None

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from typing import Literal
 
 MICRO = 1_000_000
 
@@ -38,7 +39,7 @@ class Price:
     per_second_micro_usd: int
     reference_pixels: int | None = None
     """Where set, the price is for this many pixels and grows in proportion to them."""
-    failed_render: str = "released"
+    failed_render: Literal["released", "settled"] = "released"
     """`released`: a failed render costs nothing (basis `reported_failed_not_billed`);
     `settled`: it costs as much as a finished one (basis `failed_render_billed`)."""
 

@@ -42,7 +42,7 @@ class Intent:
 
 @dataclass(frozen=True, kw_only=True)
 class RunningJob:
-    """An upstream job that is known and claimed, until the video is done with it."""
+    """An upstream job that is known and bound, until the video is done with it."""
 
     id: str
     created_at: float

@@ -21,6 +21,7 @@ from shared.storage.ledger import Ledger
 from shared.storage.links import LinkSigner
 from shared.storage.outbox import Outbox
 from shared.storage.outputs import Blobs
+from shared.storage.rows import RowChanged
 from shared.storage.snapshots import Snapshots
 from shared.storage.videos import Videos
 from shared.storage.work import WorkTable
@@ -73,6 +74,13 @@ class Services:
 def services() -> Services:
     """The services of this process. Raises SettingsError where a setting is missing or wrong."""
     return build(settings())
+
+
+def is_storage_fault(error: Exception) -> bool:
+    """Whether it is storage that does not answer as it should."""
+    from azure.core.exceptions import AzureError  # whoever raised it has loaded it
+
+    return isinstance(error, AzureError | RowChanged)
 
 
 def build(settings: Settings) -> Services:

@@ -59,7 +59,7 @@ def test_a_video_is_told_as_cloud_events_when_it_is_queued_and_when_it_ends(told
         assert parsed.source.endswith("/openai/v1/videos")
     queued, completed = (event["data"] for event in sent)
     assert (queued["status"], queued["stage"]) == ("queued", "accepted")
-    assert completed == shown(job.video)
+    assert completed == shown(job.video).as_dict()
     assert completed["outputs"][0]["url"].endswith(f"/videos/{job.id}/content")
     assert told.receiver.received == []  # the request names no webhook
 
@@ -301,7 +301,7 @@ def test_a_deleted_video_leaves_nothing_in_the_outbox(told: Told) -> None:
     job = told.finish(webhook="mine")
     stored = told.services.videos.get("key:local", job.id)
     assert stored is not None
-    delete_video(told.services, stored)
+    delete_video(told.services, stored.video)
     (left,) = deliveries(told, job.id).values()
     assert (left.target, left.state) == ("webhook-mine", "pending")
     told.receiver.otherwise = 200
@@ -320,7 +320,7 @@ def test_a_video_that_is_deleted_during_an_attempt_is_told_once(
     stored = told.services.videos.get("key:local", job.id)
     assert stored is not None
 
-    video = stored
+    video = stored.video
 
     send = webhooks.send
 

@@ -129,7 +129,7 @@ def test_an_event_after_its_video_was_deleted_makes_nothing(told: Told) -> None:
     drive(told.services, admitted.payload)
     stored = told.services.videos.get("key:local", admitted.video.id)
     assert stored is not None
-    delete_video(told.services, stored)
+    delete_video(told.services, stored.video)
     assert receive(told.services, event) is None
     assert videos(told.services) == []
     assert rejections(told.services) == []

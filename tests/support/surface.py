@@ -60,6 +60,8 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    model: Any
+    """What its JSON was built of."""
 
     @property
     def json(self) -> Any:
@@ -73,14 +75,16 @@ def send(
     key: str | None = API_KEY,
     body: Any = None,
     headers: Mapping[str, str] | None = None,
+    client: Any = None,
 ) -> Answer:
-    """Call the function of a path below the base path (query included). Only for functions that
-    bind no durable client."""
+    """Call the function of a path below the base path (query included); `client` is for functions
+    that bind the durable client."""
     parts = urlsplit(BASE + path)
     found = _table().find(method, parts.path)
     assert found is not None, f"nothing claims {method} {path}"
     function, values = found
-    assert "client" not in inspect.signature(function.call).parameters, function.name
+    binds = "client" in inspect.signature(function.call).parameters
+    assert not binds or client is not None, function.name
     sent = {name.lower(): value for name, value in (headers or {}).items()}
     if key is not None:
         sent["authorization"] = f"Bearer {key}"
@@ -94,9 +98,12 @@ def send(
         route_params=values,
         body=b"" if body is None else json.dumps(body).encode(),
     )
-    answered = function.call(request)
+    # the SDK makes its client of what a host sends; this is the function below that
+    answered = function.call.client_function(request, client) if binds else function.call(request)
     if inspect.iscoroutine(answered):
         answered = asyncio.run(answered)
     names = {name.lower(): value for name, value in answered.headers.items()}
     names["content-type"] = answered.mimetype  # the host adds the charset
-    return Answer(answered.status_code, names, answered.get_body())
+    return Answer(
+        answered.status_code, names, answered.get_body(), getattr(answered, "model", None)
+    )

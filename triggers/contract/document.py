@@ -3,14 +3,15 @@
 import json
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from shared.domain.limits import LINK_MINUTES
+from shared.answers.errors import ErrorAnswer
+from shared.domain.limits import LARGEST_BODY, mib
+from shared.lifecycle.requests.content import LINK_MINUTES
 from triggers.contract import deliveries, health, models, quotes, usage, videos
-from triggers.contract.errors import ErrorAnswer
 from triggers.contract.operation import JSON, MULTIPART, Answer, Body, Operation, Parameter, Schema
 
 RESOURCES = (videos, deliveries, quotes, usage, models, health)
@@ -124,20 +125,21 @@ _Names = Mapping[type[BaseModel], Schema]
 
 
 def _schemas() -> tuple[dict[str, Any], _Names]:
-    """Every schema by name, and a reference to the one of each model.
-
-    All of them as of input: a field without a default is always there.
-    """
-    models: set[type[BaseModel]] = {ErrorAnswer}
+    """Every schema by name, and a reference to the one of each model: bodies as they are read,
+    answers as they are written."""
+    modes: dict[type[BaseModel], Literal["validation", "serialization"]] = {
+        ErrorAnswer: "serialization"
+    }
     for operation in operations():
-        models |= {operation.body.model} if operation.body else set()
-        models |= {answer.model for answer in operation.answers.values() if answer.model}
-    ordered = sorted(models, key=lambda model: model.__name__)
+        if operation.body is not None:
+            modes[operation.body.model] = "validation"
+        for answer in operation.answers.values():
+            if answer.model is not None:
+                modes[answer.model] = "serialization"
     named, definitions = models_json_schema(
-        [(model, "validation") for model in ordered],
-        ref_template="#/components/schemas/{model}",
+        list(modes.items()), ref_template="#/components/schemas/{model}"
     )
-    references = {model: named[model, "validation"] for model in ordered}
+    references = {model: named[model, mode] for model, mode in modes.items()}
     return dict(sorted(definitions["$defs"].items())), references
 
 
@@ -159,6 +161,7 @@ def _operation(operation: Operation, names: _Names) -> dict[str, Any]:
     errors = dict(operation.errors)
     if operation.body is not None:
         errors[411] = "The body came without its length, and so did not arrive."
+        errors[413] = f"The body is larger than {mib(LARGEST_BODY)}, as it came or decompressed."
         errors[415] = "The body is compressed in a way that is not taken."
     if not operation.public:
         errors[401] = "No key, or one that is not known here."

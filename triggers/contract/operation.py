@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from shared.answers.model import AnswerModel
+
 Schema = Mapping[str, Any]
 
 JSON = "application/json"
@@ -50,7 +52,7 @@ class Answer:
     """One answer. `model` is the JSON body; `content` is other content by media type."""
 
     text: str
-    model: type[BaseModel] | None = None
+    model: type[AnswerModel] | None = None
     content: Mapping[str, Schema] = field(default_factory=dict)
     headers: tuple[str, ...] = ()
     """Names out of `document.HEADERS`, beside `x-request-id`, which every answer has."""

@@ -1,60 +1,11 @@
 """Usage: what all videos cost, out of the ledger."""
 
-from typing import Literal
-
-from pydantic import BaseModel, Field
-
+from shared.answers.usage import GroupBy, Usage
 from shared.domain.limits import LONGEST_USAGE
 from triggers.contract.operation import Answer, Operation, Parameter
-from triggers.contract.videos import CALLER, Amount
+from triggers.contract.videos import CALLER
 
 _DAY = {"type": "string", "format": "date"}
-
-
-class UsageSums(BaseModel):
-    """Sums over videos admitted in the period, in US dollars.
-
-    What was reserved at admission is what is still reserved, settled, unknown or was released.
-    """
-
-    videos: int = Field(description="How many were admitted.")
-    seconds: int = Field(description="Seconds of finished video, over all outputs.")
-    reserved: Amount = Field(description="Of unfinished videos.")
-    settled: Amount = Field(description="Spent.")
-    released: Amount = Field(description="Reserved and given back.")
-    unknown: Amount = Field(description="Perhaps spent: the upstream's bill is not known yet.")
-
-
-class UsageRow(UsageSums):
-    """One day, model or caller."""
-
-    group: str
-
-
-class MonthToDate(BaseModel):
-    """The current month (UTC) against the budget, in US dollars."""
-
-    month: str = Field(examples=["2026-11"])
-    reserved: Amount
-    settled: Amount
-    unknown: Amount
-    committed: Amount = Field(description="The three together: what the budget is compared with.")
-    budget: Amount | None = Field(description="Of the caller; null: none.")
-    left: Amount | None
-
-
-class Usage(BaseModel):
-    """What the videos of a period cost."""
-
-    object: Literal["usage"]
-    start: str = Field(alias="from", description="The first day (UTC).")
-    to: str = Field(description="The last day (UTC).")
-    caller: str | None = Field(description="Whose; null: everybody's.")
-    group_by: Literal["day", "model", "caller"]
-    currency: Literal["USD"]
-    data: list[UsageRow]
-    total: UsageSums
-    month_to_date: MonthToDate
 
 
 OPERATIONS = (
@@ -80,7 +31,7 @@ OPERATIONS = (
                 text="What a row is.",
                 schema={
                     "type": "string",
-                    "enum": ["day", "model", "caller"],
+                    "enum": [*GroupBy],
                     "default": "day",
                 },
             ),

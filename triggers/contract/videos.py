@@ -1,106 +1,14 @@
 """Videos: make one, follow it, fetch its files, and be done with it."""
 
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, Field
-
+from shared.answers.videos import ID_PATTERN, VARIANTS, DeletedVideo, Video, VideoList
 from shared.domain import limits
-from triggers.contract.errors import TOO_LARGE
+from shared.domain.video import Status
 from triggers.contract.operation import Answer, Body, Link, Operation, Parameter, Schema
 from triggers.web.bodies import CreateVideo, RemixVideo
 
-_ID: Schema = {"type": "string", "pattern": "^video_[0-9a-f]{32}$"}
-
-Amount = Annotated[str, Field(pattern=r"^\d+\.\d{2,6}$", examples=["0.40"])]
-"""US dollars as a decimal string."""
-
-Seconds = Annotated[int, Field(description="Unix seconds.")]
-
-
-class Failure(BaseModel):
-    """Why a video ended without its outputs."""
-
-    code: str = Field(examples=["moderation_blocked"])
-    message: str
-    stage: str = Field(description="Where it was inside.")
-    retryable: bool = Field(description="Whether a new request may work.")
-    charged: bool | None = Field(description="Null while the upstream's bill cannot be known.")
-
-
-class Output(BaseModel):
-    """One finished file, checked and in Blob Storage."""
-
-    index: int
-    url: str = Field(description="This API's own content URL; it needs the key.")
-    content_type: str
-    size_bytes: int
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
-    width: int = Field(description="As players show it, after the file's own rotation.")
-    height: int
-    seconds: float | None = Field(description="Null where the file does not tell.")
-    variants: list[Literal["video", "thumbnail", "spritesheet"]] = Field(
-        description="What `variant` of its content there is."
-    )
-
-
-class Cost(BaseModel):
-    """What it costs, in US dollars."""
-
-    currency: Literal["USD"]
-    estimated: Amount
-    actual: Amount | None = Field(description="Null until it is known.")
-    state: Literal["reserved", "settled", "released", "unknown"]
-
-
-class Video(BaseModel):
-    """OpenAI's video object, and beside it what that lacks."""
-
-    id: str = Field(pattern=_ID["pattern"])
-    object: Literal["video"]
-    model: str
-    status: Literal["queued", "in_progress", "completed", "failed", "cancelled"]
-    progress: int = Field(ge=0, le=100)
-    created_at: Seconds
-    completed_at: Seconds | None = Field(description="When it ended, however it ended.")
-    expires_at: Seconds | None = Field(description="When its files are deleted; null: never.")
-    prompt: str
-    size: str = Field(examples=["1280x720"])
-    seconds: str = Field(description="A string, as OpenAI has it.", examples=["4"])
-    remixed_from_video_id: str | None
-    error: Failure | None
-    n_variants: int
-    stage: (
-        Literal["accepted", "waiting_for_quota", "submitting", "rendering", "collecting"] | None
-    ) = Field(description="Where an unfinished video is inside.")
-    queue_position: int | None = Field(description="Its place in line; 1 is next.")
-    notice: str | None = Field(
-        description="What holds a waiting video up beyond its turn: for people.",
-        examples=["sora-2 answers 401 (since 2026-11-28T10:00:00Z). It is tried again by itself."],
-    )
-    estimated_completion_at: Seconds | None
-    outputs: list[Output]
-    cost: Cost
-    metadata: dict[str, str]
-    deployment: str | None = Field(description="Which upstream renders it.")
-    rescued: bool = Field(description="It had failed, and its render turned up after all.")
-
-
-class VideoList(BaseModel):
-    """A page."""
-
-    object: Literal["list"]
-    data: list[Video]
-    first_id: str | None
-    last_id: str | None = Field(description="The next page's `after`.")
-    has_more: bool
-
-
-class DeletedVideo(BaseModel):
-    """What is left of a video."""
-
-    id: str
-    object: Literal["video.deleted"]
-    deleted: Literal[True]
+_ID: Schema = {"type": "string", "pattern": ID_PATTERN}
 
 
 VIDEO_ID = Parameter(name="video_id", where="path", text="The video.", schema=_ID)
@@ -125,7 +33,7 @@ _CONTENT = (
         text="What of the video.",
         schema={
             "type": "string",
-            "enum": ["video", "thumbnail", "spritesheet"],
+            "enum": [*VARIANTS],
             "default": "video",
         },
     ),
@@ -188,7 +96,6 @@ _POLLED = ("retry-after", "openai-poll-after-ms")
 _ADMISSION: dict[int, str] = {
     400: "The request can never work; the message names the parameter and what is allowed.",
     409: "The Idempotency-Key was used for another request.",
-    413: TOO_LARGE,
     429: "A ceiling or a rate of yours, or of the whole app. Nothing was charged.",
 }
 
@@ -273,7 +180,7 @@ OPERATIONS = (
                 text="Only these.",
                 schema={
                     "type": "string",
-                    "enum": ["queued", "in_progress", "completed", "failed", "cancelled"],
+                    "enum": [*Status],
                 },
             ),
             Parameter(name="model", text="Only of this model.", schema={"type": "string"}),

@@ -1,89 +1,84 @@
 """Answers in OpenAI's form: JSON bodies, error envelopes, and a request id on every one."""
 
-import json
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
 import azure.functions as func
 
-from shared.domain import retry_after
+from shared.answers.errors import ErrorAnswer, ErrorDetail
+from shared.answers.model import AnswerModel
 from shared.domain.errors import Problem, Unavailable, UnsupportedEncoding, WrongMethod
 from shared.durable import names
+from shared.lifecycle.services import is_storage_fault
 from shared.settings.app import SettingsError
-from shared.storage.rows import RowChanged
 from shared.telemetry.events import Event, emit
 
 BASE_PATH = names.BASE_PATH
 
-Handler = Callable[[func.HttpRequest], func.HttpResponse]
+NO_STORE = {"cache-control": "no-store"}
+
+
+class Response(func.HttpResponse):
+    """What an HTTP function answers; `routes` takes nothing else. `model` is what its JSON is built
+    of: only the OpenAPI document is JSON without one."""
+
+    def __init__(
+        self,
+        body: AnswerModel | bytes,
+        headers: Mapping[str, str],
+        *,
+        status: int = 200,
+        content_type: str | None = None,
+    ) -> None:
+        self.model = body if isinstance(body, AnswerModel) else None
+        super().__init__(
+            body.as_json() if isinstance(body, AnswerModel) else body,
+            status_code=status,
+            mimetype="application/json" if self.model else content_type,
+            headers={"x-request-id": f"req_{secrets.token_hex(16)}", **headers},
+        )
 
 
 def json_answer(
-    body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None
-) -> func.HttpResponse:
+    body: AnswerModel, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
     """A JSON answer; never cached, because what it shows changes."""
-    return func.HttpResponse(
-        json.dumps(body, ensure_ascii=False),
-        status_code=status,
-        mimetype="application/json",
-        headers=_headers({"cache-control": "no-store", **(headers or {})}),
-    )
+    return Response(body, {**NO_STORE, **(headers or {})}, status=status)
 
 
-def text_answer(body: str, *, content_type: str) -> func.HttpResponse:
+def text_answer(body: str, *, content_type: str) -> Response:
     """Text in UTF-8; never cached."""
-    return func.HttpResponse(
-        body.encode(),
-        status_code=200,
-        mimetype=content_type,
-        charset="utf-8",
-        headers=_headers({"cache-control": "no-store"}),
-    )
+    return Response(body.encode(), NO_STORE, content_type=content_type)
 
 
 def public_answer(
     body: bytes, *, content_type: str, headers: Mapping[str, str] | None = None
-) -> func.HttpResponse:
+) -> Response:
     """A document that is the same for everybody until the next release."""
-    return func.HttpResponse(
-        body,
-        status_code=200,
-        mimetype=content_type,
-        charset="utf-8",
-        headers=_headers(
-            {"cache-control": "max-age=300", "x-content-type-options": "nosniff", **(headers or {})}
-        ),
-    )
+    kept = {"cache-control": "max-age=300", "x-content-type-options": "nosniff"}
+    return Response(body, {**kept, **(headers or {})}, content_type=content_type)
 
 
-def bytes_answer(
-    body: bytes, *, status: int, content_type: str, headers: Mapping[str, str]
-) -> func.HttpResponse:
-    return func.HttpResponse(
-        body, status_code=status, mimetype=content_type, headers=_headers(headers)
-    )
-
-
-def redirect(location: str) -> func.HttpResponse:
+def redirect(location: str) -> Response:
     """A redirect that nobody may keep: its location is a short-lived credential."""
-    headers = {"location": location, "cache-control": "no-store", "referrer-policy": "no-referrer"}
-    return func.HttpResponse(b"", status_code=302, headers=_headers(headers))
+    headers = {"location": location, **NO_STORE, "referrer-policy": "no-referrer"}
+    return Response(b"", headers, status=302)
 
 
-def problem_answer(problem: Problem) -> func.HttpResponse:
+def problem_answer(problem: Problem) -> Response:
     """The error envelope, with `stage`, `retryable` and `charged` beside OpenAI's four fields."""
-    error: dict[str, Any] = {
-        "message": _printable(problem.message),
-        "type": problem.type,
-        "param": None if problem.param is None else _printable(problem.param),
-        "code": problem.code,
-        "retryable": problem.retryable,
-        "charged": problem.charged,
-    }
-    if problem.stage is not None:
-        error["stage"] = problem.stage
-    headers = retry_after.header(problem.retry_after_seconds)
+    error = ErrorDetail(
+        message=_printable(problem.message),
+        type=problem.type,
+        param=None if problem.param is None else _printable(problem.param),
+        code=problem.code,
+        retryable=problem.retryable,
+        charged=problem.charged,
+        **({} if problem.stage is None else {"stage": problem.stage}),
+    )
+    headers: dict[str, str] = {}
+    if problem.retry_after_seconds is not None:
+        headers["retry-after"] = str(problem.retry_after_seconds)
     if problem.status in (409, 429) and not problem.retryable:
         # OpenAI's clients repeat 409 and 429 by themselves; here a repeat cannot help
         headers["x-should-retry"] = "false"
@@ -93,7 +88,7 @@ def problem_answer(problem: Problem) -> func.HttpResponse:
         headers["accept-encoding"] = ", ".join(problem.accepted)
     if problem.status == 401:
         headers["www-authenticate"] = "Bearer"
-    return json_answer({"error": error}, status=problem.status, headers=headers)
+    return json_answer(ErrorAnswer(error=error), status=problem.status, headers=headers)
 
 
 def _printable(text: str) -> str:
@@ -101,23 +96,29 @@ def _printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def answer(work: Callable[[], func.HttpResponse]) -> func.HttpResponse:
+def answer(work: Callable[[], object]) -> Response:
     """What `work` answers, or the envelope of what it raises."""
     try:
-        return work()
+        return _ours(work())
     except Exception as error:  # noqa: BLE001  # the last line before the host's empty 500
         return _failed(error)
 
 
-async def answer_async(work: Awaitable[func.HttpResponse]) -> func.HttpResponse:
-    """`answer` for functions that bind the durable client."""
+async def answer_async(work: Awaitable[object]) -> Response:
+    """`answer` for functions that are `async`."""
     try:
-        return await work
+        return _ours(await work)
     except Exception as error:  # noqa: BLE001  # the last line before the host's empty 500
         return _failed(error)
 
 
-def _failed(error: Exception) -> func.HttpResponse:
+def _ours(answered: object) -> Response:
+    if not isinstance(answered, Response):
+        raise TypeError(f"an HTTP function answered with a {type(answered).__name__}")
+    return answered
+
+
+def _failed(error: Exception) -> Response:
     if isinstance(error, Problem):
         # the name of an unknown field is the caller's own text, and so is a metadata key
         param = None if error.code == "unknown_parameter" else (error.param or "").split(".")[0]
@@ -134,14 +135,8 @@ def _failed(error: Exception) -> func.HttpResponse:
 
 def _hidden(error: Exception) -> Problem:
     """What a caller is told of a fault that the log has whole."""
-    from azure.core.exceptions import AzureError  # whoever raised it has loaded it
-
-    if isinstance(error, AzureError | RowChanged):
+    if is_storage_fault(error):
         return Unavailable("Storage does not answer as it should right now. Try again.")
     hidden = Problem("Something failed here. The log has it.", code="internal_error")
     hidden.retryable = True
     return hidden
-
-
-def _headers(extra: Mapping[str, str]) -> dict[str, str]:
-    return {"x-request-id": f"req_{secrets.token_hex(16)}", **extra}

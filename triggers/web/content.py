@@ -10,13 +10,14 @@ import re
 
 import azure.functions as func
 
+from shared.answers.videos import VARIANTS
 from shared.domain import retry_after
 from shared.domain.errors import Conflict, InvalidRequest, NotFound
 from shared.domain.limits import LARGEST_STREAM
 from shared.domain.video import Extra, Output, Status, Video
+from shared.lifecycle.requests import content as files
 from shared.lifecycle.services import Services
-from shared.storage.layout import OUTPUTS_CONTAINER
-from triggers.web.answers import bytes_answer, redirect
+from triggers.web.answers import Response, redirect
 from triggers.web.authenticate import Authenticated
 from triggers.web.conditions import Content
 from triggers.web.query import parameter
@@ -24,18 +25,18 @@ from triggers.web.query import parameter
 
 def serve(
     services: Services, req: func.HttpRequest, authenticated: Authenticated, video: Video
-) -> func.HttpResponse:
+) -> Response:
     """The content that a request asks for. Raises InvalidRequest, NotFound or Conflict."""
     chosen = _chosen(req, video)
     content = Content(chosen.sha256, video.completed_at or 0)
     if _streamed(services, req, authenticated) or content.is_named(req.headers):
         return _stream(services, req, chosen, content)
-    return redirect(services.links.link(OUTPUTS_CONTAINER, chosen.blob, chosen.content_type))
+    return redirect(files.link(services, chosen))
 
 
 def _chosen(req: func.HttpRequest, video: Video) -> Output | Extra:
     variant = parameter(req, "variant") or "video"
-    if variant not in ("video", "thumbnail", "spritesheet"):
+    if variant not in VARIANTS:
         raise InvalidRequest(
             f"variant {variant!r} is not known: video, thumbnail or spritesheet.", param="variant"
         )
@@ -78,7 +79,7 @@ def _streamed(services: Services, req: func.HttpRequest, authenticated: Authenti
 
 def _stream(
     services: Services, req: func.HttpRequest, output: Output | Extra, content: Content
-) -> func.HttpResponse:
+) -> Response:
     size = output.size_bytes
     headers = {
         **content.headers,
@@ -87,14 +88,10 @@ def _stream(
         "cache-control": "private, no-store",
     }
     if content.is_known(req.headers):
-        return bytes_answer(b"", status=304, content_type=output.content_type, headers=headers)
+        return Response(b"", headers, status=304, content_type=output.content_type)
     if req.method == "HEAD":
-        return bytes_answer(
-            b"",
-            status=200,
-            content_type=output.content_type,
-            headers={**headers, "content-length": str(size)},
-        )
+        headers["content-length"] = str(size)
+        return Response(b"", headers, content_type=output.content_type)
     counts = content.range_counts(req.headers)
     wanted = _range(req.headers.get("range", ""), size) if counts else None
     if wanted is None:
@@ -102,12 +99,8 @@ def _stream(
     else:
         first, last = wanted
         if first > last:
-            return bytes_answer(
-                b"",
-                status=416,
-                content_type=output.content_type,
-                headers={**headers, "content-range": f"bytes */{size}"},
-            )
+            headers["content-range"] = f"bytes */{size}"
+            return Response(b"", headers, status=416, content_type=output.content_type)
         status, headers["content-range"] = 206, f"bytes {first}-{last}/{size}"
     length = last - first + 1
     if length > LARGEST_STREAM:
@@ -116,8 +109,8 @@ def _stream(
             "ask for a Range, or send the key as 'Authorization: Bearer' and follow the redirect.",
             code="range_required",
         )
-    body = b"".join(services.outputs.read(output.blob, offset=first, length=length))
-    return bytes_answer(body, status=status, content_type=output.content_type, headers=headers)
+    body = files.read(services, output, first=first, length=length)
+    return Response(body, headers, status=status, content_type=output.content_type)
 
 
 def _range(header: str, size: int) -> tuple[int, int] | None:

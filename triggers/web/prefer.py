@@ -7,11 +7,11 @@ instance; the others are answered at once, without `Preference-Applied`.
 import asyncio
 import re
 from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 import azure.functions as func
 
 from shared.domain.limits import LONGEST_WAIT, MOST_WAITING
-from shared.domain.video import Video
 from shared.telemetry.offload import in_thread
 
 _PAUSE = 2.0
@@ -21,9 +21,17 @@ _WAIT = re.compile(r"(?:^|[,;\s])wait=([0-9]{1,6})(?:$|[,;\s])")
 _waiting = 0  # requests of this worker process; only its event loop touches it
 
 
+class _Ending(Protocol):
+    @property
+    def terminal(self) -> bool: ...
+
+
+V = TypeVar("V", bound=_Ending)
+
+
 async def until_ended(
-    req: func.HttpRequest, video: Video, again: Callable[[], Video | None]
-) -> tuple[Video, dict[str, str]]:
+    req: func.HttpRequest, video: V, again: Callable[[], V | None]
+) -> tuple[V, dict[str, str]]:
     """The video once it has ended or the time is up, and the headers that say so. `again` reads it
     anew (None when it is gone); it may block."""
     global _waiting

@@ -1,8 +1,8 @@
-"""Registering HTTP functions: `shared.durable.sdk`'s decorators, what every answer gets, and which
-methods a path takes."""
+"""Registering HTTP functions: `shared.durable.sdk`'s decorators, what every answer gets (and the
+envelope of what was raised instead), and which methods a path takes."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import lru_cache, wraps
 from inspect import iscoroutinefunction
 from typing import Any, TypeVar
@@ -12,8 +12,9 @@ import azure.functions as func
 from shared.durable import sdk
 from shared.settings.app import SettingsError
 from triggers.web import cors
+from triggers.web.answers import Response, answer, answer_async
 
-Handler = TypeVar("Handler", bound=Callable[..., Any])
+Handler = TypeVar("Handler", bound=Callable[..., Response | Awaitable[Response]])
 
 _registered: dict[str, set[str]] = {}
 """Route template -> methods, filled by the decorators when the functions are."""
@@ -29,11 +30,11 @@ def http(bp: Any, route: str, methods: list[str]) -> Callable[[Handler], Handler
     def register(handler: Any) -> Any:
         @wraps(handler)
         def answered(req: func.HttpRequest) -> func.HttpResponse:
-            return _preflight(req) or _opened(req, handler(req))
+            return _preflight(req) or _opened(req, answer(lambda: handler(req)))
 
         @wraps(handler)
         async def answered_later(req: func.HttpRequest) -> func.HttpResponse:
-            return _opened(req, await handler(req))
+            return _opened(req, await answer_async(handler(req)))
 
         wrapped = answered_later if iscoroutinefunction(handler) else answered
         return sdk.http(bp, route, methods)(wrapped)
@@ -48,7 +49,7 @@ def http_with_client(bp: Any, route: str, methods: list[str]) -> Callable[[Handl
     def register(handler: Any) -> Any:
         @wraps(handler)
         async def answered(req: func.HttpRequest, client: sdk.Client) -> func.HttpResponse:
-            return _opened(req, await handler(req, client))
+            return _opened(req, await answer_async(handler(req, client)))
 
         return sdk.http_with_client(bp, route, methods)(answered)
 

@@ -61,7 +61,7 @@ def _announce(services: Services, name: Name, video: Video, *, at: int) -> None:
         name=name,
         subject=video.id,
         at=at,
-        data=shown(video),
+        data=shown(video).as_dict(),
     )
     _put(services, announcement, targets)
 

@@ -5,20 +5,19 @@ How a deployment is follows from its date of retirement and from what the last r
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 
+from shared.answers import models as answers
+from shared.answers.models import Lifecycle
+from shared.domain.capabilities import Capabilities
+from shared.domain.errors import NotFound
+from shared.domain.money import usd
 from shared.domain.outage import Outage
 from shared.lifecycle import line
 from shared.lifecycle.services import Services
 from shared.settings.upstreams import Upstream
 
-
-class Lifecycle(StrEnum):
-    ACTIVE = "active"
-    RETIRING = "retiring"
-    """It has a date."""
-    RETIRED = "retired"
-    """The date has come, or it says that the model is gone."""
+_PUBLISHED = {"sora": 1746144000, "sora-2": 1759708800}
+"""2025-05-02 and 2025-10-06: the first versions of the two on Azure."""
 
 
 @dataclass(frozen=True)
@@ -40,61 +39,24 @@ class Deployment:
         return self.lifecycle is not Lifecycle.RETIRED and self.outage is None
 
 
-@dataclass(frozen=True)
-class SizeOffer:
-    """What a size allows: lengths in seconds, and micro-USD for one second of one output."""
-
-    size: str
-    seconds: tuple[int, ...]
-    max_variants: int
-    per_second: int
-
-
-@dataclass(frozen=True)
-class Model:
-    """A public model name and the deployments that render it, in the order of the settings."""
-
-    id: str
-    deployments: tuple[Deployment, ...]
-
-    @property
-    def lifecycle(self) -> Lifecycle:
-        """That of its best deployment."""
-        found = {each.lifecycle for each in self.deployments}
-        return next(lifecycle for lifecycle in Lifecycle if lifecycle in found)
-
-    @property
-    def retires_at(self) -> int | None:
-        """When the last of its deployments retires; None where one has no date."""
-        dates = [each.retires_at for each in self.deployments]
-        return None if None in dates else max(date for date in dates if date is not None)
-
-    def sizes(self) -> list[SizeOffer]:
-        """Everything that at least one deployment takes; the price is the highest, because that
-        is what is reserved."""
-        offers: dict[str, SizeOffer] = {}
-        for upstream in (each.upstream for each in self.deployments):
-            can = upstream.can
-            for size in can.sizes:
-                width, height = (int(part) for part in size.split("x"))
-                pixels = width * height
-                seconds = {s for s in can.seconds if s <= can.max_seconds(pixels)}
-                before = offers.get(size, SizeOffer(size, (), 0, 0))
-                offers[size] = SizeOffer(
-                    size,
-                    tuple(sorted({*before.seconds, *seconds})),
-                    max(before.max_variants, can.max_variants(pixels)),
-                    max(before.per_second, upstream.price.amount(width, height, 1)),
-                )
-        return list(offers.values())
-
-
-def models(services: Services) -> list[Model]:
+def list_models(services: Services) -> answers.ModelList:
     """All models, in the order of the settings: one point read for each deployment."""
     found: dict[str, list[Deployment]] = {}
     for deployment in deployments(services):
         found.setdefault(deployment.upstream.model, []).append(deployment)
-    return [Model(model, tuple(each)) for model, each in found.items()]
+    return answers.ModelList(object="list", data=[_model(*each) for each in found.items()])
+
+
+def get_model(services: Services, wanted: str) -> answers.Model:
+    """One model. Raises NotFound."""
+    found = {model.id: model for model in list_models(services).data}
+    if wanted not in found:
+        raise NotFound(
+            f"Model {wanted[:80]!r} is not offered here. Offered: {', '.join(sorted(found))}.",
+            param="model",
+            code="model_not_found",
+        )
+    return found[wanted]
 
 
 def deployments(services: Services) -> list[Deployment]:
@@ -123,3 +85,89 @@ def _lifecycle(retires_at: float | None, *, gone: bool, now: float) -> Lifecycle
     if gone or (retires_at is not None and retires_at <= now):
         return Lifecycle.RETIRED
     return Lifecycle.ACTIVE if retires_at is None else Lifecycle.RETIRING
+
+
+def _model(name: str, rendering: list[Deployment]) -> answers.Model:
+    """A public name and the deployments that render it, in the order of the settings."""
+    upstreams = [each.upstream for each in rendering]
+    all_can = [upstream.can for upstream in upstreams]
+    lifecycles = {each.lifecycle for each in rendering}
+    dates = [each.retires_at for each in rendering]
+    return answers.Model(
+        id=name,
+        object="model",
+        created=_PUBLISHED.get(name, 0),
+        owned_by="durable-video",
+        lifecycle=next(each for each in Lifecycle if each in lifecycles),
+        retires_at=None if None in dates else max(date for date in dates if date is not None),
+        capabilities=answers.Capabilities(
+            modes=_modes(all_can),
+            sizes=_sizes(upstreams),
+            default_size=all_can[0].default_size,
+            default_seconds=all_can[0].default_seconds,
+            prompt_characters=max(can.prompt_characters for can in all_can),
+            input_images=max(can.images for can in all_can),
+            input_video_seconds=max(can.input_video_seconds for can in all_can),
+        ),
+        deployments=[_shown(each) for each in rendering],
+    )
+
+
+def _modes(all_can: list[Capabilities]) -> list[answers.Mode]:
+    possible: dict[answers.Mode, bool] = {
+        "text": True,
+        "image": any(can.images for can in all_can),
+        "video": any(can.input_video_seconds for can in all_can),
+        "remix": any(can.remix for can in all_can),
+    }
+    return [mode for mode, can in possible.items() if can]
+
+
+def _sizes(upstreams: list[Upstream]) -> list[answers.Size]:
+    """Everything that at least one deployment takes; the price is the highest, because that is
+    what is reserved."""
+    taking: dict[str, list[Upstream]] = {}
+    for upstream in upstreams:
+        for size in upstream.can.sizes:
+            taking.setdefault(size, []).append(upstream)
+    return [_size(size, each) for size, each in taking.items()]
+
+
+def _size(size: str, taking: list[Upstream]) -> answers.Size:
+    width, height = (int(part) for part in size.split("x"))
+    pixels = width * height
+    lengths = {
+        seconds
+        for can in (upstream.can for upstream in taking)
+        for seconds in can.seconds
+        if seconds <= can.max_seconds(pixels)
+    }
+    return answers.Size(
+        size=size,
+        seconds=sorted(lengths),
+        max_variants=max(upstream.can.max_variants(pixels) for upstream in taking),
+        usd_per_second=usd(max(upstream.price.amount(width, height, 1) for upstream in taking)),
+    )
+
+
+def _shown(deployment: Deployment) -> answers.Deployment:
+    upstream, price = deployment.upstream, deployment.upstream.price
+    return answers.Deployment(
+        name=upstream.name,
+        dialect=upstream.dialect,
+        lifecycle=deployment.lifecycle,
+        retires_at=deployment.retires_at,
+        available=deployment.takes_requests,
+        notice=line.outage_text(deployment.outage) if deployment.outage else None,
+        price=answers.Price(
+            currency="USD",
+            version=price.version,
+            usd_per_second=usd(price.per_second_micro_usd),
+            reference_pixels=price.reference_pixels,
+            failed_render=price.failed_render,
+        ),
+        limits=answers.Limits(
+            max_running=upstream.max_running,
+            max_creates_per_minute=upstream.max_creates_per_minute,
+        ),
+    )

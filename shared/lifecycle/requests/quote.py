@@ -2,45 +2,24 @@
 and nothing that it writes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from shared.answers import quotes as answers
 from shared.domain.errors import Problem, RateLimited
 from shared.domain.limits import QUOTES_A_MINUTE
+from shared.domain.money import usd
 from shared.domain.request import VideoRequest
 from shared.lifecycle import expect, money
 from shared.lifecycle.background import backlog
 from shared.lifecycle.requests import ceilings
 from shared.lifecycle.requests.inputs import Source
-from shared.lifecycle.requests.prepare import Prepared, prepare
+from shared.lifecycle.requests.prepare import prepare
 from shared.lifecycle.services import Services
 from shared.storage.booking import Ceiling
 
 
-@dataclass(frozen=True)
-class Met:
-    """A ceiling that the request would meet, and the micro-USD that count against it now."""
-
-    ceiling: Ceiling
-    committed: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Quote:
-    """What a create of the same request would do now."""
-
-    prepared: Prepared
-    met: tuple[Met, ...]
-    refusal: Problem | None
-    """Why it would be refused now, though it may be admitted another time."""
-    waiting: int
-    """Videos in line."""
-    completion_at: int
-    """Unix seconds, if it had not to wait."""
-
-
 def quote(
     services: Services, caller: str, request: VideoRequest, sources: Sequence[Source] = ()
-) -> Quote:
+) -> answers.Quote:
     """The quote for a request of a caller; `sources` are the files that it brings.
 
     Raises InvalidRequest where it can never work, RateLimited where the caller asks too often: an
@@ -52,16 +31,49 @@ def quote(
             retry_after=wait,
         )
     prepared = prepare(services, caller, request, sources)
+    request, price = prepared.request, prepared.price
     now = services.clock()
     day = money.utc_day(now)
-    expected = expect.at_admission(services, prepared.chosen[0].name, prepared.request)
-    return Quote(
-        prepared=prepared,
-        met=tuple(
-            Met(ceiling, services.ledger.total(day[:7], ceiling.total).committed)
-            for ceiling in ceilings.of(services, caller, day)
+    refusal = ceilings.refusal(services, caller, prepared)
+    expected = expect.at_admission(services, prepared.chosen[0].name, request)
+    return answers.Quote(
+        object="quote",
+        model=request.model,
+        size=request.size,
+        seconds=str(request.seconds),
+        n_variants=request.variants,
+        admitted=refusal is None,
+        refusal=None if refusal is None else _refusal(refusal),
+        cost=answers.QuotedCost(
+            currency="USD",
+            estimated=usd(prepared.amount),
+            usd_per_second=usd(price.amount(request.width, request.height, 1)),
+            price_version=price.version,
         ),
-        refusal=ceilings.refusal(services, caller, prepared),
-        waiting=backlog.unfinished(services).waiting,
-        completion_at=round(now + expected),
+        ceilings=[
+            _met(ceiling, services.ledger.total(day[:7], ceiling.total).committed)
+            for ceiling in ceilings.of(services, caller, day)
+        ],
+        deployments=[upstream.name for upstream in prepared.chosen],
+        queue_length=backlog.unfinished(services).waiting,
+        estimated_completion_at=round(now + expected),
+    )
+
+
+def _refusal(refusal: Problem) -> answers.Refusal:
+    return answers.Refusal(
+        type=refusal.type,
+        code=refusal.code,
+        message=refusal.message,
+        retry_after=refusal.retry_after_seconds,
+    )
+
+
+def _met(ceiling: Ceiling, committed: int) -> answers.Limit:
+    """A ceiling that the request would meet, and the micro-USD that count against it now."""
+    return answers.Limit(
+        name=ceiling.name,
+        limit=usd(ceiling.limit),
+        committed=usd(committed),
+        left=usd(max(0, ceiling.limit - committed)),
     )

@@ -4,46 +4,60 @@ One that is unfinished is cancelled first. Its caller never sees it again, and w
 goes when its job is over and its money known.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from shared.answers.videos import DeletedVideo
 from shared.domain.errors import Conflict
+from shared.domain.video import Video
+from shared.durable.names import Hint
 from shared.lifecycle.requests.cancel import Cancelled, cancel_video
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import finish_video
 from shared.storage.rows import RowChanged
-from shared.storage.videos import StoredVideo
 from shared.telemetry.events import Event, emit
 
 
-def delete_video(services: Services, stored: StoredVideo) -> Cancelled:
+@dataclass(frozen=True)
+class Removed:
+    """What is left of a video, the hints for its worker and those behind it, and whether nobody
+    works on it any more."""
+
+    answer: DeletedVideo
+    hints: tuple[Hint, ...]
+    over: bool
+
+
+def delete_video(services: Services, video: Video) -> Removed:
     """Take a video from its caller. Raises Conflict while its end is being carried out."""
-    video = stored.video
-    cancelled = Cancelled(video)
-    if not video.terminal:
-        cancelled = _cancelled(services, stored)
-        video = cancelled.video
+    unfinished = not video.terminal
+    cancelled = _cancelled(services, video) if unfinished else Cancelled(video)
+    video = cancelled.video
     emit(
         Event.VIDEO_DELETED,
         video_id=video.id,
         caller=video.caller,
-        unfinished=not stored.video.terminal,
+        unfinished=unfinished,
     )
     if _noted(services, video.id):
         _bury(services, video.caller, video.id)
-        return cancelled
-    finish_video.remove_rest(services, video.caller, video.id)
-    finish_video.delete_job(services, video.deployment, video.job_id, video.id)
-    return cancelled
+    else:
+        finish_video.remove_rest(services, video.caller, video.id)
+        finish_video.delete_job(services, video.deployment, video.job_id, video.id)
+    return Removed(
+        DeletedVideo(id=video.id, object="video.deleted", deleted=True),
+        cancelled.hints,
+        over=services.work.get(video.id) is None,
+    )
 
 
-def _cancelled(services: Services, stored: StoredVideo) -> Cancelled:
+def _cancelled(services: Services, video: Video) -> Cancelled:
     """The video after its cancellation, or after an end that was faster."""
     try:
-        return cancel_video(services, stored.video)
+        return cancel_video(services, video)
     except Conflict:
-        found = services.videos.get(stored.video.caller, stored.video.id)
+        found = services.videos.get(video.caller, video.id)
         if found is None or found.video.terminal:
-            return Cancelled(found.video if found else stored.video)
+            return Cancelled(found.video if found else video)
         raise
 
 

@@ -7,25 +7,20 @@ begin with the video's time, so a period is one range of keys in each of its mon
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from enum import StrEnum
 
+from shared.answers import usage as answers
+from shared.answers.usage import GroupBy
 from shared.domain.errors import InvalidRequest
 from shared.domain.ledger import Amounts, Entry, Kind
 from shared.domain.limits import LONGEST_USAGE, MOST_USAGE_ENTRIES
-from shared.domain.money import micro_usd
+from shared.domain.money import micro_usd, usd
 from shared.lifecycle import money
 from shared.lifecycle.services import Services
 from shared.storage.booking import caller_total, month_total
 
 
-class GroupBy(StrEnum):
-    DAY = "day"
-    MODEL = "model"
-    CALLER = "caller"
-
-
 @dataclass(frozen=True)
-class Sums:
+class _Sums:
     """Over videos admitted in the period; amounts are micro-USD, seconds those delivered."""
 
     videos: int = 0
@@ -33,44 +28,32 @@ class Sums:
     amounts: Amounts = field(default_factory=Amounts)
     released: int = 0
 
-    def with_entry(self, entry: Entry) -> "Sums":
+    def with_entry(self, entry: Entry) -> "_Sums":
         first = entry.kind is Kind.RESERVE and entry.attempt == 1
         given_back = 0 if entry.kind is Kind.RESERVE else -entry.change.committed
-        return Sums(
+        return _Sums(
             videos=self.videos + first,
             seconds=self.seconds + entry.seconds,
             amounts=self.amounts + entry.change,
             released=self.released + given_back,
         )
 
-
-@dataclass(frozen=True, kw_only=True)
-class MonthToDate:
-    """The current month; `budget` is in micro-USD, None where there is none."""
-
-    month: str
-    amounts: Amounts
-    budget: int | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Usage:
-    """Whose (`caller`; None: everybody's) videos of which days cost how much."""
-
-    first: date
-    last: date
-    caller: str | None
-    group_by: GroupBy
-    rows: dict[str, Sums]
-    total: Sums
-    month_to_date: MonthToDate
+    def shown(self) -> answers.UsageSums:
+        return answers.UsageSums(
+            videos=self.videos,
+            seconds=self.seconds,
+            reserved=usd(self.amounts.reserved),
+            settled=usd(self.amounts.settled),
+            released=usd(self.released),
+            unknown=usd(self.amounts.unknown),
+        )
 
 
 def usage(
     services: Services, caller: str | None, first: date | None, last: date | None, by: GroupBy
-) -> Usage:
-    """Usage from the day `first` (default: the first of this month) to `last` (default: today),
-    both included. Raises InvalidRequest."""
+) -> answers.Usage:
+    """What the videos of a caller (None: everybody's) cost from the day `first` (default: the first
+    of this month) to `last` (default: today), both included. Raises InvalidRequest."""
     today = datetime.fromtimestamp(services.clock(), UTC).date()
     last = last or max(today, first or today)
     first = first or last.replace(day=1)
@@ -80,23 +63,28 @@ def usage(
         raise InvalidRequest(
             f"{first} to {last} is more than {LONGEST_USAGE} days: ask for less.", param="from"
         )
-    rows: dict[str, Sums] = {}
-    total = Sums()
+    rows: dict[str, _Sums] = {}
+    total = _Sums()
     for entry in _entries(services, caller, first, last):
         key = {
             GroupBy.DAY: entry.day,
             GroupBy.MODEL: entry.model,
             GroupBy.CALLER: entry.caller,
         }[by]
-        rows[key] = rows.get(key, Sums()).with_entry(entry)
+        rows[key] = rows.get(key, _Sums()).with_entry(entry)
         total = total.with_entry(entry)
-    return Usage(
-        first=first,
-        last=last,
+    return answers.Usage(
+        object="usage",
+        start=first.isoformat(),
+        to=last.isoformat(),
         caller=caller,
         group_by=by,
-        rows=dict(sorted(rows.items())),
-        total=total,
+        currency="USD",
+        data=[
+            answers.UsageRow(group=group, **vars(sums.shown()))
+            for group, sums in sorted(rows.items())
+        ],
+        total=total.shown(),
         month_to_date=_month_to_date(services, caller),
     )
 
@@ -120,14 +108,23 @@ def _entries(services: Services, caller: str | None, first: date, last: date) ->
         month = (month + timedelta(days=31)).replace(day=1)
 
 
-def _month_to_date(services: Services, caller: str | None) -> MonthToDate:
+def _month_to_date(services: Services, caller: str | None) -> answers.MonthToDate:
     month = money.utc_day(services.clock())[:7]
     key = month_total() if caller is None else caller_total(caller)
     known = None if caller is None else services.settings.caller(caller)
     budget = None
     if known is not None and known.budget_usd_per_month >= 0:
         budget = micro_usd(known.budget_usd_per_month)
-    return MonthToDate(month=month, amounts=services.ledger.total(month, key), budget=budget)
+    amounts = services.ledger.total(month, key)
+    return answers.MonthToDate(
+        month=month,
+        reserved=usd(amounts.reserved),
+        settled=usd(amounts.settled),
+        unknown=usd(amounts.unknown),
+        committed=usd(amounts.committed),
+        budget=None if budget is None else usd(budget),
+        left=None if budget is None else usd(max(0, budget - amounts.committed)),
+    )
 
 
 def _midnight_ms(day: date) -> int:

@@ -1,92 +1,94 @@
-"""The video as API and events show it: OpenAI's object, with our own fields beside theirs."""
+"""Videos as API and events show them: one, a page of them, and what is left of one."""
 
-from typing import Any
-
-from shared.domain.errors import Failure
+from shared.answers import videos as answers
+from shared.domain.ids import is_video_id
 from shared.domain.money import usd
-from shared.domain.video import Output, Video
+from shared.domain.video import Output, Status, Video
 from shared.durable.names import BASE_PATH
 from shared.lifecycle.line import QueuePosition, position_of
-from shared.lifecycle.services import services
+from shared.lifecycle.services import Services
 from shared.settings.app import settings
 
 
-def video_object(video: Video) -> dict[str, Any]:
-    """OpenAI's video object (all keys present, null where there is nothing) and what it lacks."""
-    return shown(video, position_of(services(), video))
+def find_video(services: Services, caller: str, video_id: str) -> Video | None:
+    """A caller's video; a stranger's is simply not there."""
+    found = services.videos.get(caller, video_id) if is_video_id(video_id) else None
+    return None if found is None else found.video
 
 
-def shown(video: Video, place: QueuePosition | None = None) -> dict[str, Any]:
-    """The video object of a video that stands at `place` in the line, or in none."""
-    request = video.request
-    return {
-        "id": video.id,
-        "object": "video",
-        "model": request.model,
-        "status": video.status.value,
-        "progress": video.progress,
-        "created_at": video.created_at,
-        "completed_at": video.completed_at,
-        "expires_at": video.expires_at,
-        "prompt": request.prompt,
-        "size": request.size,
-        "seconds": str(request.seconds),
-        "remixed_from_video_id": request.remix.video_id if request.remix else None,
-        "error": None if video.error is None else _error(video.error),
-        "n_variants": request.variants,
-        "stage": None if video.stage is None else video.stage.value,
-        "queue_position": place.position if place else None,
-        "notice": place.notice if place else None,
-        "estimated_completion_at": place.completes_at if place else video.estimated_completion_at,
-        "outputs": [_output(video, output) for output in video.outputs],
-        "cost": {
-            "currency": "USD",
-            "estimated": usd(video.cost.estimated),
-            "actual": None if video.cost.actual is None else usd(video.cost.actual),
-            "state": video.cost.state.value,
-        },
-        "metadata": dict(request.metadata),
-        "deployment": video.deployment,
-        "rescued": video.rescued,
-    }
+def list_videos(
+    services: Services,
+    caller: str,
+    *,
+    after: str | None,
+    limit: int,
+    oldest_first: bool,
+    status: Status | None,
+    model: str | None,
+) -> answers.VideoList:
+    """A page of a caller's videos: at most `limit` of them, from the one behind `after` on."""
+    page = services.videos.page_oldest_first if oldest_first else services.videos.page
+    found = page(caller, after=after, limit=limit + 1, status=status, model=model)
+    videos = found[:limit]
+    return answers.VideoList(
+        object="list",
+        data=[video_object(services, video) for video in videos],
+        first_id=videos[0].id if videos else None,
+        last_id=videos[-1].id if videos else None,
+        has_more=len(found) > limit,
+    )
 
 
-def list_object(videos: list[Video], *, has_more: bool) -> dict[str, Any]:
-    """A page of OpenAI's list; `first_id` and `last_id` are set wherever there is anything."""
-    return {
-        "object": "list",
-        "data": [video_object(video) for video in videos],
-        "first_id": videos[0].id if videos else None,
-        "last_id": videos[-1].id if videos else None,
-        "has_more": has_more,
-    }
+def video_object(services: Services, video: Video) -> answers.Video:
+    """The video; where it stands in the line may have to be read from storage."""
+    return shown(video, position_of(services, video))
 
 
-def deleted_object(video_id: str) -> dict[str, Any]:
-    """OpenAI's answer to a DELETE."""
-    return {"id": video_id, "object": "video.deleted", "deleted": True}
+def shown(video: Video, place: QueuePosition | None = None) -> answers.Video:
+    """A video that stands at `place` in the line, or in none."""
+    request, error, cost = video.request, video.error, video.cost
+    return answers.Video(
+        id=video.id,
+        object="video",
+        model=request.model,
+        status=video.status,
+        progress=video.progress,
+        created_at=video.created_at,
+        completed_at=video.completed_at,
+        expires_at=video.expires_at,
+        prompt=request.prompt,
+        size=request.size,
+        seconds=str(request.seconds),
+        remixed_from_video_id=request.remix.video_id if request.remix else None,
+        error=None if error is None else answers.Failure(**vars(error)),
+        n_variants=request.variants,
+        stage=video.stage,
+        queue_position=place.position if place else None,
+        notice=place.notice if place else None,
+        estimated_completion_at=place.completes_at if place else video.estimated_completion_at,
+        outputs=[_output(video, output) for output in video.outputs],
+        cost=answers.Cost(
+            currency="USD",
+            estimated=usd(cost.estimated),
+            actual=None if cost.actual is None else usd(cost.actual),
+            state=cost.state,
+        ),
+        metadata=dict(request.metadata),
+        deployment=video.deployment,
+        rescued=video.rescued,
+    )
 
 
-def _error(failure: Failure) -> dict[str, Any]:
-    return {
-        "code": failure.code,
-        "message": failure.message,
-        "stage": failure.stage,
-        "retryable": failure.retryable,
-        "charged": failure.charged,
-    }
-
-
-def _output(video: Video, output: Output) -> dict[str, Any]:
+def _output(video: Video, output: Output) -> answers.Output:
     base = f"{settings().public_base_url}/{BASE_PATH}/videos/{video.id}/content"
-    return {
-        "index": output.index,
-        "url": base if output.index == 0 else f"{base}?index={output.index}",
-        "content_type": output.content_type,
-        "size_bytes": output.size_bytes,
-        "sha256": output.sha256,
-        "width": output.width,
-        "height": output.height,
-        "seconds": None if output.seconds is None else round(output.seconds, 3),
-        "variants": ["video", *(extra.variant for extra in output.extras)],
-    }
+    return answers.Output(
+        index=output.index,
+        url=base if output.index == 0 else f"{base}?index={output.index}",
+        content_type=output.content_type,
+        size_bytes=output.size_bytes,
+        sha256=output.sha256,
+        width=output.width,
+        height=output.height,
+        seconds=None if output.seconds is None else round(output.seconds, 3),
+        variants=["video", *(extra.variant for extra in output.extras)],
+    )

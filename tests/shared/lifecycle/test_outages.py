@@ -107,9 +107,9 @@ def test_what_callers_are_told_meanwhile(
     assert (video.status, video.stage) == (Status.QUEUED, Stage.WAITING_FOR_QUOTA)
     place = line.position_of(services, video)
     told = shown(video, place)
-    assert told["notice"].startswith("sora-2 answers 403 (since 2")
-    assert "sk-secret" not in told["notice"]
-    assert told["estimated_completion_at"] is None
+    assert (told.notice or "").startswith("sora-2 answers 403 (since 2")
+    assert "sk-secret" not in (told.notice or "")
+    assert told.estimated_completion_at is None
     assert "deployment_paused deployment=sora-2" in caplog.text
     assert "reason=403 since_seconds=" in caplog.text
     assert "deployment_out" not in caplog.text

@@ -210,6 +210,6 @@ def cancelled(services: Services, job: Job, *, delete: bool) -> None:
         return
     with suppress(Conflict):
         if delete:
-            delete_video(services, stored)
+            delete_video(services, stored.video)
         else:
             cancel_video(services, stored.video)

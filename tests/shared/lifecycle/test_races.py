@@ -269,7 +269,7 @@ def test_a_deleted_video_is_not_rescued(
     if collecting:
         while follow_job.follow_job(keeping, job.id, 1).result["outcome"] != "rendered":
             time.sleep(0.05)
-    delete_video(keeping, stored(job))
+    delete_video(keeping, stored(job).video)
     job.drive()
     assert (job.work, rows(keeping), blobs(keeping, job.id)) == (None, [], [])
     assert job.booked == Amounts(settled=400_000)
@@ -288,7 +288,7 @@ def test_deleted_in_the_last_moment_of_its_work(
 
     def after_a_delete(*args: Any) -> Any:
         if not deleted:
-            deleted.append(delete_video(keeping, stored(job)))
+            deleted.append(delete_video(keeping, stored(job).video))
         return act(*args)
 
     monkeypatch.setattr(target, name, after_a_delete)
@@ -315,7 +315,7 @@ def test_the_last_worker_looks_just_before_the_row_is_hidden(
         keeping.work.delete(work)
 
     monkeypatch.setattr(keeping.videos, "bury", after_the_look)
-    delete_video(keeping, stored(job))
+    delete_video(keeping, stored(job).video)
     assert (job.work, rows(keeping), blobs(keeping, job.id)) == (None, [], [])
 
 
@@ -325,7 +325,7 @@ def test_the_key_of_a_deleted_video_that_still_renders_is_not_answered_with_it(
     made = admit(keeping, CALLER, REQUEST, Repeatable(key="k"))
     job = Job(keeping, simulator, made)
     to_submitted(job)
-    delete_video(keeping, stored(job))
+    delete_video(keeping, stored(job).video)
     with pytest.raises(Conflict, match="was deleted"):
         admit(keeping, CALLER, REQUEST, Repeatable(key="k"))
 

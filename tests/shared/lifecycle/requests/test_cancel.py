@@ -263,7 +263,7 @@ def test_deleting_a_finished_video_leaves_its_ledger_only(
     job.drive()
     assert len(blobs(job.services, job.id)) == 4  # video, thumbnail, spritesheet, manifest
     before = job.entries
-    delete_video(job.services, stored(job))
+    delete_video(job.services, stored(job).video)
     assert job.services.videos.find(CALLER, job.id) is None
     assert blobs(job.services, job.id) == []
     assert job.entries == before
@@ -275,7 +275,7 @@ def test_deleting_what_ends_at_the_same_moment_deletes_it(order: Order) -> None:
     seen = stored(job)
     assert not seen.video.terminal
     job.drive()
-    delete_video(job.services, seen)
+    delete_video(job.services, seen.video)
     assert job.services.videos.find(CALLER, job.id) is None
     assert blobs(job.services, job.id) == []
     assert job.booked == Amounts(settled=400_000)
@@ -287,7 +287,7 @@ def test_deleting_an_unfinished_video_hides_it_and_settles_it_later(
     services = services_with(UPSTREAMS=upstreams(can_delete_running=False))
     job = Order(services, simulator)()
     to_submitted(job)
-    delete_video(services, stored(job))
+    delete_video(services, stored(job).video)
     assert services.videos.get(CALLER, job.id) is None
     assert services.videos.page(CALLER, after=None, limit=5) == []
     assert services.videos.page_oldest_first(CALLER, after=None, limit=5) == []
@@ -305,7 +305,7 @@ def test_the_key_of_a_deleted_video_says_so(services: Services, order: Order) ->
     cancel_video(services, made.video)
     found = services.videos.get(CALLER, made.video.id)
     assert found is not None
-    delete_video(services, found)
+    delete_video(services, found.video)
     with pytest.raises(Conflict) as raised:
         admit(services, CALLER, request, Repeatable(key="k"))
     assert (raised.value.code, raised.value.retryable) == ("video_deleted", False)

@@ -110,7 +110,7 @@ def test_a_file_that_does_not_tell_its_length_is_whole(
     assert (job.booked.settled, job.video.cost.basis) == (400_000, "requested_seconds")
     (entry,) = (each for each in job.entries if each.kind is Kind.SETTLE)
     assert entry.seconds == 4
-    assert shown(job.video)["outputs"][0]["seconds"] is None
+    assert shown(job.video).outputs[0].seconds is None
     manifest = job.services.outputs.get_json(manifest_blob(job.id))
     assert manifest is not None
     assert manifest["outputs"][0]["seconds"] is None

@@ -1,32 +1,24 @@
 """The envelope of every error."""
 
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from shared.domain.limits import LARGEST_BODY, mib
-
-TOO_LARGE = f"The body is larger than {mib(LARGEST_BODY)}, as it came or decompressed."
+from shared.answers.model import AnswerModel
+from shared.domain.errors import ErrorType
 
 
 def _without_default(schema: dict[str, Any]) -> None:
     del schema["default"]
 
 
-class ErrorDetail(BaseModel):
+class ErrorDetail(AnswerModel):
     """What was wrong, whether it was charged, and whether to try again."""
 
     model_config = ConfigDict(title="Error")
 
     message: str = Field(description="For people: the parameter, the value and what is allowed.")
-    type: Literal[
-        "invalid_request_error",
-        "authentication_error",
-        "permission_error",
-        "insufficient_quota",
-        "rate_limit_error",
-        "server_error",
-    ]
+    type: ErrorType
     param: str | None = Field(description="The field or parameter to blame, where there is one.")
     code: str = Field(description="For programs; stable.")
     retryable: bool = Field(description="Whether the same request may work later.")
@@ -38,7 +30,7 @@ class ErrorDetail(BaseModel):
     )
 
 
-class ErrorAnswer(BaseModel):
+class ErrorAnswer(AnswerModel):
     """The body of every answer with a status of 400 or more."""
 
     error: ErrorDetail

@@ -1,0 +1,97 @@
+"""Models: what can be asked for, at what price, and until when."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from shared.answers.model import Amount, AnswerModel, OneOf, Seconds
+
+
+class Lifecycle(StrEnum):
+    ACTIVE = "active"
+    RETIRING = "retiring"
+    """It has a date."""
+    RETIRED = "retired"
+    """The date has come, or it says that the model is gone."""
+
+
+Mode = Literal["text", "image", "video", "remix"]
+
+
+class Size(AnswerModel):
+    """What a size allows."""
+
+    size: str = Field(examples=["1280x720"])
+    seconds: list[int] = Field(description="The lengths it may have.")
+    max_variants: int
+    usd_per_second: Amount = Field(description="For each variant; what is reserved.")
+
+
+class Capabilities(AnswerModel):
+    """What a request may ask for."""
+
+    modes: list[Mode] = Field(description="What a render may start from beside its prompt.")
+    sizes: list[Size]
+    default_size: str
+    default_seconds: int
+    prompt_characters: int
+    input_images: int = Field(description="Most images of one request.")
+    input_video_seconds: int = Field(description="The longest input video; 0: none is taken.")
+
+
+class Price(AnswerModel):
+    """A price row."""
+
+    currency: Literal["USD"]
+    version: str = Field(description="Named on every entry of the ledger.")
+    usd_per_second: Amount
+    reference_pixels: int | None = Field(
+        description="Where set, the price is for this many pixels and grows with them."
+    )
+    failed_render: Literal["released", "settled"] = Field(
+        description="What a render costs that fails: nothing, or as much as a finished one."
+    )
+
+
+class Limits(AnswerModel):
+    """What the deployment takes at a time; more waits in line."""
+
+    max_running: int
+    max_creates_per_minute: int
+
+
+class Deployment(AnswerModel):
+    """One upstream that renders the model."""
+
+    name: str
+    dialect: Literal["sora-1", "sora-2"]
+    lifecycle: Annotated[Lifecycle, OneOf()]
+    retires_at: Seconds | None
+    available: bool = Field(description="Whether it takes requests, by what it last said.")
+    notice: str | None = Field(
+        description="What it does while it turns everybody away, and since when.",
+        examples=["answers 401 (since 2026-11-28T10:00:00Z)"],
+    )
+    price: Price
+    limits: Limits
+
+
+class Model(AnswerModel):
+    """OpenAI's model object, and beside it what that lacks."""
+
+    id: str
+    object: Literal["model"]
+    created: Seconds = Field(description="When it was published; 0 where that is not known.")
+    owned_by: str
+    lifecycle: Annotated[Lifecycle, OneOf()] = Field(description="That of its best deployment.")
+    retires_at: Seconds | None = Field(description="When the last of its deployments retires.")
+    capabilities: Capabilities
+    deployments: list[Deployment]
+
+
+class ModelList(AnswerModel):
+    """All models, in the order of the settings."""
+
+    object: Literal["list"]
+    data: list[Model]
