@@ -9,8 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from shared.answers.errors import ErrorAnswer
-from shared.domain.limits import LARGEST_BODY, mib
-from shared.lifecycle.requests.content import LINK_MINUTES
+from shared.domain.limits import LARGEST_BODY, LINK_MINUTES, mib
 from triggers.contract import deliveries, health, models, quotes, usage, videos
 from triggers.contract.operation import JSON, MULTIPART, Answer, Body, Operation, Parameter, Schema
 
