@@ -29,8 +29,8 @@ test: setup  ## run all tests
 pythons: setup  ## the main job and the tests that are quick, on each other Python of this machine
 	@local/pythons.sh
 
-package: setup  ## what is deployed, built for each version of Python and loaded where it is here
-	@$(PY) -m pytest -m package tests/infra/test_package.py $(ARGS)
+package: setup  ## what is deployed, built for each version of Python and loaded where it is here; the local host's wheel
+	@$(PY) -m pytest -m package tests/infra/test_package.py local/host/tests/test_package.py $(ARGS)
 
 runtime: setup  ## every function on Microsoft's own runtime library (needs Python 3.13)
 	@tests/runtime/run.sh $(ARGS)

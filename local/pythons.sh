@@ -14,7 +14,8 @@ for version in 3.11 3.12 3.13 3.14; do
     echo "pythons: Python $version"
     make --no-print-directory setup
     "$VENV/bin/python" -m pytest -n 2 --dist loadscope tests/shared tests/triggers tests/orchestrators \
-        tests/host/test_sdk_pins.py tests/host/test_http.py tests/host/test_event_grid.py \
+        local/host/tests/test_sdk_pins.py local/host/tests/test_http.py \
+        local/host/tests/test_event_grid.py local/host/tests/test_package.py \
         --ignore tests/shared/lifecycle
     make --no-print-directory demo MODEL=sora-2
     make --no-print-directory demo MODEL=sora SIZE=480x480 DURATION=5 VARIANTS=2

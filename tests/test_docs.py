@@ -15,7 +15,6 @@ GLOSSARY = (ROOT / "docs" / "glossary.md").read_text()
 SHARED = ROOT / "shared"
 MAP = (SHARED / "README.md").read_text()
 LONGEST_LINE = 120
-TO_BE_WRAPPED = {"docs/local-host.md"}
 
 
 def section(document: str, title: str) -> str:
@@ -69,7 +68,7 @@ def documents() -> list[str]:
         ["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.split()
     found = listed or [str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md")]
-    return [document for document in found if document not in TO_BE_WRAPPED]
+    return [document for document in found]
 
 
 @pytest.mark.parametrize("document", documents())

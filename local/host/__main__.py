@@ -1,4 +1,4 @@
-"""``python -m local.host --app DIR``, or ``start`` in the app's folder: run it until Ctrl-C."""
+"""``python -m PACKAGE --app DIR``, or ``start`` in the app's folder: run it until Ctrl-C."""
 
 import argparse
 import os
@@ -6,12 +6,13 @@ import signal
 import sys
 from pathlib import Path
 
-from local.host.config import ConfigError
-from local.host.durable.store import StoreError
-from local.host.index import IndexingError
-from local.host.keys import Auth
-from local.host.log import LEVELS
-from local.host.server import Options, PortInUseError, serve
+from . import __name__ as package
+from .config import ConfigError
+from .durable.store import StoreError
+from .index import IndexingError
+from .keys import Auth
+from .log import LEVELS
+from .server import Options, PortInUseError, serve
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     is_start = given.command == "start"
     if is_start == (given.app is not None):
-        print("local.host: give either --app DIR or the command 'start'", file=sys.stderr)
+        print(f"{package}: give either --app DIR or the command 'start'", file=sys.stderr)
         return 2
     state_dir = given.state_dir
     if is_start and not given.ephemeral and "LOCAL_HOST_STATE_DIR" in os.environ:
@@ -42,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
             )
         )
     except (PortInUseError, ConfigError, IndexingError, StoreError) as error:
-        print(f"local.host: {error}", file=sys.stderr)
+        print(f"{package}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:  # before it serves; from then on SIGINT is a clean stop
         return 130
@@ -50,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m local.host",
+        prog=f"python -m {package}",
         description="Run a Python v2 (Durable) Azure Functions app on this machine.",
     )
     parser.add_argument(

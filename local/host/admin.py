@@ -19,14 +19,14 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from local.host import net_json
-from local.host.bindings import DurableLinks, bind_activity
-from local.host.event_grid import EventGridTriggers
-from local.host.index import Function
-from local.host.keys import Auth, Keys, presented_key
-from local.host.routing import Route, RouteTable
-from local.host.timer_trigger import TimerTriggers
-from local.host.worker import Worker, result_of
+from . import net_json
+from .bindings import DurableLinks, bind_activity
+from .event_grid import EventGridTriggers
+from .index import Function
+from .keys import Auth, Keys, presented_key
+from .routing import Route, RouteTable
+from .timer_trigger import TimerTriggers
+from .worker import Worker, result_of
 
 _log = logging.getLogger("host.admin")
 

@@ -10,14 +10,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from local.host import kestrel
-from local.host.admin import Admin
-from local.host.bindings import RPC_PATH
-from local.host.durable.management import ManagementApi
-from local.host.event_grid import EventGridTriggers
-from local.host.home import home_page
-from local.host.http_trigger import HttpTriggers
-from local.host.keys import Auth, Keys, presented_key
+from . import kestrel
+from .admin import Admin
+from .bindings import RPC_PATH
+from .durable.management import ManagementApi
+from .event_grid import EventGridTriggers
+from .home import home_page
+from .http_trigger import HttpTriggers
+from .keys import Auth, Keys, presented_key
 
 _log = logging.getLogger("host")
 

@@ -1,4 +1,4 @@
-"""Measures the host: ``python -m local.host.bench [--state-dir DIR]``.
+"""Measures the host: ``python -m PACKAGE.bench [--state-dir DIR]``.
 
 One run each, against a host process on this machine: read the figures as orders of magnitude.
 """
@@ -13,7 +13,8 @@ from pathlib import Path
 
 import httpx
 
-from local.host.testing import HostProcess
+from . import __name__ as package
+from .testing import HostProcess
 
 _APP = """
 from datetime import timedelta
@@ -125,7 +126,7 @@ async def measure(host: HostProcess) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m local.host.bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog=f"python -m {package}.bench", description=__doc__)
     parser.add_argument("--state-dir", type=Path, help="measure with SQLite in this folder")
     state_dir: Path | None = parser.parse_args().state_dir
     arguments = ["--log-level", "warning"]

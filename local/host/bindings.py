@@ -7,8 +7,8 @@ from urllib.parse import quote_plus
 
 from azure.functions import meta
 
-from local.host.converters import converter_of
-from local.host.index import Function
+from .converters import converter_of
+from .index import Function
 
 INSTANCE_ID_PLACEHOLDER = "INSTANCEID"
 

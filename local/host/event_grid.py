@@ -14,11 +14,11 @@ from azure.functions import meta
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from local.host import net_json
-from local.host.bindings import DurableLinks, bind
-from local.host.index import Function
-from local.host.query import Query
-from local.host.worker import Worker, result_of
+from . import net_json
+from .bindings import DurableLinks, bind
+from .index import Function
+from .query import Query
+from .worker import Worker, result_of
 
 
 class EventGridTriggers:

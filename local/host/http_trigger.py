@@ -14,15 +14,15 @@ from azure.functions import meta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from local.host import kestrel
-from local.host.bindings import DurableLinks, bind
-from local.host.converters import converter_of
-from local.host.cookies import rewritten
-from local.host.index import Function
-from local.host.keys import Auth, Keys, presented_key
-from local.host.query import Query, joined
-from local.host.routing import Route, RouteTable
-from local.host.worker import Worker, result_of
+from . import kestrel
+from .bindings import DurableLinks, bind
+from .converters import converter_of
+from .cookies import rewritten
+from .index import Function
+from .keys import Auth, Keys, presented_key
+from .query import Query, joined
+from .routing import Route, RouteTable
+from .worker import Worker, result_of
 
 _log = logging.getLogger("host.http")
 

@@ -21,9 +21,9 @@ from typing import Any
 import azure.functions as func
 from azure.functions.decorators.function_app import Function as SdkFunction
 
-from local.host.config import MissingSettingError, resolve
-from local.host.converters import converter_of, has_implicit_output
-from local.host.routing import sort_key
+from .config import MissingSettingError, resolve
+from .converters import converter_of, has_implicit_output
+from .routing import sort_key
 
 TRIGGERS = frozenset(
     {

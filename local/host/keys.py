@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from starlette.requests import Request
 
-from local.host.query import Query
+from .query import Query
 
 
 class Auth(StrEnum):

@@ -17,27 +17,27 @@ from typing import Any
 
 import uvicorn
 
-from local.host import invocations
-from local.host.admin import Admin
-from local.host.app import HostApp
-from local.host.bindings import DurableLinks
-from local.host.config import HostConfig, apply_settings, load_host_config, thread_count
-from local.host.durable.clock import SystemClock
-from local.host.durable.delivery import Queues
-from local.host.durable.functions import DurableFunctions, WorkerDeaths
-from local.host.durable.management import ManagementApi
-from local.host.durable.replay import ReplayOptions, speed_up_replay
-from local.host.durable.sqlite_engine import Limits, SqliteEngine
-from local.host.durable.store import Store
-from local.host.durable.task_hub import HubOptions
-from local.host.event_grid import EventGridTriggers
-from local.host.http_trigger import HttpTriggers, route_of
-from local.host.index import Function, index_app
-from local.host.keys import Auth, Keys
-from local.host.log import set_up_logging
-from local.host.routing import RouteError
-from local.host.timer_trigger import Monitor, ScheduleError, TimerTriggers, parse_schedule
-from local.host.worker import Worker
+from . import invocations
+from .admin import Admin
+from .app import HostApp
+from .bindings import DurableLinks
+from .config import HostConfig, apply_settings, load_host_config, thread_count
+from .durable.clock import SystemClock
+from .durable.delivery import Queues
+from .durable.functions import DurableFunctions, WorkerDeaths
+from .durable.management import ManagementApi
+from .durable.replay import ReplayOptions, speed_up_replay
+from .durable.sqlite_engine import Limits, SqliteEngine
+from .durable.store import Store
+from .durable.task_hub import HubOptions
+from .event_grid import EventGridTriggers
+from .http_trigger import HttpTriggers, route_of
+from .index import Function, index_app
+from .keys import Auth, Keys
+from .log import set_up_logging
+from .routing import RouteError
+from .timer_trigger import Monitor, ScheduleError, TimerTriggers, parse_schedule
+from .worker import Worker
 
 _log = logging.getLogger("host")
 

@@ -1,6 +1,6 @@
 """Two ways to run an app in tests: as a process of its own, or in this one with a clock to turn.
 
-``HostProcess`` starts ``python -m local.host`` and speaks HTTP to it, like any other client.
+``HostProcess`` starts ``python -m PACKAGE`` and speaks HTTP to it, like any other client.
 ``TimeTravel`` runs durable functions on an in-memory engine whose time stands still until a test
 moves it: an orchestration of hours ends in milliseconds, and its history is the same every time.
 """
@@ -20,19 +20,21 @@ from typing import IO, Any
 
 from azure.functions.decorators.function_app import FunctionBuilder
 
-from local.host.bindings import DurableLinks
-from local.host.durable.clock import ManualClock
-from local.host.durable.engine import Instance, StartRequest
-from local.host.durable.functions import DurableFunctions, WorkerDeaths
-from local.host.durable.history import HistoryEvent
-from local.host.durable.replay import ReplayOptions, speed_up_replay
-from local.host.durable.sqlite_engine import Limits, SqliteEngine
-from local.host.durable.store import Store
-from local.host.durable.task_hub import HubOptions
-from local.host.index import describe
-from local.host.worker import Worker
+from . import __name__ as package
+from .bindings import DurableLinks
+from .durable.clock import ManualClock
+from .durable.engine import Instance, StartRequest
+from .durable.functions import DurableFunctions, WorkerDeaths
+from .durable.history import HistoryEvent
+from .durable.replay import ReplayOptions, speed_up_replay
+from .durable.sqlite_engine import Limits, SqliteEngine
+from .durable.store import Store
+from .durable.task_hub import HubOptions
+from .index import describe
+from .worker import Worker
 
-_ROOT = Path(__file__).resolve().parents[2]
+_FOUND_IN = Path(__file__).resolve().parents[package.count(".") + 1]
+"""The folder from which this package is imported."""
 _LISTENING = "Listening on "
 
 
@@ -55,10 +57,11 @@ class HostProcess:
         self._log: IO[bytes] = tempfile.NamedTemporaryFile()  # noqa: SIM115  closed by ``close``
         self.log_file = Path(self._log.name)
         """Where its output goes; gone after ``close``."""
+        environment = {**os.environ, **(environ or {})}
+        found_in = filter(None, (environment.get("PYTHONPATH"), str(_FOUND_IN)))
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "local.host", "--app", str(app), "--port", "0", *arguments],
-            cwd=_ROOT,
-            env={**os.environ, **(environ or {})},
+            [sys.executable, "-m", package, "--app", str(app), "--port", "0", *arguments],
+            env={**environment, "PYTHONPATH": os.pathsep.join(found_in)},
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,

@@ -17,11 +17,11 @@ from azure.functions import meta
 from croniter import croniter
 from croniter.croniter import CroniterError
 
-from local.host.bindings import DurableLinks, bind
-from local.host.durable.clock import Clock
-from local.host.durable.history import timestamp
-from local.host.index import Function
-from local.host.worker import Worker, result_of
+from .bindings import DurableLinks, bind
+from .durable.clock import Clock
+from .durable.history import timestamp
+from .index import Function
+from .worker import Worker, result_of
 
 _log = logging.getLogger("host.timers")
 

@@ -20,9 +20,9 @@ from typing import Any, TypeVar, cast
 import azure.functions as func
 from azure.durable_functions.models.utils import http_utils
 
-from local.host import invocations
-from local.host.index import Function
-from local.host.log import AppLog
+from . import invocations
+from .index import Function
+from .log import AppLog
 
 _log = logging.getLogger("host.invocation")
 

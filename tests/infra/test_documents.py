@@ -162,7 +162,7 @@ def test_failures_that_the_runbook_explains_exist() -> None:
     table = TEXTS["operations.md"].split("| code | means | do |")[1].split("\n\n")[0]
     codes = re.findall(r"^ *\| `(\w+)` \|", table, re.MULTILINE)
     assert len(codes) > 5
-    text = "".join(path.read_text() for path in (ROOT / "shared" / "lifecycle").rglob("*.py"))
+    text = "".join(path.read_text() for path in (ROOT / "shared").rglob("*.py"))
     assert [code for code in codes if f'"{code}"' not in text] == []
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from local.host.tests.conformance import APP, ask, differences, recorded
+from local.host.tests.conformance.deviations import DEVIATIONS
 from local.ports import free_ports
-from tests.host.conformance import APP, ask, differences, recorded
-from tests.host.conformance.deviations import DEVIATIONS
 from tests.real.conftest import RealStack
 from tests.real.host import Host
 

@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from local.host.durable import history
-from local.host.durable.delivery import Delivery
-from local.host.durable.engine import Instance
-from local.host.durable.history import HistoryEvent
-from local.host.durable.starting import Starter
-from local.host.durable.work import (
+from . import history
+from .delivery import Delivery
+from .engine import Instance
+from .history import HistoryEvent
+from .starting import Starter
+from .work import (
     CreateTimer,
     Decision,
     ScheduleActivity,

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
-from local.host.durable import entities, history
-from local.host.durable.clock import Clock
-from local.host.durable.engine import Entity
-from local.host.durable.history import HistoryEvent
-from local.host.durable.store import Queue, Store
-from local.host.durable.work import (
+from . import entities, history
+from .clock import Clock
+from .engine import Entity
+from .history import HistoryEvent
+from .store import Queue, Store
+from .work import (
     ActivityCall,
     CreateTimer,
     EntityBatch,

@@ -5,8 +5,8 @@ Source, texts included: DurableTask.Core ``TaskOrchestrationContext.Handle*Event
 
 from dataclasses import dataclass
 
-from local.host.durable.history import EventType, HistoryEvent
-from local.host.durable.work import (
+from .history import EventType, HistoryEvent
+from .work import (
     CreateTimer,
     Decision,
     ScheduleActivity,

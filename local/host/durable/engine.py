@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from local.host.durable.history import HistoryEvent
-from local.host.durable.work import (
+from .history import HistoryEvent
+from .work import (
     ActivityCall,
     ActivityOutcome,
     EntityBatch,

@@ -7,8 +7,8 @@ Extension ``SchedulerState`` and ``EntityStatus``; DurableTask.AzureStorage
 import json
 import uuid
 
-from local.host import net_json
-from local.host.durable.engine import Entity, Instance, RuntimeStatus
+from .. import net_json
+from .engine import Entity, Instance, RuntimeStatus
 
 
 def as_instance(entity: Entity) -> Instance:

@@ -10,15 +10,15 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 
-from local.host.durable import history
-from local.host.durable.clock import Clock
-from local.host.durable.decisions import Decisions
-from local.host.durable.delivery import Delivery
-from local.host.durable.engine import Instance, RuntimeStatus
-from local.host.durable.history import EventType, HistoryEvent
-from local.host.durable.starting import Starter
-from local.host.durable.store import Store
-from local.host.durable.work import (
+from . import history
+from .clock import Clock
+from .decisions import Decisions
+from .delivery import Delivery
+from .engine import Instance, RuntimeStatus
+from .history import EventType, HistoryEvent
+from .starting import Starter
+from .store import Store
+from .work import (
     Completed,
     ContinuedAsNew,
     Ending,

@@ -27,16 +27,16 @@ from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from typing import Any, Protocol
 
-from local.host.durable import tasks
-from local.host.durable.determinism import NonDeterminismError, check
-from local.host.durable.failures import (
+from . import tasks
+from .determinism import NonDeterminismError, check
+from .failures import (
     non_deterministic,
     orchestrator_raised,
     orchestrator_threw,
 )
-from local.host.durable.history import EventType, HistoryEvent
-from local.host.durable.tasks import Steps, Task
-from local.host.durable.work import (
+from .history import EventType, HistoryEvent
+from .tasks import Steps, Task
+from .work import (
     Completed,
     ContinuedAsNew,
     CreateTimer,

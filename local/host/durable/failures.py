@@ -9,8 +9,8 @@ import traceback
 from collections.abc import Iterable
 from typing import Any
 
-from local.host import net_json
-from local.host.durable.work import Failed
+from .. import net_json
+from .work import Failed
 
 HOST_FRAMES = "   at (frames of the host's own)"
 """Stands for a .NET stack trace."""

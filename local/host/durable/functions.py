@@ -6,13 +6,15 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from local.host.bindings import DurableLinks, bind_activity
-from local.host.converters import converter_of
-from local.host.durable import failures, http_activity
-from local.host.durable.entity_id import split_entity_id
-from local.host.durable.extension import HTTP_ACTIVITY, Answer
-from local.host.durable.replay import ReplayOptions, carry_out, replay
-from local.host.durable.work import (
+from ..bindings import DurableLinks, bind_activity
+from ..converters import converter_of
+from ..index import Function
+from ..worker import Worker
+from . import failures, http_activity
+from .entity_id import split_entity_id
+from .extension import HTTP_ACTIVITY, Answer
+from .replay import ReplayOptions, carry_out, replay
+from .work import (
     ActivityCall,
     ActivityOutcome,
     EntityBatch,
@@ -22,8 +24,6 @@ from local.host.durable.work import (
     Failed,
     OperationResult,
 )
-from local.host.index import Function
-from local.host.worker import Worker
 
 T = TypeVar("T")
 

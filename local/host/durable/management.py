@@ -18,10 +18,11 @@ from urllib.parse import unquote_plus
 from starlette.requests import Request
 from starlette.responses import Response
 
-from local.host import kestrel, net_json
-from local.host.bindings import DurableLinks
-from local.host.durable import history
-from local.host.durable.engine import (
+from .. import kestrel, net_json
+from ..bindings import DurableLinks
+from ..query import Query
+from . import history
+from .engine import (
     Engine,
     EngineError,
     InstanceExistsError,
@@ -33,10 +34,9 @@ from local.host.durable.engine import (
     UnknownFunctionError,
     WrongStateError,
 )
-from local.host.durable.entity_id import join_entity_id
-from local.host.durable.failures import HOST_FRAMES
-from local.host.durable.payloads import entity_payload, history_payload, status_payload
-from local.host.query import Query
+from .entity_id import join_entity_id
+from .failures import HOST_FRAMES
+from .payloads import entity_payload, history_payload, status_payload
 
 T = TypeVar("T")
 

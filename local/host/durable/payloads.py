@@ -6,10 +6,10 @@ Extension ``HttpApiHandler.ConvertFrom`` and ``DurableClient.GetDurableOrchestra
 from collections.abc import Mapping
 from typing import Any
 
-from local.host.durable.engine import Entity, Instance
-from local.host.durable.entity_id import split_entity_id
-from local.host.durable.history import EventType, HistoryEvent
-from local.host.net_json import first_value
+from ..net_json import first_value
+from .engine import Entity, Instance
+from .entity_id import split_entity_id
+from .history import EventType, HistoryEvent
 
 
 def status_payload(

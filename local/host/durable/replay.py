@@ -16,9 +16,9 @@ from typing import Any
 
 from dateutil import tz  # type: ignore[import-untyped]
 
-from local.host.durable import failures
-from local.host.durable.extension import Answer, Extension, KnownFunctions
-from local.host.durable.work import Episode, EpisodeOutcome
+from . import failures
+from .extension import Answer, Extension, KnownFunctions
+from .work import Episode, EpisodeOutcome
 
 _MARKER = "\n\n$OutOfProcData$:"
 

@@ -17,8 +17,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
-from local.host.durable.clock import Clock
-from local.host.durable.engine import (
+from .clock import Clock
+from .engine import (
     EngineError,
     Entity,
     Functions,
@@ -27,10 +27,10 @@ from local.host.durable.engine import (
     InstanceQuery,
     StartRequest,
 )
-from local.host.durable.history import HistoryEvent
-from local.host.durable.store import Store
-from local.host.durable.task_hub import HubOptions, TaskHub
-from local.host.durable.work import (
+from .history import HistoryEvent
+from .store import Store
+from .task_hub import HubOptions, TaskHub
+from .work import (
     ActivityCall,
     ActivityOutcome,
     EntityBatch,

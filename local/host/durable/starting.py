@@ -2,11 +2,11 @@
 
 import uuid
 
-from local.host.durable import history
-from local.host.durable.clock import Clock
-from local.host.durable.delivery import Delivery
-from local.host.durable.engine import Instance, RuntimeStatus
-from local.host.durable.store import Store
+from . import history
+from .clock import Clock
+from .delivery import Delivery
+from .engine import Instance, RuntimeStatus
+from .store import Store
 
 
 class Starter:

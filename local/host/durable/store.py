@@ -12,8 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from local.host.durable import schema
-from local.host.durable.engine import Instance, InstanceQuery, RuntimeStatus
+from . import schema
+from .engine import Instance, InstanceQuery, RuntimeStatus
 
 _INSTANCE_COLUMNS = (
     "instance_id, execution_id, name, version, status, input, output, custom_status, created_at,"

@@ -13,11 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from local.host.durable import entities, history
-from local.host.durable.clock import Clock
-from local.host.durable.decisions import Decisions
-from local.host.durable.delivery import Delivery, Queues
-from local.host.durable.engine import (
+from . import entities, history
+from .clock import Clock
+from .decisions import Decisions
+from .delivery import Delivery, Queues
+from .engine import (
     Entity,
     Functions,
     Instance,
@@ -32,12 +32,12 @@ from local.host.durable.engine import (
     UnknownFunctionError,
     WrongStateError,
 )
-from local.host.durable.entity_id import split_entity_id
-from local.host.durable.episodes import Episodes
-from local.host.durable.history import EventType, HistoryEvent
-from local.host.durable.starting import Starter
-from local.host.durable.store import Store
-from local.host.durable.work import (
+from .entity_id import split_entity_id
+from .episodes import Episodes
+from .history import EventType, HistoryEvent
+from .starting import Starter
+from .store import Store
+from .work import (
     ActivityCall,
     ActivityOutcome,
     EntityBatch,

@@ -7,7 +7,7 @@ the text is made (``replay`` for what orchestrators schedule, ``functions`` for 
 from dataclasses import dataclass
 from datetime import datetime
 
-from local.host.durable.history import HistoryEvent
+from .history import HistoryEvent
 
 
 @dataclass(frozen=True, slots=True)
