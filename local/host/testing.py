@@ -225,7 +225,7 @@ class TimeTravel:
     def history(self, instance_id: str) -> list[HistoryEvent]:
         return self.engine.history(instance_id).result(timeout=5)
 
-    def settle(self, seconds: float = 10) -> None:
+    def settle(self, seconds: float = 60) -> None:
         """Wait (in real time) until only time or a message can bring more work."""
         deadline = time.monotonic() + seconds
         while not self.engine.is_idle().result(timeout=5):

@@ -20,7 +20,7 @@ class Client(httpx.Client):
     """The public HTTP API of a running host."""
 
     def __init__(self, host: HostProcess) -> None:
-        super().__init__(base_url=host.url, timeout=20)
+        super().__init__(base_url=host.url, timeout=60)
         self.host = host
 
     def start(self, name: str, data: Any = None, instance_id: str | None = None) -> str:
@@ -39,7 +39,7 @@ class Client(httpx.Client):
         status: dict[str, Any] = self.get(self.instance(instance_id), params=parameters).json()
         return status
 
-    def wait(self, instance_id: str, *wanted: str, seconds: float = 15) -> dict[str, Any]:
+    def wait(self, instance_id: str, *wanted: str, seconds: float = 60) -> dict[str, Any]:
         """Poll until the instance has one of the wanted statuses (or has ended)."""
         wanted = wanted or ("Completed", "Failed", "Terminated")
         deadline = time.monotonic() + seconds
@@ -49,7 +49,7 @@ class Client(httpx.Client):
             time.sleep(0.01)
         return status
 
-    def run(self, name: str, data: Any = None, seconds: float = 15) -> dict[str, Any]:
+    def run(self, name: str, data: Any = None, seconds: float = 60) -> dict[str, Any]:
         """Start and wait for the end."""
         return self.wait(self.start(name, data), seconds=seconds)
 

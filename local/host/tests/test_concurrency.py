@@ -28,7 +28,7 @@ class InBackground(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        self.answers.append(httpx.get(self._url, timeout=20).text)
+        self.answers.append(httpx.get(self._url, timeout=60).text)
 
 
 def test_blocked_threads_do_not_stall_the_host(client: "Client") -> None:

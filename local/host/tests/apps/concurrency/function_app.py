@@ -45,7 +45,7 @@ loop_is_blocked = threading.Event()
 @app.route(route="block")
 def block(req: func.HttpRequest) -> func.HttpResponse:
     blocked.release()
-    released.wait(timeout=20)
+    released.wait(timeout=60)
     return func.HttpResponse("unblocked")
 
 
@@ -63,14 +63,14 @@ async def release(req: func.HttpRequest) -> func.HttpResponse:
 async def block_async(req: func.HttpRequest) -> func.HttpResponse:
     loop_is_blocked.set()
     released.clear()
-    released.wait(timeout=20)  # the mistake at hand
+    released.wait(timeout=60)  # the mistake at hand
     loop_is_blocked.clear()
     return func.HttpResponse("unblocked")
 
 
 @app.route(route="release_async")
 def release_async(req: func.HttpRequest) -> func.HttpResponse:
-    was_blocked = loop_is_blocked.wait(timeout=20)
+    was_blocked = loop_is_blocked.wait(timeout=60)
     released.set()
     return func.HttpResponse(str(was_blocked))
 
