@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -64,7 +64,8 @@ def started(command: list[str], folder: Path) -> Iterator[subprocess.Popen[str]]
             yield running
         finally:
             for pid in marked(f"DATA_DIR={folder}"):
-                os.kill(pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
 
 def until_runs(program: str, folder: Path) -> None:
@@ -87,7 +88,7 @@ def said(running: subprocess.Popen[str], until: str) -> str:
 
 def rest(running: subprocess.Popen[str], folder: Path) -> str:
     """What it prints from now to its end, which is that of all that it has started."""
-    printed, _ = running.communicate(timeout=60)
+    printed, _ = running.communicate(timeout=90)
     until_gone(marked(f"DATA_DIR={folder}"))
     assert "Traceback" not in printed
     return printed
@@ -182,8 +183,8 @@ def test_a_demo_is_broken_off(tmp_path: Path, number: signal.Signals) -> None:
 
 @pytest.mark.parametrize("target", ["up", "demo"])
 def test_a_script_stops_what_it_started_in_the_background(tmp_path: Path, target: str) -> None:
-    with started(["sh", "-c", f"make {target} & echo $!; wait $!"], tmp_path) as script:
-        make = int(said(script, "\n"))
+    with started(["sh", "-c", f"make {target} & echo began:$!; wait $!"], tmp_path) as script:
+        make = int(said(script, "began:").rpartition("began:")[2])
         until_runs(HOST, tmp_path)
         os.kill(make, signal.SIGTERM)
         rest(script, tmp_path)
@@ -192,8 +193,8 @@ def test_a_script_stops_what_it_started_in_the_background(tmp_path: Path, target
 @pytest.mark.parametrize("target", ["up", "demo"])
 def test_ctrl_c_stops_what_a_script_has_in_the_background(tmp_path: Path, target: str) -> None:
     """The terminal sends it to the whole group; make and the shell ignore it."""
-    with started(["sh", "-c", f"make {target} & echo $!; wait $!"], tmp_path) as script:
-        said(script, "\n")
+    with started(["sh", "-c", f"make {target} & echo began:$!; wait $!"], tmp_path) as script:
+        said(script, "began:")
         until_runs(HOST, tmp_path)
         os.killpg(script.pid, signal.SIGINT)
         rest(script, tmp_path)

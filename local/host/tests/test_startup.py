@@ -32,7 +32,7 @@ def in_background() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def start(app: Path, *arguments: str, timeout: float = 10) -> subprocess.CompletedProcess[str]:
+def start(app: Path, *arguments: str, timeout: float = 90) -> subprocess.CompletedProcess[str]:
     """Run a host that is expected to end by itself."""
     return subprocess.run(
         [sys.executable, "-m", package, "--app", str(app), "--port", "0", *arguments],
@@ -326,7 +326,7 @@ def like_func_start(app: Path, *arguments: str, **environ: str) -> Iterator[str]
         yield process.stdout.readline().removeprefix("Listening on ").strip()
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
 
 
 SHOWS_ITSELF = GOOD + (

@@ -40,7 +40,7 @@ def answers(status: int, *, times: int | str = EVER, **action: Any) -> dict[str,
 
 
 def lift(simulator: Simulator) -> None:
-    httpx.delete(f"{simulator.url}/_sim/faults", timeout=10, trust_env=False)
+    httpx.delete(f"{simulator.url}/_sim/faults", timeout=60, trust_env=False)
 
 
 def state(services: Services, name: str = "sora-2") -> DeploymentState:
