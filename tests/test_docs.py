@@ -68,7 +68,7 @@ def documents() -> list[str]:
         ["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.split()
     found = listed or [str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md")]
-    return [document for document in found]
+    return found
 
 
 @pytest.mark.parametrize("document", documents())
