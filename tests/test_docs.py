@@ -67,8 +67,7 @@ def documents() -> list[str]:
     listed = subprocess.run(
         ["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.split()
-    found = listed or [str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md")]
-    return found
+    return listed or [str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md")]
 
 
 @pytest.mark.parametrize("document", documents())
