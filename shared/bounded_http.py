@@ -26,8 +26,8 @@ class NotAnswered(Exception):
 
 @dataclass
 class Reply:
-    """An answer. `body` is longer than `largest` if there was more; `whole` is False if the time ran
-    out before its end."""
+    """An answer. `body` is longer than `largest` if there was more; `whole` is False if it was cut
+    off by time."""
 
     status: int
     body: bytearray = field(default_factory=bytearray)

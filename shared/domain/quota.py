@@ -310,27 +310,27 @@ def forecast(
     """The turns to come, in order, if no video arrives and every render takes as long as expected.
     The time is infinite for a deployment that an operator must open first. Videos that no
     deployment will ever take are left out."""
-    ahead = [_Ahead(state, now) for state in states if not state.gone]
-    held = {video_id for each in ahead for video_id in live(each.state, now)}
+    simulated = [_Simulated(state, now) for state in states if not state.gone]
+    held = {video_id for sim in simulated for video_id in live(sim.state, now)}
     line = InOrder(video for video in waiting if video.video_id not in held)
-    while able := [each for each in ahead if line.has(each.state.deployment)]:
-        at = min(each.opens() for each in able)
+    while able := [sim for sim in simulated if line.has(sim.state.deployment)]:
+        at = min(sim.opens() for sim in able)
         load: dict[str, int] = {}
-        for each in ahead:
-            each.forget(at)
-            for _, caller in each.ends:
+        for sim in simulated:
+            sim.forget(at)
+            for _, caller in sim.ends:
                 load[caller] = load.get(caller, 0) + 1
-        free = [each for each in able if each.opens() <= at]
-        chosen = min(free, key=lambda each: (len(each.ends), each.state.deployment))
+        free = [sim for sim in able if sim.opens() <= at]
+        chosen = min(free, key=lambda sim: (len(sim.ends), sim.state.deployment))
         state = chosen.state
         video = line.take(state.deployment, load, chosen.served, chosen.turns, behind=state.probes)
-        assert video is not None, "somebody in line may go there"
+        assert video is not None, "somebody in line may go sim"
         chosen.serve(video, at)
         yield Forecast(video, state.deployment, at)
 
 
-class _Ahead:
-    """A deployment in the future."""
+class _Simulated:
+    """A deployment as the forecast moves it ahead in time."""
 
     def __init__(self, state: DeploymentState, now: float) -> None:
         self.state = state
@@ -355,7 +355,7 @@ class _Ahead:
         return max(times)
 
     def forget(self, now: float) -> None:
-        """Drop the renders that are over at `now`."""
+        """Drop the renders that have ended at `now`."""
         while self.ends and self.ends[0][0] <= now:
             del self.ends[0]
 

@@ -82,7 +82,7 @@ EVENTS: Mapping[Event, Spec] = {
         ("video_id", "caller", "model", "size", "seconds", "variants", "reserved_micro_usd"),
     ),
     Event.REQUEST_REFUSED: Spec(
-        "a request was answered with a 4xx error", ("status", "code", "param")
+        "a request was refused with an error answer", ("status", "code", "param")
     ),
     Event.VIDEO_WAITING: Spec(
         "a video is in line", ("video_id", "caller", "model", "ahead", "wait_seconds")
@@ -92,9 +92,7 @@ EVENTS: Mapping[Event, Spec] = {
         ("video_id", "caller", "deployment", "job_id", "posts", "waited_seconds"),
     ),
     Event.SUBMIT_FAILED: Spec(
-        "a create returned no job",
-        ("video_id", "deployment", "kind", "message"),
-        _WARNING,
+        "a create returned no job", ("video_id", "deployment", "kind", "message"), _WARNING
     ),
     Event.SUBMIT_RECONCILED: Spec(
         "the upstream's list was searched for the job of a create whose answer was lost",
@@ -146,8 +144,7 @@ EVENTS: Mapping[Event, Spec] = {
         _ERROR,
     ),
     Event.JOB_WITHDRAWN: Spec(
-        "the upstream's job of a cancelled video was deleted",
-        ("video_id", "deployment", "job_id"),
+        "the upstream's job of a cancelled video was deleted", ("video_id", "deployment", "job_id")
     ),
     Event.OUTPUT_STORED: Spec(
         "an output was copied, checked and committed",

@@ -362,7 +362,7 @@ SEEDS = (
 
 
 def cut_short(data: bytes, kind: bytes) -> Iterator[bytes]:
-    """The file with less and less in its first box of a kind, and the rest of it in a `free` one."""
+    """The file with its first box of a kind cut at each byte, and the rest of it in a `free` box."""
     at = data.index(kind) - 4
     (size,) = struct.unpack_from(">I", data, at)
     body, behind = data[at + 8 : at + size], data[at + size :]
