@@ -150,7 +150,7 @@ def timed_out(work: Work) -> Verdict:
 
 def lost(work: Work, now: float) -> Verdict:
     """The upstream no longer has the job, and its output was not collected. A job that finished or
-    expired was billed; whether one that vanished while rendering was, is unknown."""
+    expired was billed; one that vanished while rendering may have been."""
     expired = work.job is not None and now >= work.job.expires_at
     if expired or work.parts:
         return _failed(
@@ -238,8 +238,8 @@ def may_still_turn_up(work: Work, verdict: Verdict) -> bool:
 
 
 def billed_seconds(video: Video, lengths: Sequence[float | None]) -> int:
-    """The billed seconds of all outputs: of each its length in whole seconds, at most as long as
-    requested; the requested length where a file does not say."""
+    """The billed seconds of all outputs. Each counts with its length in whole seconds, at most the
+    requested one; with the requested one if its file does not say."""
     asked = video.request.seconds
     return sum(asked if length is None else min(asked, max(1, round(length))) for length in lengths)
 
@@ -263,10 +263,6 @@ def _failed(
     """A video that ends without its outputs. `money` says how the ledger books `amount`: as settled
     (charged), unknown, or released (not charged)."""
     failure = Failure(
-        code=code,
-        message=message,
-        stage=stage.value,
-        retryable=retryable,
-        charged=_CHARGED[money],
+        code=code, message=message, stage=stage.value, retryable=retryable, charged=_CHARGED[money]
     )
     return Verdict(status=Status.FAILED, failure=failure, money=money, amount=amount, basis=basis)

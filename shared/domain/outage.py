@@ -8,6 +8,8 @@ as the probe.
 
 from dataclasses import dataclass, replace
 
+from shared.domain.polling import backoff
+
 _FIRST_PAUSE = 5.0
 _LONGEST_PAUSE = 120.0
 _REMEMBERED = 400
@@ -64,4 +66,4 @@ def turned_away(outage: Outage | None, sign: TurnedAway, video_id: str, now: flo
 
 def pause_after(failures: int) -> float:
     """Seconds until the next probe, after so many consecutive failures."""
-    return float(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (min(failures, 16) - 1)))
+    return backoff(failures, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE)

@@ -324,7 +324,7 @@ def forecast(
         chosen = min(free, key=lambda sim: (len(sim.ends), sim.state.deployment))
         state = chosen.state
         video = line.take(state.deployment, load, chosen.served, chosen.turns, behind=state.probes)
-        assert video is not None, "somebody in line may go sim"
+        assert video is not None, "able deployments have a video in line"
         chosen.serve(video, at)
         yield Forecast(video, state.deployment, at)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from shared.settings.app import Settings, settings
+from shared.settings.app import settings
 from shared.telemetry.events import Event, emit, silence_urls
 
 if TYPE_CHECKING:
@@ -84,19 +84,21 @@ def object_id(token: str) -> str:
     import jwt
 
     config = settings()
-    if not config.entra_tenant_id:
+    authority, tenant = config.entra_authority, config.entra_tenant_id
+    if not tenant:
         raise BadToken("tokens are not accepted here (ENTRA_TENANT_ID is not set)")
     try:
         header = jwt.get_unverified_header(token)
         if header.get("alg") != "RS256":
             raise BadToken("it is not signed with RS256")
-        key = _signing_keys(_keys_url(config)).key(str(header.get("kid", "")))
+        key = _signing_keys(f"{authority}/{tenant}/discovery/v2.0/keys").key(str(header.get("kid", "")))
         claims: dict[str, Any] = jwt.decode(
             token,
             key,
             algorithms=["RS256"],
             audience=[config.entra_audience, f"api://{config.entra_audience}"],
-            issuer=_issuers(config),
+            # of version 2 and of version 1 tokens
+            issuer=[f"{authority}/{tenant}/v2.0", f"https://sts.windows.net/{tenant}/"],
             leeway=_LEEWAY,
             options={"require": ["exp", "iss", "aud", "oid"]},
         )
@@ -109,16 +111,6 @@ def object_id(token: str) -> str:
     except jwt.InvalidTokenError:
         raise BadToken("it is not a valid access token") from None
     return str(claims["oid"])
-
-
-def _keys_url(config: Settings) -> str:
-    return f"{config.entra_authority}/{config.entra_tenant_id}/discovery/v2.0/keys"
-
-
-def _issuers(config: Settings) -> list[str]:
-    """The issuers of version 2 and version 1 tokens."""
-    tenant = config.entra_tenant_id
-    return [f"{config.entra_authority}/{tenant}/v2.0", f"https://sts.windows.net/{tenant}/"]
 
 
 @lru_cache(maxsize=4)

@@ -14,11 +14,7 @@ from shared.domain.models import MODELS, PRICES
 from shared.domain.money import Price, micro_usd
 from shared.settings.values import Name, Strict, https
 
-_AZURE_HOSTS = (
-    ".openai.azure.com",
-    ".cognitiveservices.azure.com",
-    ".services.ai.azure.com",
-)
+_AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 
 
 class EntraAuth(Strict):

@@ -271,10 +271,7 @@ def silence_urls() -> None:
 
 
 def emit(
-    event: Event,
-    *,
-    error: BaseException | None = None,
-    **fields: str | int | float | bool | None,
+    event: Event, *, error: BaseException | None = None, **fields: str | int | float | bool | None
 ) -> None:
     """Write one line. `error` adds its traceback."""
     line = " ".join(f"{name}={_shown(value)}" for name, value in {"event": event, **fields}.items())

@@ -1,7 +1,7 @@
 """Converts colours to sRGB, which upstreams expect, by the image's own profile.
 
 An image without a profile is sRGB. Phone photos often have the profile of a wider space (Display
-P3), in which the same numbers are stronger colours; images for print have one of four inks.
+P3), in which the same numbers are stronger colours; images for print have a CMYK profile.
 """
 
 from __future__ import annotations

@@ -5,12 +5,7 @@ Unsupported kinds are recognised too, so a refusal can name them.
 
 import re
 
-IMAGES = {
-    "image/jpeg": "JPEG",
-    "image/png": "PNG",
-    "image/webp": "WEBP",
-    "image/avif": "AVIF",
-}
+IMAGES = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP", "image/avif": "AVIF"}
 """The accepted images, with Pillow's names for them."""
 VIDEO = "video/mp4"
 """The accepted video."""

@@ -80,7 +80,11 @@ class Mp4Inspector:
             raise Mp4Error("the file has no moov box")
         if not any(self._length(span) for span in self._media):
             raise Mp4Error("the file has no media data")
-        return self._describe()
+        width, height = self._index.picture()
+        for offset in self._index.offsets():
+            if not self._inside_media(offset):
+                raise Mp4Error(f"a chunk at byte {offset:,} lies outside the media data")
+        return Mp4Info(width, height, self._index.seconds(), self._index.has_audio)
 
     def _at_box_start(self) -> bool:
         return self._box_end is not None and self._position == self._box_end
@@ -143,13 +147,6 @@ class Mp4Inspector:
     def _length(self, span: tuple[int, int | None]) -> int:
         start, end = span
         return (self._position if end is None else end) - start
-
-    def _describe(self) -> Mp4Info:
-        width, height = self._index.picture()
-        for offset in self._index.offsets():
-            if not self._inside_media(offset):
-                raise Mp4Error(f"a chunk at byte {offset:,} lies outside the media data")
-        return Mp4Info(width, height, self._index.seconds(), self._index.has_audio)
 
     def _inside_media(self, offset: int) -> bool:
         at = bisect_right(self._media, offset, key=lambda span: span[0]) - 1

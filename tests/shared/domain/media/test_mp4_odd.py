@@ -362,7 +362,7 @@ SEEDS = (
 
 
 def cut_short(data: bytes, kind: bytes) -> Iterator[bytes]:
-    """The file with its first box of a kind cut at each byte, and the rest of it in a `free` box."""
+    """The file with its first box of a kind cut at each byte, the rest of it in a `free` box."""
     at = data.index(kind) - 4
     (size,) = struct.unpack_from(">I", data, at)
     body, behind = data[at + 8 : at + size], data[at + size :]
