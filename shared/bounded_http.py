@@ -1,7 +1,7 @@
 """One request to a server that a caller or an operator named.
 
-No redirect is followed, no proxy asked, and bytes and seconds are bounded in all: also those of a
-server that sends its headers one byte at a time.
+It follows no redirect and uses no proxy, and its total bytes and seconds are bounded, even if the
+server sends its headers one byte at a time.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _CONNECT = 5.0
 
 
 class NotAnswered(Exception):
-    """There was no answer, or none in time; the message says why, without the URL."""
+    """No answer, or none in time; the message says why, without the URL."""
 
 
 @dataclass
 class Reply:
-    """What came of an answer: `body` has more than `largest` bytes where there were more, and
-    `whole` is False where the seconds ran out before its end."""
+    """An answer. `body` is longer than `largest` if there was more; `whole` is False if it was cut
+    off by time."""
 
     status: int
     body: bytearray = field(default_factory=bytearray)
@@ -43,11 +43,10 @@ def request(
     largest: int,
     seconds: float,
 ) -> Reply:
-    """The answer to a request, its body read up to `largest` bytes. Blocks. Raises NotAnswered."""
-    import httpx  # on first use: cold starts are paid by users
+    """The answer to a request, read until just past `largest` bytes. Blocks. Raises NotAnswered."""
+    import httpx  # on first use: keeps cold starts short
 
     silence_urls()
-
     replies: list[Reply] = []
 
     async def ask() -> None:

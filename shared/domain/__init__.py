@@ -1,5 +1,5 @@
-"""What the product knows, as pure functions and values.
+"""The product's rules, as pure functions and values.
 
-Nothing here imports an Azure package, an HTTP client or a clock: time, identifiers and
-randomness are arguments. import-linter holds it.
+Nothing here imports an Azure package, an HTTP client or a clock: time, identifiers and randomness
+are arguments. import-linter enforces it.
 """

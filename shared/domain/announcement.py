@@ -1,8 +1,8 @@
-"""What is announced, and its deliveries to one target each.
+"""Announcements, and the delivery of each to one target.
 
-An announcement is made once for each transition, under an id that follows from the transition, so
-that making it again changes nothing. A delivery is tried at once and then, with growing pauses, for
-a day; receivers that see an id twice have seen the same thing twice.
+Each transition has one announcement, whose id follows from the transition: making it again changes
+nothing. A delivery is tried at once and then, with growing pauses, for a day; receivers may see an
+announcement twice, under the same id.
 """
 
 import hashlib
@@ -14,12 +14,10 @@ from typing import Any
 from shared.domain.video import Status
 
 EVENT_PREFIX = "DurableVideo."
-"""Before the names below it makes the `type` of a CloudEvent."""
+"""The prefix of a Name in the `type` of a CloudEvent."""
 
 
 class Name(StrEnum):
-    """What happened."""
-
     VIDEO_QUEUED = "VideoQueued"
     VIDEO_COMPLETED = "VideoCompleted"
     VIDEO_FAILED = "VideoFailed"
@@ -38,29 +36,27 @@ WEBHOOK_TYPES: Mapping[Name, str] = {
     Name.VIDEO_FAILED: "video.failed",
     Name.VIDEO_CANCELLED: "video.cancelled",  # OpenAI has no such status and no such event
 }
-"""The announcements that webhooks get, and what OpenAI calls them."""
+"""The announcements that webhooks get, by OpenAI's names."""
 
 TOPIC = "topic"
-"""The target that stands for the Event Grid topic; the others are `webhook-NAME`."""
+"""The target for the Event Grid topic; the others are `webhook-NAME`."""
 _WEBHOOK = "webhook-"
 
 
 def webhook_target(name: str) -> str:
-    """The target that stands for an entry of WEBHOOKS."""
+    """The target for an entry of WEBHOOKS."""
     return _WEBHOOK + name
 
 
 def webhook_name(target: str) -> str | None:
-    """The entry of WEBHOOKS that a target stands for; None for the topic."""
+    """The entry of WEBHOOKS of a target; None for the topic."""
     return target.removeprefix(_WEBHOOK) if target.startswith(_WEBHOOK) else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Announcement:
-    """Something that happened, as it was when it happened; `at` is in unix seconds.
-
-    `subject` is the video's id, or the rejection's.
-    """
+    """Something that happened at `at` (unix seconds); `subject` is the id of the video or of the
+    rejection, `data` the state at that time."""
 
     id: str
     name: Name
@@ -70,7 +66,7 @@ class Announcement:
 
 
 def event_id(subject: str, name: Name) -> str:
-    """The id of a transition: the same one whoever announces it, and however often."""
+    """The id of a transition, the same for every announcement of it."""
     return "evt_" + hashlib.sha256(f"{subject}/{name}".encode()).hexdigest()[:32]
 
 
@@ -78,7 +74,7 @@ class DeliveryState(StrEnum):
     PENDING = "pending"
     DELIVERED = "delivered"
     FAILED = "failed"
-    """Given up: the day is over, or the target is gone."""
+    """Given up: after a day, or because the target is gone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,16 +86,16 @@ class Delivery:
     state: DeliveryState
     created_ms: int
     due_ms: int
-    """When it is tried (again); until then whoever wrote this has it in hand."""
+    """When it is tried (again); until then it belongs to the process that wrote this."""
     give_up_ms: int
     attempts: int = 0
     last_attempt_ms: int | None = None
     delivered_ms: int | None = None
     last_status: int | None = None
-    """The HTTP status of the last answer, where there was one."""
+    """The HTTP status of the last answer, if there was one."""
     last_error: str | None = None
     forget: bool = False
-    """Whether nothing is kept of it once it is over: its video was deleted."""
+    """Whether it is deleted once it is over: its video was deleted."""
 
     @property
     def id(self) -> str:
@@ -111,7 +107,7 @@ _JITTER = 0.25
 
 
 def pause_after(attempts: int, fraction: float) -> float:
-    """Seconds until the next attempt after `attempts` failed ones; `fraction`, from 0 to 1, says
-    where in the jitter of a quarter more or less it falls."""
+    """Seconds until the next attempt after `attempts` failed ones; `fraction` (0 to 1) picks the
+    jitter, of up to a quarter more or less."""
     pause = _PAUSES[min(attempts, len(_PAUSES)) - 1]
     return pause * (1 - _JITTER + 2 * _JITTER * fraction)

@@ -1,4 +1,4 @@
-"""What a model can do, and the check of a request against it. The known models are in `models`."""
+"""What a model can do, and the check of a request against it. `models` lists the known ones."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ _MOST_FRAMES_PER_SECOND = 30
 
 @dataclass(frozen=True, kw_only=True)
 class Capabilities:
-    """Allowed values of one model. Sizes are `WIDTHxHEIGHT`."""
+    """What one model allows. Sizes are `WIDTHxHEIGHT`."""
 
     sizes: tuple[str, ...]
     default_size: str
@@ -19,19 +19,19 @@ class Capabilities:
     default_seconds: int
     prompt_characters: int
     variants: Mapping[int, int] = field(default_factory=dict)
-    """Most variants by number of pixels, as `{at most this many pixels: variants}`; empty: one."""
+    """Most variants, as `{at most this many pixels: variants}`; empty: one."""
     seconds_above_pixels: Mapping[int, int] = field(default_factory=dict)
-    """Longest video by number of pixels, as `{more than this many pixels: seconds}`."""
+    """Longest video, as `{more than this many pixels: seconds}`."""
     images: int = 0
-    """Most input images of one request."""
+    """Most input images in one request."""
     input_video_seconds: int = 0
-    """The longest input video; 0: none is taken. A video is the only input of its request."""
+    """The longest input video; 0 allows none. A video must be a request's only input."""
     placed_inputs: bool = False
     """Whether an input may begin at any frame (`frame_index`) and be cropped by the upstream."""
     remix: bool = False
 
     def max_variants(self, pixels: int) -> int:
-        """How many variants a request at this many pixels may ask for."""
+        """Most variants of a request at this many pixels."""
         for limit in sorted(self.variants):
             if pixels <= limit:
                 return self.variants[limit]
@@ -44,7 +44,7 @@ class Capabilities:
 
 
 def check(request: VideoRequest, allowed: Capabilities) -> None:
-    """Raise InvalidRequest, naming parameter, value and what is allowed, unless all of it fits."""
+    """Raise InvalidRequest, with the parameter, its value and what is allowed, unless it fits."""
     if not request.prompt.strip():
         raise InvalidRequest("prompt is empty: say what the video shows.", param="prompt")
     if len(request.prompt) > allowed.prompt_characters:
@@ -88,7 +88,7 @@ def check(request: VideoRequest, allowed: Capabilities) -> None:
 
 
 def _check_inputs(request: VideoRequest, allowed: Capabilities) -> None:
-    videos = [each for each in request.inputs if each.is_video]
+    videos = [item for item in request.inputs if item.is_video]
     images = len(request.inputs) - len(videos)
     if videos and not allowed.input_video_seconds:
         raise InvalidRequest(
@@ -102,8 +102,8 @@ def _check_inputs(request: VideoRequest, allowed: Capabilities) -> None:
             + (f"at most {allowed.images}." if allowed.images else "none."),
             param=_input_param(allowed),
         )
-    for each in request.inputs:
-        placed = each.frame_index != 0 or each.crop is not None
+    for item in request.inputs:
+        placed = item.frame_index != 0 or item.crop is not None
         if placed and not allowed.placed_inputs:
             raise InvalidRequest(
                 f"{request.model} takes an image as its first frame only: send input_reference, "
@@ -111,9 +111,9 @@ def _check_inputs(request: VideoRequest, allowed: Capabilities) -> None:
                 param="inpaint_items",
             )
         last = request.seconds * _MOST_FRAMES_PER_SECOND
-        if not 0 <= each.frame_index <= last:
+        if not 0 <= item.frame_index <= last:
             raise InvalidRequest(
-                f"frame_index {each.frame_index} is not a frame of a video of "
+                f"frame_index {item.frame_index} is not a frame of a video of "
                 f"{request.seconds} s: 0 to {last}.",
                 param="inpaint_items",
             )

@@ -1,7 +1,7 @@
-"""Files that stand in their own address: `data:[TYPE][;PARAMETER]...[;base64],DATA` (RFC 2397).
+"""Files in data URLs: `data:[TYPE][;PARAMETER]...[;base64],DATA` (RFC 2397).
 
-What people and libraries write is wider than that: line breaks in base64, its URL-safe alphabet, no
-padding. Whatever can mean only one file is taken. The type is not looked at; the bytes tell.
+Libraries write more than the RFC allows: line breaks in base64, its URL-safe alphabet, no padding.
+Anything unambiguous is accepted. The type is ignored; the bytes decide.
 """
 
 import base64
@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 _LONGEST_HEAD = 4096
 _HEAD = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*")*,')
-"""Up to the first comma outside of quotes."""
+"""Up to the first comma outside quotes."""
 _BASE64 = re.compile(r"(?:^|;)\s*base64\s*[;,]", re.IGNORECASE)
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _SPACE = " \t\r\n\f\v"
@@ -23,11 +23,11 @@ _ALPHABET = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 
 
 class BadDataUrl(ValueError):
-    """It cannot be read; the message is a clause about the data URL."""
+    """The data URL cannot be read; the message is a clause about it."""
 
 
 class TooLong(ValueError):
-    """The file is larger than what is taken."""
+    """The file is larger than the limit."""
 
 
 def is_data_url(url: str) -> bool:
@@ -35,8 +35,8 @@ def is_data_url(url: str) -> bool:
 
 
 def decode(url: str, *, largest: int) -> bytes:
-    """The file in a data URL. Raises BadDataUrl, or TooLong before more than `largest` bytes are
-    decoded."""
+    """The file in a data URL. Raises BadDataUrl, and TooLong before it decodes more than `largest`
+    bytes."""
     url = url.strip(_SPACE)[len("data:") :]
     start = url[:_LONGEST_HEAD]
     head = _HEAD.match(start)
@@ -47,7 +47,7 @@ def decode(url: str, *, largest: int) -> bytes:
     encoded = _BASE64.search(_QUOTED.sub("", url[:comma]))
     if encoded:
         return _from_base64(data, largest)
-    if "%" not in data:  # no picture or film can be written that way
+    if "%" not in data:  # no image or video can be written that way
         raise BadDataUrl("says no ;base64 before its comma, and nothing after it is escaped")
     return _from_escapes(data, largest)
 

@@ -1,7 +1,7 @@
 """Every way in which a video ends: what its caller reads, and what the ledger gets.
 
-One function for each row of the design's table 'Endings'. What may still become of a video that
-has ended is `Verdict.rescuable`, and `may_still_turn_up` for its job.
+One function for each row of the design's table 'Endings'. `Verdict.rescuable` says whether an ended
+video may still complete, `may_still_turn_up` whether its job may still run.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _CHARGED = {Kind.SETTLE: True, Kind.RELEASE: False, Kind.UNKNOWN: None}
 def completed(
     work: Work, video: Video, lengths: Sequence[float | None], price: Price | None
 ) -> Verdict:
-    """All outputs are stored; `lengths` are theirs in seconds, None where a file does not tell."""
+    """All outputs are stored; `lengths` are in seconds, None where a file does not say."""
     return Verdict(
         status=Status.COMPLETED,
         money=Kind.SETTLE,
@@ -30,7 +30,7 @@ def completed(
 
 
 def queue_timeout(outages: Sequence[str]) -> Verdict:
-    """It has waited too long for its turn; `outages` say what its deployments do."""
+    """The video waited too long for its turn; `outages` say what its deployments do."""
     return _failed(
         "queue_timeout",
         "The video waited longer than QUEUE_DEADLINE_HOURS for its turn and was never submitted."
@@ -43,7 +43,7 @@ def queue_timeout(outages: Sequence[str]) -> Verdict:
 
 
 def no_deployment(reason: str) -> Verdict:
-    """None of its deployments will ever take it."""
+    """No deployment will ever take the video."""
     return _failed(
         "no_deployment",
         f"No deployment can render this any more: {reason}.",
@@ -55,7 +55,7 @@ def no_deployment(reason: str) -> Verdict:
 
 
 def input_missing() -> Verdict:
-    """A file of the request is gone from storage before it could be sent."""
+    """A file of the request was gone from storage before it could be sent."""
     return _failed(
         "input_missing",
         "A file of the request was not in storage any more when its turn came. "
@@ -68,7 +68,7 @@ def input_missing() -> Verdict:
 
 
 def refused(message: str, *, moderated: bool = False) -> Verdict:
-    """The upstream will not have this request: nothing was created."""
+    """The upstream refuses the request: nothing was created."""
     return _failed(
         "moderation_blocked" if moderated else "refused",
         message,
@@ -80,7 +80,7 @@ def refused(message: str, *, moderated: bool = False) -> Verdict:
 
 
 def never_accepted(work: Work) -> Verdict:
-    """No submission came to anything, and the upstream's list proves it."""
+    """No submission created a job, and the upstream's list proves it."""
     return _failed(
         "upstream_failed",
         f"The upstream accepted none of {work.posts} submissions; it has no job of this video.",
@@ -92,7 +92,7 @@ def never_accepted(work: Work) -> Verdict:
 
 
 def submit_unknown(work: Work, why: str) -> Verdict:
-    """A job may have been created and cannot be told: it is never submitted again."""
+    """A job may or may not have been created: the video is never submitted again."""
     return _failed(
         "submit_unknown",
         f"The answer to the submission was lost and {why}. "
@@ -106,7 +106,7 @@ def submit_unknown(work: Work, why: str) -> Verdict:
 
 
 def render_failed(work: Work, job: JobStatus, price: Price | None) -> Verdict:
-    """The upstream reports that the render failed: charged or not by the price row's rule."""
+    """The upstream reports a failed render; the price row's rule says whether it is charged."""
     money, amount, basis = failed_render(work, price)
     message = job.message
     if job.state is JobState.CANCELLED:
@@ -126,7 +126,7 @@ def render_failed(work: Work, job: JobStatus, price: Price | None) -> Verdict:
 
 
 def failed_render(work: Work, price: Price | None) -> tuple[Kind, int, str]:
-    """What the ledger gets for a render that failed: kind, micro-USD and basis."""
+    """Kind, micro-USD and basis of the ledger's entry for a failed render."""
     if price is None:
         return Kind.UNKNOWN, work.reserved, "price_not_configured"
     if price.failed_render == "settled":
@@ -135,7 +135,7 @@ def failed_render(work: Work, price: Price | None) -> tuple[Kind, int, str]:
 
 
 def timed_out(work: Work) -> Verdict:
-    """The deadline has passed; the render may still turn up, and its cost with it."""
+    """The deadline has passed; the render, and its cost, may still turn up."""
     return _failed(
         "timed_out",
         "The render was not in storage JOB_DEADLINE_MINUTES after its submission. "
@@ -149,8 +149,8 @@ def timed_out(work: Work) -> Verdict:
 
 
 def lost(work: Work, now: float) -> Verdict:
-    """The upstream does not have the job any more, and its output was not collected. What was
-    rendered, or has lived out its time, was billed; what vanished while it rendered, who knows."""
+    """The upstream no longer has the job, and its output was not collected. A job that finished or
+    expired was billed; one that vanished while rendering may have been."""
     expired = work.job is not None and now >= work.job.expires_at
     if expired or work.parts:
         return _failed(
@@ -174,7 +174,7 @@ def lost(work: Work, now: float) -> Verdict:
 
 
 def bad_output(work: Work, why: str) -> Verdict:
-    """What the upstream delivers is not a whole MP4, however often it is asked."""
+    """The upstream repeatedly delivers something other than a whole MP4."""
     return _failed(
         "bad_output",
         f"The upstream delivers no usable file: {why}.",
@@ -187,7 +187,7 @@ def bad_output(work: Work, why: str) -> Verdict:
 
 
 def cancelled(work: Work) -> Verdict:
-    """Its caller said so. Once something was sent, its render may be billed."""
+    """The caller cancelled the video. If something was sent, the render may be billed."""
     return Verdict(
         status=Status.CANCELLED,
         money=Kind.UNKNOWN if work.sent else Kind.RELEASE,
@@ -197,14 +197,14 @@ def cancelled(work: Work) -> Verdict:
 
 
 def never_created() -> Verdict:
-    """It was cancelled while its submission was under way, and no job came of it."""
+    """The video was cancelled during its submission, which created no job."""
     return Verdict(
         status=Status.CANCELLED, money=Kind.RELEASE, amount=0, basis="cancelled_before_creation"
     )
 
 
 def rendered_for_nobody(work: Work, video: Video, job: JobStatus, price: Price | None) -> Verdict:
-    """A job that ended well after its video was cancelled: billed, and wanted by nobody."""
+    """A job that succeeded after its video was cancelled: billed, and not collected."""
     seconds = sum(part.seconds or video.request.seconds for part in job.parts)
     return Verdict(
         status=video.status,
@@ -217,7 +217,7 @@ def rendered_for_nobody(work: Work, video: Video, job: JobStatus, price: Price |
 
 def watch_over(work: Work) -> Verdict:
     """Nothing more can turn up for a video that has ended. A render that was seen to finish was
-    billed although nobody could fetch it; anything else stays unknown."""
+    billed though never collected; anything else stays unknown."""
     rendered = bool(work.parts)
     return _failed(
         "lost",
@@ -231,17 +231,17 @@ def watch_over(work: Work) -> Verdict:
 
 
 def may_still_turn_up(work: Work, verdict: Verdict) -> bool:
-    """Whether the upstream job may still be running, or may still be found, after this end."""
+    """Whether the upstream job may still run, or be found, after this verdict."""
     if work.ended or not work.sent:
         return False
     return verdict.status is Status.CANCELLED or verdict.rescuable
 
 
 def billed_seconds(video: Video, lengths: Sequence[float | None]) -> int:
-    """The outputs' lengths as they are billed: whole seconds, never more than were asked for, and
-    those where a file does not tell."""
+    """The billed seconds of all outputs. Each counts with its length in whole seconds, at most the
+    requested one; with the requested one if its file does not say."""
     asked = video.request.seconds
-    return sum(asked if each is None else min(asked, max(1, round(each))) for each in lengths)
+    return sum(asked if length is None else min(asked, max(1, round(length))) for length in lengths)
 
 
 def _rendered(work: Work, video: Video, seconds: int, price: Price | None) -> int:
@@ -260,13 +260,9 @@ def _failed(
     amount: int = 0,
     basis: str,
 ) -> Verdict:
-    """A video that ends without its outputs. `money` is what the ledger books: released (not
-    charged), settled over `amount` (charged) or unknown over `amount`."""
+    """A video that ends without its outputs. `money` says how the ledger books `amount`: as settled
+    (charged), unknown, or released (not charged)."""
     failure = Failure(
-        code=code,
-        message=message,
-        stage=stage.value,
-        retryable=retryable,
-        charged=_CHARGED[money],
+        code=code, message=message, stage=stage.value, retryable=retryable, charged=_CHARGED[money]
     )
     return Verdict(status=Status.FAILED, failure=failure, money=money, amount=amount, basis=basis)

@@ -2,21 +2,21 @@
 
     Problem
     ├── InvalidRequest      400  the request can never work as it is
-    ├── NotAuthenticated    401  no key or token, or one that proves nothing
-    ├── NotAllowed          403  a caller who may not do this
+    ├── NotAuthenticated    401  no key or token, or an invalid one
+    ├── NotAllowed          403  this caller may not do this
     ├── NotFound            404  no such thing for this caller
     ├── WrongMethod         405  the path exists, with other methods
     ├── Conflict            409  the thing is in a state that forbids it
-    ├── LengthRequired      411  a body that arrives only with its length announced
+    ├── LengthRequired      411  a body needs a Content-Length here
     ├── PreconditionFailed  412  a condition in the headers does not hold
-    ├── TooLarge            413  the body is larger than what is read
-    ├── UnsupportedEncoding 415  the body is compressed in a way that is not taken
-    ├── LimitReached        429  a ceiling of money, of this caller or of the whole app
-    ├── RateLimited         429  this caller has too much going on; later it will do
+    ├── TooLarge            413  the body is larger than the limit
+    ├── UnsupportedEncoding 415  the body's compression is not supported
+    ├── LimitReached        429  a money ceiling, of this caller or of the whole app
+    ├── RateLimited         429  this caller has too much under way; try again later
     └── Unavailable         503  nothing is wrong with the request; try again later
 
-Every member says what was wrong, whether anything was charged and whether to try again; the HTTP
-layer turns it into OpenAI's error envelope.
+Every member says what was wrong, whether anything was charged and whether a retry makes sense; the
+HTTP layer turns it into OpenAI's error envelope.
 """
 
 from dataclasses import dataclass
@@ -38,9 +38,8 @@ ErrorType = Literal[
 class Problem(Exception):
     """A request that ends in an error answer.
 
-    `code` is for programs and stays stable; `message` is for people and names the parameter, the
-    value and what is allowed. `param` is the request's field, when one is to blame. `retry_after`
-    is in seconds.
+    `code` is stable, for programs; `message` is for people and names the parameter, the value and
+    what is allowed. `param` is the request's field at fault, if any. `retry_after` is in seconds.
     """
 
     status = 500
@@ -97,7 +96,7 @@ class NotFound(Problem):
 
 
 class WrongMethod(Problem):
-    """`allowed` are the methods that the path takes."""
+    """`allowed` are the methods of the path."""
 
     status = 405
     type = "invalid_request_error"
@@ -133,7 +132,7 @@ class TooLarge(Problem):
 
 
 class UnsupportedEncoding(Problem):
-    """`accepted` are the encodings that are taken."""
+    """`accepted` are the supported encodings."""
 
     status = 415
     type = "invalid_request_error"
@@ -145,7 +144,7 @@ class UnsupportedEncoding(Problem):
 
 
 class LimitReached(Problem):
-    """A ceiling: repeating the request before it resets changes nothing."""
+    """A ceiling: a retry before it resets is refused too."""
 
     status = 429
     type = "insufficient_quota"
@@ -153,8 +152,6 @@ class LimitReached(Problem):
 
 
 class RateLimited(Problem):
-    """Try again after `retry_after` seconds."""
-
     status = 429
     type = "rate_limit_error"
     code = "rate_limit_exceeded"
@@ -170,10 +167,9 @@ class Unavailable(Problem):
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a video ended without its outputs, as the caller reads it in `error`.
+    """Why a video ended without its outputs: the caller's `error`.
 
-    `code` is one of the codes of the table 'Endings' in the design; `charged` is None while the
-    upstream's bill cannot be known.
+    `code` is from the design's table 'Endings'; `charged` is None while the bill is unknown.
     """
 
     code: str

@@ -1,8 +1,8 @@
 """Video ids: unique, ordered by time, and cheap to list newest first.
 
 `video_` and 32 hexadecimal digits: 12 of milliseconds since 1970 and 20 of randomness (the layout
-of a UUIDv7 without its version bits). Table Storage sorts a partition by ascending RowKey only, so
-rows that are listed newest first carry the inverted digits.
+of a UUIDv7 without its version bits). Table Storage sorts a partition only by ascending RowKey, so
+rows that are listed newest first use the inverted digits as their key.
 """
 
 import re
@@ -14,14 +14,14 @@ _PATTERN = re.compile(r"video_[0-9a-f]{32}")
 
 
 def new_video_id(now_ms: int, entropy: bytes) -> str:
-    """The id of a video admitted at `now_ms` (milliseconds since 1970), with 10 random bytes."""
+    """The id of a video admitted at `now_ms` (milliseconds since 1970), from 10 random bytes."""
     if len(entropy) != 10:
         raise ValueError(f"a video id takes 10 random bytes, not {len(entropy)}")
     return f"{_PREFIX}{now_ms:012x}{entropy.hex()}"
 
 
 def is_video_id(text: str) -> bool:
-    """Whether `text` has the form of a video id (says nothing about the video's existence)."""
+    """Whether `text` has the form of a video id; the video need not exist."""
     return _PATTERN.fullmatch(text) is not None
 
 
@@ -31,7 +31,7 @@ def created_ms(video_id: str) -> int:
 
 
 def inverted(video_id: str) -> str:
-    """The sort key that puts later ids first; inverting it again gives the id's digits back."""
+    """The sort key that puts later ids first; `from_inverted` reverses it."""
     return video_id.removeprefix(_PREFIX).translate(_INVERTED)
 
 

@@ -10,11 +10,11 @@ class JobState(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     STRANGE = "strange"
-    """A status word that no dialect documents: waited for within the deadline."""
+    """An undocumented status: the job is polled until its deadline."""
 
 
 class Fault(StrEnum):
-    """Why a job failed, as far as it matters for what happens next."""
+    """Why a job failed, as far as the next step depends on it."""
 
     MODERATION = "moderation"
     INTERNAL = "internal"
@@ -23,10 +23,8 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True)
 class Part:
-    """One output at the upstream: what to ask for and how long it says it is.
-
-    `ref` is the generation id in the Sora 1 dialect and the job id in the Sora 2 dialect.
-    """
+    """One output as the upstream lists it. `ref` is the generation id in the Sora 1 dialect and the
+    job id in the Sora 2 dialect."""
 
     ref: str
     seconds: int
@@ -34,7 +32,7 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class JobStatus:
-    """An upstream job as it is now. Times are unix seconds, None where not told."""
+    """The state of an upstream job. Times are unix seconds, None if the upstream gives none."""
 
     job_id: str
     state: JobState
@@ -50,7 +48,7 @@ class JobStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class JobSummary:
-    """An upstream job as its list shows it; `prompt` is None where it is not returned."""
+    """An upstream job in a list; `prompt` is None if the list does not show it."""
 
     job_id: str
     created_at: float

@@ -1,15 +1,15 @@
-"""How long renders take: learned one job at a time, kept in a short text, asked as a distribution.
+"""How long renders take: learned one job at a time, stored as a short text, read as a distribution.
 
-A `Sketch` is what is stored for one kind of render (deployment, model, size, seconds, mode). An
-`Outlook` is what it says of a render: a distribution of its duration, narrowed by the time that it
-has been running and by the progress that it reports.
+A `Sketch` is stored for each kind of render (deployment, model, size, seconds, mode). An `Outlook`
+is the distribution of a render's duration, narrowed by the time that it has been running and the
+progress that it reports.
 
-The logarithm of a duration is taken as normal with unknown mean and variance, so what is expected
-of the next one is a Student t (K. Murphy, "Conjugate Bayesian analysis of the Gaussian
-distribution", 2007). Upstreams change their speed from one job to the next; therefore a sketch
-holds a few regimes, each the hypothesis that all jobs since a certain one are alike, believed as
-far as it predicted what came (R. P. Adams and D. MacKay, "Bayesian online changepoint detection",
-2007). A regime that began at a shift never saw the old speed, so nothing has to be unlearned.
+The logarithm of a duration is taken as normal with unknown mean and variance, so the prediction of
+the next one is a Student t (K. Murphy, "Conjugate Bayesian analysis of the Gaussian distribution",
+2007). Upstreams change their speed from one job to the next, so a sketch holds a few regimes: each
+is the hypothesis that all jobs since a certain one are alike, weighted by how well it predicted
+them (R. P. Adams and D. MacKay, "Bayesian online changepoint detection", 2007). A regime that began
+at a shift never saw the old speed, so nothing has to be unlearned.
 
 All times are seconds at time scale 1. Everything here is a pure function of its arguments.
 """
@@ -23,40 +23,40 @@ from itertools import accumulate, pairwise
 from math import exp, lgamma, log, pi, sqrt
 
 _SHORTEST, _LONGEST = 0.1, 1e6
-"""Seconds outside of which a duration is the mistake of somebody's clock."""
+"""Bounds in seconds; a duration outside is a clock's error."""
 _USUAL_SPREAD = 0.25
-"""Standard deviation of ln(duration), assumed until it is known: durations vary by about 25 %."""
+"""Standard deviation of ln(duration) assumed at first: durations vary by about 25 %."""
 _SPREAD_WORTH = 4.0
-"""How many jobs that assumption is worth."""
+"""The weight of that assumption, in jobs."""
 _FACTOR = log(2)
-"""How far, in ln(seconds), a first guess or the speed after a shift is off: a factor of two."""
+"""Error, in ln(seconds), of a first guess or after a shift of speed: a factor of two."""
 _SHIFT_EVERY = 100.0
-"""Jobs between two shifts of an upstream's speed, on average."""
+"""Average number of jobs between two shifts of an upstream's speed."""
 _MEMORY = 100.0
-"""Jobs after which older ones begin to fade, so that a slow drift is followed too."""
+"""Jobs after which older ones fade, to follow a slow drift too."""
 _OUTLIER = 3.0
-"""A job that is further off counts as one that is so many spreads off: one render that got stuck
-must not widen the expectation of the next hundred."""
+"""A job counts as at most this many spreads off: one stuck render must not widen the forecasts of
+the next hundred."""
 _STRAY = 0.003
-"""Density, per unit of ln(seconds), of durations that have nothing to do with any speed: 2 % of
-them, spread over a factor of 400. One such job is no shift."""
+"""Density, per unit of ln(seconds), of stray durations: 2 % of all, spread over a factor of 400.
+One such job is no shift of speed."""
 _LEAST_SQUARES = 0.01
-"""Renders that all take the same time to the second must not leave a spread of nothing."""
+"""Renders that all take the same time must not reduce the spread to zero."""
 _MOST_REGIMES = 5
 _DIGITS = 4
-"""Statistics are rounded where they arise, so that a stored sketch is the very same sketch."""
+"""Statistics are rounded at once, so a sketch survives `dumps` and `loads` unchanged."""
 
 
 @dataclass(frozen=True)
 class Regime:
-    """What the jobs since a certain one say about ln(seconds): normal-inverse-gamma statistics."""
+    """The jobs since a certain one: normal-inverse-gamma statistics of ln(seconds)."""
 
     belief: float
-    """Probability that the present speed began with this regime."""
+    """Probability that the current speed began with this regime."""
     centre: float
     """Mean of ln(seconds)."""
     worth: float
-    """How many jobs the centre rests on; the guess it began with is a fraction of one."""
+    """How many jobs the centre rests on; the first guess is a fraction of one."""
     freedom: float
     """Degrees of freedom: how many jobs the spread rests on."""
     squares: float
@@ -77,25 +77,25 @@ class Regime:
 
 @dataclass(frozen=True)
 class Sketch:
-    """What is known of the durations of one kind of render. The newest regime is the last."""
+    """The durations of one kind of render. The newest regime is the last."""
 
     regimes: tuple[Regime, ...]
 
     @property
     def main(self) -> Regime:
-        """The regime that is believed most."""
+        """The most probable regime."""
         return max(self.regimes, key=lambda regime: regime.belief)
 
 
 def unlearned(expected: float) -> Sketch:
-    """The sketch before the first job: about `expected` seconds, give or take a factor of two."""
+    """The sketch before the first job: `expected` seconds, within a factor of two."""
     return Sketch((_begin(log(_sane(expected)), _USUAL_SPREAD**2),))
 
 
 def observe(sketch: Sketch, seconds: float) -> Sketch:
     """The sketch after one more render, which took `seconds` and succeeded.
 
-    Deterministic: a write that lost a compare-and-swap is repeated on what it lost to.
+    Deterministic: after a lost compare-and-swap it is repeated on the newer sketch.
     """
     x = log(_sane(seconds))
     main = sketch.main
@@ -104,7 +104,7 @@ def observe(sketch: Sketch, seconds: float) -> Sketch:
         replace(_seen(regime, x), belief=stays * regime.belief * _likelihood(regime, x))
         for regime in sketch.regimes
     ]
-    # The speed may have shifted just before this job; how much jobs vary is likely to have stayed.
+    # The speed may have shifted just before this job; the spread has probably not changed.
     fresh = _begin(main.centre, main.squares / main.freedom)
     while len(regimes) >= _MOST_REGIMES:
         regimes.remove(min(regimes, key=lambda regime: regime.belief))
@@ -165,7 +165,7 @@ def _faded(regime: Regime) -> Regime:
 
 
 def _settled(regimes: Iterable[Regime]) -> Sketch:
-    """Beliefs that sum to one, everything rounded; what is no longer believed at all is dropped."""
+    """Beliefs that sum to one, all rounded; regimes whose belief is zero are dropped."""
     regimes = list(regimes)
     total = sum(regime.belief for regime in regimes)
     rounded = (
@@ -186,25 +186,25 @@ def _sane(seconds: float) -> float:
 
 
 _CELL = 0.025
-"""Width of an outlook's cells in ln(seconds); halving it moves no figure by 1 %."""
+"""Width of an outlook's cells in ln(seconds); halving it changes no figure by 1 %."""
 _REACH = 3.0
 """An outlook's cells end at e^3, 20 times, above and below the centre."""
 _CELLS = round(_REACH / _CELL)
 _FACTORS = tuple(exp(_CELL * k) for k in range(-_CELLS, _CELLS + 1))
 _HEED = 0.05
-"""Regimes that are believed less than this are kept but not acted upon."""
+"""Regimes with less belief than this are kept but not used."""
 _STUCK = 0.005
-"""Share of renders that are stuck: nothing is known of them but that the longer they have taken the
-longer they will (a Pareto tail). It spaces out the polls of a render that is long overdue."""
+"""Share of renders that are stuck: the longer one has taken, the longer it will (a Pareto tail). It
+spaces out the polls of a long overdue render."""
 _EVENNESS = 10.0
 """At share s of its time a render's progress is Beta(10 s, 10 (1 - s)): right on average, and 15
-points off half way. That is the progress whose tenths of time each bring a random part."""
+points off halfway, as if each tenth of the time added a random part."""
 _DOUBT = 0.05
-"""Share of reports that have nothing to do with the time left."""
+"""Share of progress reports unrelated to the remaining time."""
 _ALMOST = 1e-6
 _FULL = _EVENNESS + _ALMOST
 _STALL = 0.1
-"""A progress that has not moved for this share of the time that it took says nothing."""
+"""Progress that has not moved for this share of the elapsed time is ignored."""
 
 
 @dataclass(frozen=True)
@@ -223,11 +223,8 @@ class Outlook:
     def running(
         self, elapsed: float, progress: int | None = None, *, unmoved: float = 0.0
     ) -> "Outlook":
-        """The outlook of a render that is still running after `elapsed` seconds.
-
-        `progress` as reported then (1..99; None or 0 where nothing is reported), `unmoved` for how
-        many seconds it has been known to be that.
-        """
+        """The outlook of a render that is still running after `elapsed` seconds, when it reports
+        `progress` (1..99; None or 0 if it reports none), unchanged for `unmoved` seconds."""
         rest = self._after(elapsed)
         if not progress or elapsed <= 0 or unmoved > _STALL * elapsed:
             return rest
@@ -250,7 +247,7 @@ class Outlook:
         return rest.total / self.total
 
     def quantile(self, share: float) -> float:
-        """The seconds that the duration does not exceed with probability `share` (0..1, not 1)."""
+        """The duration in seconds at quantile `share` (from 0 to less than 1)."""
         goal = share * self.total
         sums = list(accumulate(self.masses))
         k = bisect_left(sums, goal)
@@ -262,7 +259,7 @@ class Outlook:
 
     @property
     def mean(self) -> float:
-        """Expected duration. The mean of the tail is infinite; its weight counts at its median."""
+        """Expected duration. The tail's mean is infinite, so its median stands in for it."""
         inside = sum(
             mass * (low + high) / 2
             for mass, (low, high) in zip(self.masses, pairwise(self.edges), strict=True)
@@ -271,7 +268,6 @@ class Outlook:
 
     @property
     def total(self) -> float:
-        """The sum of all weights."""
         return sum(self.masses) + self.beyond
 
     def _after(self, elapsed: float) -> "Outlook":
@@ -287,14 +283,14 @@ class Outlook:
 
 @lru_cache(maxsize=16)
 def outlook(sketch: Sketch) -> Outlook:
-    """What a sketch says of the next render, before anything is known of it."""
+    """The outlook of a render that has not begun."""
     centre = sketch.main.centre
     heeded = [regime for regime in sketch.regimes if regime.belief >= _HEED]
     heeded = heeded or [sketch.main]
     believed = sum(regime.belief for regime in heeded)
     masses = [0.0] * (2 * _CELLS)
     for regime in heeded:
-        # the density at each cell's middle, written out because this is the one hot loop
+        # the density at each cell's middle, written out as this is the one hot loop
         freedom = regime.freedom
         power = -(freedom + 1) / 2
         weight = (1 - _STUCK) * regime.belief / believed * regime.density(regime.centre) * _CELL

@@ -1,11 +1,11 @@
-"""The ledger: append-only money rows, and what each one does to the totals.
+"""The ledger: append-only money rows, and how each one changes the totals.
 
-Every attempt to render a video (usually one) has its own short story of entries:
+Every billing of a video (usually one) has its own entries:
 
     reserve -> settle | release | unknown          unknown -> settle | release
 
-An entry carries the change it makes to each total, so a total is always the sum of its entries and
-an audit is an addition. Storage writes an entry and the totals it changes in one transaction.
+An entry carries its change to each total, so a total is always the sum of its entries. Storage
+writes an entry and the totals it changes in one transaction.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Amounts:
-    """Micro-USD by state; as a total, what counts against a ceiling is the sum of the three."""
+    """Micro-USD by state."""
 
     reserved: int = 0
     settled: int = 0
@@ -37,14 +37,14 @@ class Amounts:
 
     @property
     def committed(self) -> int:
-        """What a ceiling is compared with."""
+        """The sum that a ceiling is compared with."""
         return self.reserved + self.settled + self.unknown
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One row. `day` (UTC, `2026-11-21`) and the month in it are those of the admission, whenever
-    the entry is written, so that a reservation and its settlement meet in the same totals."""
+    """One row. `day` (UTC, `2026-11-21`) is always that of the admission: a reservation and its
+    settlement change the same totals."""
 
     video_id: str
     caller: str
@@ -59,9 +59,9 @@ class Entry:
     basis: str
     at: int
     opened: int = 0
-    """By how much it changes the number of reservations that nothing has closed yet."""
+    """Its change to the number of open reservations."""
     seconds: int = 0
-    """Seconds of finished video that a settlement pays for, over all outputs."""
+    """Seconds of finished video that a settlement pays for, of all outputs."""
 
     @property
     def month(self) -> str:
@@ -69,27 +69,27 @@ class Entry:
 
 
 class LedgerError(Exception):
-    """An entry that the story of its attempt does not allow. A fault of ours, never of a caller."""
+    """An entry that the earlier ones do not allow: a fault of ours, never of a caller."""
 
 
 def change_for(kind: Kind, amount: int, before: Iterable[tuple[Kind, int]]) -> Amounts | None:
-    """What an entry of `kind` over `amount` changes, after the attempt's entries `before`.
+    """How an entry of `kind` over `amount` changes the totals, after its billing's `before`.
 
-    None when the same entry, or one that already closed the attempt, is there: writing it
-    again would count it twice. Raises LedgerError where nothing was reserved before.
+    None if the same entry, or one that closes the billing, is there already: it would count twice.
+    Raises LedgerError without a reservation.
     """
-    story: Mapping[Kind, int] = dict(before)
-    if kind in story:
+    earlier: Mapping[Kind, int] = dict(before)
+    if kind in earlier:
         return None
     if kind is Kind.RESERVE:
         return Amounts(reserved=amount)
-    if Kind.RESERVE not in story:
+    if Kind.RESERVE not in earlier:
         raise LedgerError(f"{kind} without a reservation")
-    if Kind.SETTLE in story or Kind.RELEASE in story:
+    if Kind.SETTLE in earlier or Kind.RELEASE in earlier:
         return None
     if kind is Kind.UNKNOWN:
-        return Amounts(reserved=-story[Kind.RESERVE], unknown=amount)
+        return Amounts(reserved=-earlier[Kind.RESERVE], unknown=amount)
     settled = amount if kind is Kind.SETTLE else 0
-    if Kind.UNKNOWN in story:
-        return Amounts(unknown=-story[Kind.UNKNOWN], settled=settled)
-    return Amounts(reserved=-story[Kind.RESERVE], settled=settled)
+    if Kind.UNKNOWN in earlier:
+        return Amounts(unknown=-earlier[Kind.UNKNOWN], settled=settled)
+    return Amounts(reserved=-earlier[Kind.RESERVE], settled=settled)

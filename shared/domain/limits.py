@@ -1,24 +1,23 @@
-"""The fixed limits of what a caller or an operator may ask for, each once.
+"""The fixed limits on what a caller or an operator may ask for.
 
-Code, error texts and the API's document read them here; a test compares docs/limits.md and
-docs/events.md with them. Limits that an operator sets are in `shared.settings`, those of a model
-in `models`.
+Code, error texts and the OpenAPI document read them here; a test compares docs/limits.md and
+docs/events.md with them. An operator's limits are in `shared.settings`, a model's in `models`.
 """
 
 MIB = 1024**2
 
-# a request, and what it brings
-LARGEST_BODY = 25 * MIB  # as it came and decompressed; also a request file in the inbox
+# a request and its files
+LARGEST_BODY = 25 * MIB  # as received, and decompressed; also a request file in the inbox
 LARGEST_FILE = 20 * MIB  # an image or a video
 LARGEST_PROMPT_FILE = 256 * 1024  # a .txt in the inbox
-LARGEST_PIXELS = 50_000_000  # of a JPEG; of another image half as many
+LARGEST_PIXELS = 50_000_000  # of a JPEG; any other image: half as many
 SMALLEST_SIDE = 16  # pixels of an image
-INBOX_MINUTES = 10  # an image waits for its prompt, a file that is being written for its end
+INBOX_MINUTES = 10  # how long an image waits for its prompt, or a file for its writer to finish
 MOST_INPAINT_ITEMS = 2
 LONGEST_URL = 4096  # characters of an image's address
-LONGEST_FETCH = 20.0  # seconds for what is there
+LONGEST_FETCH = 20.0  # seconds to fetch it
 MOST_FORM_PARTS = 100
-LONGEST_PROMPT = 32_000  # characters, where `capabilities` in UPSTREAMS says nothing else
+LONGEST_PROMPT = 32_000  # characters, unless `capabilities` in UPSTREAMS says otherwise
 MOST_METADATA = 16
 LONGEST_METADATA_KEY = 64
 LONGEST_METADATA_VALUE = 512
@@ -28,26 +27,26 @@ LONGEST_KEY = 255  # an Idempotency-Key
 # how long a repeat is recognised, in seconds
 KEYS_KEPT = 24 * 3600.0  # an Idempotency-Key
 REPEATS_KNOWN = 10 * 60.0  # a client's own repeat without a key, by its content
-EVENTS_KEPT = 30 * 24 * 3600.0  # an event's id: longer than anybody delivers it again
+EVENTS_KEPT = 30 * 24 * 3600.0  # an event's id: longer than any sender repeats it
 
-# what is answered
+# answers
 LINK_MINUTES = 15  # lifetime of a content link
 LARGEST_STREAM = 256 * MIB  # the host takes an answer in one piece (docs/decisions/0003)
 LARGEST_OUTPUT = 2 * 1024 * MIB  # an MP4 from an upstream
 LONGEST_PAGE = 100
 DEFAULT_PAGE = 20
 LONGEST_WAIT = 20  # seconds of `Prefer: wait=N`
-MOST_WAITING = 8  # requests of a process that wait so at once
+MOST_WAITING = 8  # such requests at once, in one process
 QUOTES_A_MINUTE = 60  # of one caller, on one instance of the app
-LONGEST_USAGE = 366  # days of one answer of /usage
+LONGEST_USAGE = 366  # days in one answer of /usage
 MOST_USAGE_ENTRIES = 100_000  # some ten seconds of reading, at a thousand rows a page
 
 # the line
-MOST_RUNNING = 150  # renders at a time of a deployment: what its row has room for
-MOST_CREATES = 1000  # a minute, of a deployment or a caller
+MOST_RUNNING = 150  # concurrent renders of a deployment: its row has no room for more
+MOST_CREATES = 1000  # a minute, per deployment or caller
 MOST_FORECAST = 8000  # videos with a position: a row takes 1 MiB, and each about 92 bytes
 
 
 def mib(size: int) -> str:
-    """A number of bytes as error texts say it."""
+    """A number of bytes in an error text."""
     return f"{size // MIB} MiB"

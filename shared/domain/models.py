@@ -1,8 +1,8 @@
-"""The models with built-in capabilities and prices; validation, defaults and /models read them.
+"""The models with built-in capabilities and prices, which validation, defaults and /models read.
 
-Transcribed from the public references with their contradictions settled conservatively; any value
-can be replaced per deployment in `UPSTREAMS` without a release, because the live service has
-accepted sizes its documentation never listed.
+They follow the public references; where those contradict each other, the stricter one. `UPSTREAMS`
+can replace any value per deployment, since the live service has accepted sizes that its
+documentation does not list.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ def _both_ways(*sizes: tuple[int, int]) -> tuple[str, ...]:
 
 MODELS: Mapping[str, Capabilities] = {
     # Spec azure-v1-preview: sizes in either orientation, 1..20 s. The concept page gives variants
-    # by resolution (1080p 1, 720p 2, else 4; 720x720 is taken for 720p). Microsoft's own PyRIT
+    # by resolution (1080p 1, 720p 2, else 4; 720x720 counts as 720p). Microsoft's own PyRIT
     # refuses more than 10 s at 1080x1080 and above. Inputs: two images, or one video of 5 s.
     "sora": Capabilities(
         sizes=_both_ways(
@@ -54,7 +54,7 @@ MODELS: Mapping[str, Capabilities] = {
 }
 
 PRICES: Mapping[str, Price] = {
-    # Microsoft publishes no table for Sora 1; the widely quoted rate is marked as an estimate.
+    # Microsoft publishes no price of Sora 1; this is the widely quoted rate, marked as an estimate.
     "sora": Price(
         version="sora@2025-05/estimate", per_second_micro_usd=50_000, reference_pixels=_720P
     ),

@@ -1,4 +1,4 @@
-"""Money as integers: one micro-USD is a millionth of a dollar, and nothing is ever a float."""
+"""Money as integers of micro-USD, a millionth of a dollar; never floats."""
 
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -8,14 +8,14 @@ MICRO = 1_000_000
 
 
 def usd(micro_usd: int) -> str:
-    """The decimal string of an amount: at least two decimals, no more than it needs."""
+    """An amount as a decimal string with two decimals, or as many as it needs."""
     text = f"{Decimal(micro_usd) / MICRO:.6f}"
     whole, decimals = text.split(".")
     return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
 
 
 def micro_usd(usd_amount: str | float | int) -> int:
-    """The integer of a configured dollar amount; ValueError if it is finer than a micro-dollar."""
+    """A configured amount in dollars as micro-USD. Raises ValueError if it is finer than one."""
     try:
         amount = Decimal(str(usd_amount)) * MICRO
     except InvalidOperation:
@@ -29,22 +29,21 @@ def micro_usd(usd_amount: str | float | int) -> int:
 class Price:
     """A price row: what one second of one output costs.
 
-    Published examples hold exactly (the tests have them): Sora 1 asks $0.05 for a second at
-    1280x720, scaled by the number of pixels; Sora 2 asks $0.10 for a second, flat.
-    `failed_render` says what an upstream job that reports `failed` costs: nobody publishes it, so
-    it is a rule of the row and each ledger entry names the basis it was booked on.
+    The tests check the published examples: Sora 1 costs $0.05 a second at 1280x720, scaled by the
+    number of pixels; Sora 2 costs $0.10 a second, flat. Nobody publishes what a failed render
+    costs, so `failed_render` configures it, and ledger entries name the rule as their basis.
     """
 
     version: str
     per_second_micro_usd: int
     reference_pixels: int | None = None
-    """Where set, the price is for this many pixels and grows in proportion to them."""
+    """If set, the price is for this many pixels, and proportional to their number."""
     failed_render: Literal["released", "settled"] = "released"
     """`released`: a failed render costs nothing (basis `reported_failed_not_billed`);
     `settled`: it costs as much as a finished one (basis `failed_render_billed`)."""
 
     def amount(self, width: int, height: int, seconds: int, outputs: int = 1) -> int:
-        """Micro-USD for `outputs` of `seconds` each, rounded to the nearest whole one."""
+        """Micro-USD for `outputs` of `seconds` each, rounded to the nearest."""
         total = self.per_second_micro_usd * seconds * outputs
         if self.reference_pixels is None:
             return total

@@ -1,12 +1,11 @@
-"""When to look at a render again, and when to expect its end.
+"""When to poll a render, and when to expect its end.
 
 A poll costs something, and so does every second between a render's end and the poll that sees it.
-The best schedule minimises `poll_worth * polls + lag` on average. Where a render that still runs
-ends at the rate h(t), it has sqrt(h(t) / (2 * poll_worth)) polls a second: the likelier the end,
-the shorter the wait (J. B. Keller, "Optimum checking schedules for systems subject to random
-failure", Management Science 21, 1974). So the next poll is due when that, summed up from now, comes
-to one. No plan is kept: what is known now decides, and what is learned at each poll (the render
-still runs, its progress) sharpens it.
+The best schedule minimises `poll_worth * polls + lag` on average. If a running render ends at the
+rate h(t), that schedule has sqrt(h(t) / (2 * poll_worth)) polls a second: the likelier the end, the
+shorter the wait (J. B. Keller, "Optimum checking schedules for systems subject to random failure",
+Management Science 21, 1974). So the next poll is due when the integral of that rate from now
+reaches one. No plan is stored: each poll plans the next from what it learned.
 
 First poll, later polls, estimated completion and Retry-After come from the same `Outlook`. All
 times are seconds at time scale 1.
@@ -19,18 +18,18 @@ from math import inf, log1p, sqrt
 from shared.domain.latency import Outlook, Sketch, outlook
 
 POLL_WORTH = 0.5
-"""Seconds of lag that one poll is worth: the one knob between cost and promptness."""
+"""Seconds of lag that one poll is worth: trades cost against promptness."""
 SHORTEST_PAUSE = 2.0
 LONGEST_PAUSE = 120.0
-"""The most that a render is seen late, however wrong the expectation was. Whoever takes a silent
-worker for a dead one has to wait longer than this."""
+"""The longest that an end goes unseen, however wrong the forecast. The sweep must wait longer
+than this before it takes a silent worker for dead."""
 _STRETCH = 0.5
-"""Where progress is reported, no pause is longer than this share of the time already taken: a
-progress that hardly moves must not put off the next look for long."""
+"""The longest pause of a render that reports progress, as a share of its time so far: progress that
+hardly moves must not delay the next poll for long."""
 
 
 def expected_render_seconds(width: int, height: int, seconds: int) -> float:
-    """How long a render is expected to take, before anything was learned.
+    """How long a render is expected to take, before anything is learned.
 
     The one recorded live job took 67 s for 4 s at 720p (created_at to completed_at of Microsoft's
     own sample); longer and larger renders are assumed to grow with the pixels to be made.
@@ -41,12 +40,12 @@ def expected_render_seconds(width: int, height: int, seconds: int) -> float:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do about a render, and what to tell about it, both from one outlook."""
+    """When to poll a render, and what to forecast."""
 
     pause: float
     """Seconds until the next poll."""
     remaining: float
-    """Seconds until its end is expected to be seen: its median, and not before the next poll."""
+    """Seconds until its end is expected to be seen: the median, but not before the next poll."""
 
 
 def plan(
@@ -59,9 +58,8 @@ def plan(
 ) -> Plan:
     """The next poll of a render that is still running, and its expected end.
 
-    `elapsed` seconds since the job was created (0: it was submitted just now), `progress` as the
-    upstream reports it (None where the dialect has none), `unmoved` seconds since the poll that saw
-    this progress first (0 when it has moved).
+    `elapsed` is in seconds since the job was created, `progress` is the upstream's (None if the
+    dialect has none), `unmoved` is in seconds since a poll first saw this progress.
     """
     ahead = outlook(sketch).running(elapsed, progress, unmoved=unmoved)
     stretch = _STRETCH * elapsed if progress and elapsed > 0 else LONGEST_PAUSE
@@ -70,13 +68,13 @@ def plan(
 
 
 def due(ahead: Outlook, poll_worth: float) -> float:
-    """When the polls that the best schedule has after now, `ahead.edges[0]`, come to one."""
+    """When the best schedule has its next poll, counted from `ahead.edges[0]`, which is now."""
     wanted = sqrt(2 * poll_worth)
     left = list(accumulate(reversed(ahead.masses), initial=ahead.beyond))
     left.reverse()
     for k, mass in enumerate(ahead.masses):
         low, high = ahead.edges[k], ahead.edges[k + 1]
-        # the hazard within a cell is taken as constant: sqrt(h) * width
+        # the hazard is constant within a cell: sqrt(h) * width
         part = mass / left[k]
         got = sqrt(-log1p(-part) * (high - low)) if part < 1 else inf
         if got >= wanted:
@@ -87,12 +85,12 @@ def due(ahead: Outlook, poll_worth: float) -> float:
 
 
 def estimated_progress(elapsed: float, expected: float) -> int:
-    """A progress for dialects that report none: by time, never above 95."""
+    """A progress for dialects that report none: the share of the time, at most 95."""
     if expected <= 0:
         return 0
     return int(max(0.0, min(95.0, 100 * elapsed / expected)))
 
 
 def backoff(attempt: int, *, first: float = 2.0, longest: float = 60.0) -> float:
-    """Seconds before the next try of something that failed `attempt` times in a row (from 1)."""
+    """Seconds before the next try, after `attempt` (from 1) failures in a row."""
     return float(min(longest, first * 2 ** (min(attempt, 16) - 1)))

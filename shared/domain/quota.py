@@ -1,17 +1,14 @@
-"""Who may submit next: the whole queue discipline, as one pure function.
+"""Which video may submit next: the queue discipline, as pure functions.
 
-A deployment runs so many jobs at a time and takes so many creates a minute; one submit is in flight
-at a time, which is what makes a lost answer traceable. First come, first served within a caller.
-Between callers the one with the fewest jobs running goes first, and among equals the one whose last
-turn is the longest ago; a caller that was passed over for too long goes before all others, so
-nobody starves beside a busier or a luckier one.
+A deployment runs a limited number of jobs and takes a limited number of creates a minute; only one
+submit is in flight, so a lost answer can be traced. Within a caller, first come, first served.
+Between callers, the one with the fewest running jobs goes first, then the one whose last turn was
+longest ago; a caller that was passed over too often goes before all others, so none starves.
 
-A turn has two steps. A grant holds the slot for a short time (`granted`); it has to be taken up by
-the video's own worker (`taken`), which may then send. A grant whose worker never comes ends by
-itself and has cost nothing, because nobody can have sent anything for it.
+A turn has two steps. A grant holds the slot for a short time (`granted`); the video's worker takes
+it (`taken`) and may then send. A grant that no worker takes expires at no cost: nothing was sent.
 
-The functions read time only as `now`. A clock that is set back makes a deployment open later, never
-earlier.
+Time is only read as `now`. A clock that is set back makes a deployment open later, never earlier.
 """
 
 from bisect import insort
@@ -26,24 +23,24 @@ from shared.domain.outage import Outage
 T = TypeVar("T")
 
 _PATIENCE = 4
-"""A caller that was passed over in this many grants for each caller in line goes next."""
+"""A caller goes next after it was passed over in this many grants for each caller in line."""
 _REMEMBERED = 256
-"""How many of a deployment's latest turns are remembered, by caller."""
+"""How many of a deployment's latest turns are remembered."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class QueuedVideo:
-    """A video in line. Order within a caller is the order of ids, which is that of admission.
+    """A video in line. A caller's videos go in the order of their ids, which is that of admission.
 
-    Only `video_id`, `caller` and `deployments` decide; the rest makes forecasts and hints.
+    Only `video_id`, `caller` and `deployments` decide; the rest is for forecasts and hints.
     """
 
     video_id: str
     caller: str
     deployments: tuple[str, ...]
-    """Where it may go."""
+    """Where it may be submitted."""
     expected: float = 0.0
-    """How many seconds its render is expected to take."""
+    """Seconds that its render is expected to take."""
     model: str = ""
     instance: str = ""
     """The Durable instance of its worker."""
@@ -59,40 +56,39 @@ class DeploymentState:
     max_running: int
     max_creates: int
     window: float
-    """The creates of this many seconds count (a minute, divided by the time scale)."""
+    """The seconds in which `max_creates` count (a minute, divided by the time scale)."""
     running: Mapping[str, float] = field(default_factory=dict)
     """Video id -> when its lease ends unless renewed."""
     callers: Mapping[str, str] = field(default_factory=dict)
     """Video id -> caller, for the videos in `running`."""
     ends: Mapping[str, float] = field(default_factory=dict)
-    """Video id -> when its render is expected to end. Decides nothing; it makes forecasts."""
+    """Video id -> when its render is expected to end. Only for forecasts."""
     creates: tuple[float, ...] = ()
     submitting: str | None = None
-    """The video between its grant and its job id; nobody else may submit until it is done."""
+    """The video between its grant and its job id; no other may submit until then."""
     sending: bool = False
-    """Whether `submitting` has taken its turn: it may be sending, and its create counts."""
+    """Whether `submitting` has taken its turn: it may have sent, and its create counts."""
     served: int = 0
-    """How many turns this deployment has given."""
+    """The number of turns that this deployment has given."""
     turns: Mapping[str, int] = field(default_factory=dict)
-    """Caller -> number of the latest turn that it got here."""
+    """Caller -> number of its latest turn here."""
     paused_until: float = 0.0
     throttled: int = 0
-    """How often the upstream answered 429 although the limits were kept."""
+    """How often the upstream answered 429 although we kept the limits."""
     paused: bool = False
     """Whether an operator has paused it."""
     outage: Outage | None = None
-    """What is known while it turns everybody away. A submit is a probe then: one at a time, each
-    after the pause that the one before has earned."""
+    """Set while it turns everybody away. Each submit is a probe then: one at a time, after the
+    pause that the last one caused."""
 
     @property
     def gone(self) -> bool:
-        """Whether it takes nothing any more, by its own words."""
+        """Whether the deployment says that it is gone for good."""
         return self.outage is not None and self.outage.final
 
     @property
     def probes(self) -> tuple[str, ...]:
-        """The videos that it has turned away of late, latest last: another one is the next to
-        try."""
+        """The videos that it has turned away lately, latest last; the others go first."""
         return self.outage.probes if self.outage else ()
 
 
@@ -107,8 +103,8 @@ def decide(
 ) -> list[Grant]:
     """Grants for the next submits, at most one for each deployment.
 
-    Deterministic: equal inputs give equal grants. A grant is only a decision; it counts once the
-    deployment's row was swapped to one that contains it (`granted`).
+    Deterministic. A grant counts only once the deployment's row was swapped to one that contains it
+    (`granted`).
     """
     states = list(states)
     load: dict[str, int] = {}
@@ -131,7 +127,7 @@ def decide(
 
 
 class InOrder:
-    """A line, ready to be asked again and again who is next."""
+    """A line from which the next video is taken, again and again."""
 
     def __init__(self, waiting: Iterable[QueuedVideo]) -> None:
         self._queues: dict[tuple[str, tuple[str, ...]], deque[QueuedVideo]] = {}
@@ -140,7 +136,7 @@ class InOrder:
             self._queues.setdefault(kind, deque()).append(video)
 
     def has(self, deployment: str) -> bool:
-        """Whether anybody in line may go there."""
+        """Whether any video in line may go there."""
         return any(deployment in deployments for _, deployments in self._queues)
 
     def take(
@@ -152,9 +148,9 @@ class InOrder:
         *,
         behind: Sequence[str] = (),
     ) -> QueuedVideo | None:
-        """The next for a deployment, taken out of the line. `load` is how many jobs each caller
-        has running; `served` and `turns` are the deployment's. Those in `behind` come after all
-        others, in that order."""
+        """Take the next video for a deployment out of the line. `load` is the number of running
+        jobs of each caller; `served` and `turns` are the deployment's. Videos in `behind` come
+        after all others, in that order."""
         heads = self._heads(deployment, frozenset(behind))
         if not heads:
             return self._first_of(deployment, behind)
@@ -167,19 +163,18 @@ class InOrder:
                 return 0, last, running, video.video_id
             return 1, running, last, video.video_id
 
-        chosen = min(heads.values(), key=rank)
-        return self._remove(chosen)
+        return self._remove(min(heads.values(), key=rank))
 
     def _first_of(self, deployment: str, wanted: Sequence[str]) -> QueuedVideo | None:
-        """The first of these videos that waits for a deployment, taken out of the line."""
+        """Take the first of these videos that may go to a deployment out of the line."""
         there = {
             video.video_id: video
             for (_, deployments), queue in self._queues.items()
             if deployment in deployments
             for video in queue
         }
-        found = next((there[each] for each in wanted if each in there), None)
-        return None if found is None else self._remove(found)
+        first = next((there[video_id] for video_id in wanted if video_id in there), None)
+        return None if first is None else self._remove(first)
 
     def _remove(self, video: QueuedVideo) -> QueuedVideo:
         kind = (video.caller, video.deployments)
@@ -206,8 +201,8 @@ class InOrder:
 def granted(
     state: DeploymentState, video: QueuedVideo, now: float, *, lease: float
 ) -> DeploymentState:
-    """The deployment after `video` got its turn: it holds a slot for `lease` seconds, in which its
-    worker must come (`taken`), and nobody else may submit."""
+    """The deployment after a grant to `video`, which holds a slot for `lease` seconds. Its worker
+    must take it (`taken`) in that time, and no other video may submit."""
     kept = live(state, now)
     served = state.served + 1
     turns = {**state.turns, video.caller: served}
@@ -227,9 +222,8 @@ def granted(
 def taken(
     state: DeploymentState, video_id: str, now: float, *, lease: float
 ) -> DeploymentState | None:
-    """The deployment after the worker of a granted video has come: it may send from now on, for at
-    most `lease` seconds. None where the grant has ended meanwhile; taking it twice changes
-    nothing."""
+    """The deployment after the worker took its grant: it may send for `lease` seconds. None if the
+    grant has ended; taking it twice changes nothing."""
     if state.running.get(video_id, 0.0) <= now:
         return None
     if state.submitting != video_id or state.sending:
@@ -250,12 +244,12 @@ def submitted(
     until: float | None = None,
     ends: float | None = None,
 ) -> DeploymentState:
-    """The deployment after the submit of `video_id` is over, whatever came of it: the video keeps
-    its slot until the upstream job expires (`until`), if nobody frees it earlier. Its render is
-    expected to end at `ends`.
+    """The deployment after the submit of `video_id` is over, whatever its result. The video keeps
+    its slot until `until`, when the upstream job expires, unless it is freed earlier; its render
+    is expected to end at `ends`.
 
-    The create counts from now, not from when it was taken: the upstream saw the POST somewhere
-    between the two, and only the later time keeps its own window.
+    The create counts from now, not from when the turn was taken: the upstream saw the POST between
+    the two, and only the later time is sure to keep the upstream's limit.
     """
     running, expected = dict(state.running), dict(state.ends)
     if until is not None and video_id in running:
@@ -272,7 +266,7 @@ def submitted(
 
 
 def freed(state: DeploymentState, video_id: str, now: float) -> DeploymentState:
-    """The deployment after the upstream job of `video_id` is known to be over, or never began."""
+    """The deployment after the upstream job of `video_id` is known to be over, or to not exist."""
     done = submitted(state, video_id, now)
     kept = {key: until for key, until in done.running.items() if key != video_id}
     return replace(
@@ -281,8 +275,8 @@ def freed(state: DeploymentState, video_id: str, now: float) -> DeploymentState:
 
 
 def opens_at(state: DeploymentState, now: float) -> float:
-    """When the deployment can next take a submit, at the earliest: `now`, a later time, or infinity
-    where that depends on something other than time."""
+    """The earliest time at which the deployment can take a submit; infinity if time alone will not
+    open it."""
     if state.gone or state.paused or state.max_running <= 0 or state.max_creates <= 0:
         return inf
     times = [now, state.paused_until, _rate_opens(sorted(_recent(state, now)), state)]
@@ -295,7 +289,7 @@ def opens_at(state: DeploymentState, now: float) -> float:
 
 
 def opens_by_itself(state: DeploymentState, now: float) -> bool:
-    """Whether the deployment is closed only until a time: nobody will tell when that has come."""
+    """Whether the deployment only waits for a time to pass: no event will say that it is open."""
     holding = live(state, now)
     busy = len(holding) >= state.max_running or state.submitting in holding
     return not busy and now < opens_at(state, now) < inf
@@ -313,30 +307,30 @@ class Forecast:
 def forecast(
     waiting: Iterable[QueuedVideo], states: Iterable[DeploymentState], now: float
 ) -> Iterator[Forecast]:
-    """The turns to come, in their order, if nobody else arrives and every render takes as long as
-    expected. The time is infinite where somebody has to open a deployment first. Videos that no
+    """The turns to come, in order, if no video arrives and every render takes as long as expected.
+    The time is infinite for a deployment that an operator must open first. Videos that no
     deployment will ever take are left out."""
-    ahead = [_Ahead(state, now) for state in states if not state.gone]
-    held = {video_id for each in ahead for video_id in live(each.state, now)}
+    simulated = [_Simulated(state, now) for state in states if not state.gone]
+    held = {video_id for sim in simulated for video_id in live(sim.state, now)}
     line = InOrder(video for video in waiting if video.video_id not in held)
-    while able := [each for each in ahead if line.has(each.state.deployment)]:
-        at = min(each.opens() for each in able)
+    while able := [sim for sim in simulated if line.has(sim.state.deployment)]:
+        at = min(sim.opens() for sim in able)
         load: dict[str, int] = {}
-        for each in ahead:
-            each.forget(at)
-            for _, caller in each.ends:
+        for sim in simulated:
+            sim.forget(at)
+            for _, caller in sim.ends:
                 load[caller] = load.get(caller, 0) + 1
-        free = [each for each in able if each.opens() <= at]
-        chosen = min(free, key=lambda each: (len(each.ends), each.state.deployment))
+        free = [sim for sim in able if sim.opens() <= at]
+        chosen = min(free, key=lambda sim: (len(sim.ends), sim.state.deployment))
         state = chosen.state
         video = line.take(state.deployment, load, chosen.served, chosen.turns, behind=state.probes)
-        assert video is not None, "somebody in line may go there"
+        assert video is not None, "able deployments have a video in line"
         chosen.serve(video, at)
         yield Forecast(video, state.deployment, at)
 
 
-class _Ahead:
-    """A deployment in the time to come."""
+class _Simulated:
+    """A deployment as the forecast moves it ahead in time."""
 
     def __init__(self, state: DeploymentState, now: float) -> None:
         self.state = state
@@ -361,7 +355,7 @@ class _Ahead:
         return max(times)
 
     def forget(self, now: float) -> None:
-        """What is over at `now`."""
+        """Drop the renders that have ended at `now`."""
         while self.ends and self.ends[0][0] <= now:
             del self.ends[0]
 
@@ -374,12 +368,12 @@ class _Ahead:
 
 
 def live(state: DeploymentState, now: float) -> dict[str, float]:
-    """The slots that are held at `now`: video id -> when the lease ends."""
+    """The slots held at `now`: video id -> when the lease ends."""
     return {video_id: until for video_id, until in state.running.items() if until > now}
 
 
 def _rate_opens(creates: list[float], state: DeploymentState) -> float:
-    """When the rate allows one more create; `creates` in ascending order."""
+    """When the rate allows one more create; `creates` is in ascending order."""
     if len(creates) < state.max_creates:
         return -inf
     return creates[len(creates) - state.max_creates] + state.window

@@ -1,4 +1,4 @@
-"""What a caller asked for, after parsing and before anything is spent."""
+"""A caller's request, after parsing and before anything is spent."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ Fit = Literal["cover", "contain"]
 
 @dataclass(frozen=True, kw_only=True)
 class Crop:
-    """The part of an input that is used, as fractions of its width and height (0 to 1)."""
+    """The part of an input to use, as fractions of its width and height (0 to 1)."""
 
     left: float = 0.0
     top: float = 0.0
@@ -21,10 +21,10 @@ class Crop:
 
 @dataclass(frozen=True, kw_only=True)
 class Input:
-    """An image or a video that steers the render. Its bytes lie in a blob, never in a row.
+    """An image or a video that steers the render. Its bytes are in a blob, never in a row.
 
-    `sha256` is that of the file as the caller sent it; `frame_index` is the frame of the output
-    where it begins.
+    `sha256` is of the file as the caller sent it; `frame_index` is the output's frame at which it
+    begins.
     """
 
     content_type: str
@@ -50,8 +50,8 @@ class Remix:
 class VideoRequest:
     """One request for one video (with one or more outputs).
 
-    `model` is our public model name; which deployment renders it is decided later. `seconds` and
-    `variants` are integers whatever the wire calls them; `metadata` is the caller's own.
+    `model` is our public model name; the deployment is chosen later. `seconds` and `variants` are
+    integers whatever the wire calls them; `metadata` is the caller's own.
     """
 
     model: str
@@ -62,10 +62,10 @@ class VideoRequest:
     variants: int = 1
     metadata: Mapping[str, str] = field(default_factory=dict)
     webhook: str | None = None
-    """The entry of WEBHOOKS that is told how it ended."""
+    """The entry of WEBHOOKS that is notified when it ends."""
     inputs: tuple[Input, ...] = ()
     fit: Fit = "cover"
-    """How an image of another shape is made to fit; means nothing without one."""
+    """How to fit an image of another shape."""
     remix: Remix | None = None
 
     @property
@@ -75,13 +75,13 @@ class VideoRequest:
 
     @property
     def mode(self) -> str:
-        """text, image or remix: what kind of render it is."""
+        """The kind of render: text, image or remix."""
         if self.remix is not None:
             return "remix"
         return "image" if self.inputs else "text"
 
     def digest(self) -> str:
-        """sha256 of the canonical request: equal for equal requests, however they were encoded."""
+        """sha256 of the canonical request: equal for equal requests in any encoding."""
         canonical: dict[str, Any] = {
             "model": self.model,
             "prompt": self.prompt,
@@ -90,13 +90,13 @@ class VideoRequest:
             "variants": self.variants,
             "metadata": dict(self.metadata),
         }
-        # only where there are any, so that what was stored by earlier releases stays comparable
+        # optional fields only if set: digests stored by earlier releases stay comparable
         if self.inputs:
-            canonical["inputs"] = [asdict(each) for each in self.inputs]
+            canonical["inputs"] = [asdict(item) for item in self.inputs]
             canonical["fit"] = self.fit
         if self.remix is not None:
             canonical["remix"] = self.remix.video_id
-        if self.webhook is not None:  # what was stored by earlier releases stays comparable
+        if self.webhook is not None:
             canonical["webhook"] = self.webhook
         text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""`Retry-After`: when asking again makes sense. What the app says, and what upstreams say to it."""
+"""`Retry-After`: what the app sends, and what upstreams send to it."""
 
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -7,31 +7,31 @@ from math import ceil
 from shared.domain.polling import LONGEST_PAUSE
 
 # seconds
-UNAVAILABLE = 5.0  # until storage, the tenant's keys or another worker may have come back
-NOT_READY = 5.0  # until content that is still being made is asked for again
-UNFINISHED = 30.0  # until a caller with too many unfinished videos asks again
+UNAVAILABLE = 5.0  # storage, the tenant's keys or another worker may be back
+NOT_READY = 5.0  # the content may be ready
+UNFINISHED = 30.0  # one of the caller's unfinished videos may have ended
 
 
 def whole_seconds(wait: float) -> int:
-    """`wait` seconds for a caller: whole, at least one, and never too few, because whoever
-    obeys a shorter wait is refused again."""
+    """`wait` in whole seconds, at least one; rounded up, since a caller that retries too early is
+    refused again."""
     return max(1, ceil(wait))
 
 
 def until_poll(wait: float) -> int:
-    """`wait` seconds until a video is expected to end, at most the longest pause between two polls:
-    OpenAI's clients take a longer wait for a reason to give up."""
+    """The wait for a video that is expected to end in `wait` seconds, at most the longest pause
+    between two polls: OpenAI's clients give up on longer waits."""
     return whole_seconds(min(LONGEST_PAUSE, wait))
 
 
 def header(seconds: int | None) -> dict[str, str]:
-    """The header that says it; none where time alone does not help."""
+    """The header; none if waiting alone does not help."""
     return {} if seconds is None else {"retry-after": str(seconds)}
 
 
 def read(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds that an upstream asks for: `retry-after-ms`, or `Retry-After` as seconds or as a
-    date; None where it names none. `now` is unix seconds."""
+    """The seconds that an upstream asks for: `retry-after-ms`, or `Retry-After` as seconds or a
+    date; None without either. `now` is in unix seconds."""
     try:
         if milliseconds := headers.get("retry-after-ms"):
             return max(0.0, float(milliseconds) / 1000)

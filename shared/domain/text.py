@@ -1,4 +1,4 @@
-"""Text that came from outside: read as it was written, and written down safely."""
+"""Decodes text from outside, and makes text safe to store."""
 
 import codecs
 import json
@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 _MARKS = (
-    (codecs.BOM_UTF32_LE, "utf-32"),  # begins with the mark of UTF-16 LE, so it is asked first
+    (codecs.BOM_UTF32_LE, "utf-32"),  # first, as it begins with the mark of UTF-16 LE
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
@@ -15,14 +15,14 @@ _MARKS = (
 
 _UTF_8 = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 _CODECS = {
-    "utf-16": "utf-16-le",  # without a mark: as .NET and the web have it
+    "utf-16": "utf-16-le",  # without a mark: the default of .NET and the web
     "utf-16le": "utf-16-le",
     "utf-16be": "utf-16-be",
     "unicode": "utf-16-le",
     "utf-32": "utf-32-le",
     "utf-32le": "utf-32-le",
     "utf-32be": "utf-32-be",
-    # who says iso-8859-1 sends windows-1252: https://encoding.spec.whatwg.org/#names-and-labels
+    # browsers read iso-8859-1 as windows-1252: https://encoding.spec.whatwg.org/#names-and-labels
     "iso-8859-1": "cp1252",
     "latin1": "cp1252",
     "windows-1252": "cp1252",
@@ -34,20 +34,20 @@ _END = "\0 \t\r\n"
 
 
 class NotText(ValueError):
-    """Bytes that are not the text they should be; the message is a clause that says why."""
+    """The bytes cannot be decoded; the message is a clause that says why."""
 
 
 def plain(text: str) -> str:
-    """The text with `?` for halves of surrogate pairs: JSON may hold them, UTF-8 may not."""
+    """The text with `?` for lone surrogates, which JSON allows and UTF-8 does not."""
     return text.encode(errors="replace").decode()
 
 
 def decoded(data: bytes, charset: str | None = None) -> str:
     """The text in `data`, without a byte order mark and without NULs at its end.
 
-    A mark decides, then the `charset` that was named with the data; else it is UTF-8, or UTF-16 or
-    UTF-32 where NULs show that a script of Windows left the mark out. Nothing is guessed beyond
-    that, and nothing is replaced. Raises NotText.
+    The mark decides, then `charset`, which came with the data; else it is UTF-8, or UTF-16 or
+    UTF-32 if NULs show it (Windows scripts omit the mark). Nothing else is guessed, and nothing is
+    replaced. Raises NotText.
     """
     codec = _codec(data, charset)
     try:
@@ -60,8 +60,8 @@ def decoded(data: bytes, charset: str | None = None) -> str:
 
 
 def parsed_json(data: bytes, charset: str | None = None) -> Any:
-    """The JSON in `data`, decoded as `decoded` does. Raises NotText, or ValueError with a clause
-    that says where it stops being JSON."""
+    """The JSON in `data`, decoded by `decoded`. Raises NotText, or ValueError with a clause that
+    says where the JSON is invalid."""
     text = decoded(data, charset)
     try:
         return json.loads(text)
@@ -94,7 +94,7 @@ def _codec(data: bytes, charset: str | None) -> str:
 
 
 def _by_its_nuls(data: bytes) -> str | None:
-    """UTF-16 or UTF-32 without a mark, whose first character is an ordinary one."""
+    """UTF-16 or UTF-32 without a mark, if the first character is in Latin-1."""
     nuls = [byte == 0 for byte in data[:4]]
     if len(data) % 4 == 0 and nuls in ([False, True, True, True], [True, True, True, False]):
         return "utf-32-be" if nuls[0] else "utf-32-le"

@@ -1,4 +1,4 @@
-"""How a video ends, decided once and then carried out as often as it takes."""
+"""How a video ends: decided once, and carried out by steps that may repeat."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from shared.domain.video import RESCUABLE, Status
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """`money` and `amount` (micro-USD) are what the ledger gets; `basis` is why."""
+    """`money` and `amount` (micro-USD) go into the ledger; `basis` is the reason."""
 
     status: Status
     failure: Failure | None = None
@@ -21,12 +21,11 @@ class Verdict:
 
     @property
     def code(self) -> str | None:
-        """The code of the failure that the caller reads."""
         return self.failure.code if self.failure else None
 
     @property
     def rescuable(self) -> bool:
-        """Whether the video may still complete, once, when its render turns up."""
+        """Whether the video may still complete, once, if its render turns up."""
         return self.code in RESCUABLE
 
     def as_json(self) -> dict[str, Any]:

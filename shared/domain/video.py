@@ -1,9 +1,9 @@
 """The video: a caller's resource, and the only ways in which it may change.
 
-A video is one request, one id, one or more outputs. Its status is OpenAI's (plus `cancelled`), its
-stage says where inside it is. Every change is one of the functions below; they follow the table
-'Endings' of the design and raise IllegalTransition for anything else, so no code path can
-un-complete a video or complete one twice.
+A video is one request, one id, one or more outputs. Its status is OpenAI's (plus `cancelled`); its
+stage is ours. Every change is one of the functions below, which follow the design's table 'Endings'
+and raise IllegalTransition for anything else: no code path can un-complete a video or complete one
+twice.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ _STATUS_OF: Mapping[Stage, Status] = {
 UNFINISHED = frozenset({Status.QUEUED, Status.IN_PROGRESS})
 
 RESCUABLE = frozenset({"timed_out", "submit_unknown"})
-"""Failures after which the render may still turn up; the video then completes, once."""
+"""Failures after which the render may still turn up; then the video completes, once."""
 
 
 class CostState(StrEnum):
@@ -60,7 +60,7 @@ class Cost:
     state: CostState
     price_version: str
     basis: str | None = None
-    """How `actual` was found, for example `delivered_seconds`."""
+    """Where `actual` comes from, for example `delivered_seconds`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +76,8 @@ class Extra:
 
 @dataclass(frozen=True, kw_only=True)
 class Output:
-    """One finished MP4, checked and in Blob Storage under `blob`. Width and height are those that
-    players show; `seconds` is None where the file does not tell how long it lasts."""
+    """One finished MP4, checked and in Blob Storage under `blob`. Width and height are as players
+    show it; `seconds` is None if the file does not say."""
 
     index: int
     blob: str
@@ -117,14 +117,14 @@ class Video:
 
 
 class IllegalTransition(Exception):
-    """A change that the table 'Endings' does not allow; the video stays as it is."""
+    """A change that the table 'Endings' does not allow."""
 
     def __init__(self, video: Video, wanted: str) -> None:
         super().__init__(f"{video.id} is {video.status} ({video.stage}) and cannot become {wanted}")
 
 
 def advance(video: Video, stage: Stage, *, progress: int | None = None) -> Video:
-    """The video at another stage of its work. Progress of running work stays below 100."""
+    """The video at another stage. The progress of an unfinished one stays below 100."""
     if video.terminal:
         raise IllegalTransition(video, stage)
     shown = video.progress if progress is None else max(video.progress, min(progress, 99))
@@ -137,7 +137,7 @@ def advance(video: Video, stage: Stage, *, progress: int | None = None) -> Video
 def complete(
     video: Video, outputs: tuple[Output, ...], cost: Cost, *, at: int, expires_at: int | None
 ) -> Video:
-    """The video with its outputs. A timed-out or unknown one may complete once, as rescued."""
+    """The video with its outputs. One that failed as RESCUABLE may complete once, as rescued."""
     rescued = video.status is Status.FAILED and rescuable(video)
     if video.terminal and not rescued:
         raise IllegalTransition(video, Status.COMPLETED)
@@ -159,7 +159,6 @@ def complete(
 
 
 def fail(video: Video, failure: Failure, cost: Cost, *, at: int) -> Video:
-    """The video ended without its outputs."""
     if video.terminal:
         raise IllegalTransition(video, f"failed/{failure.code}")
     return replace(
@@ -174,7 +173,6 @@ def fail(video: Video, failure: Failure, cost: Cost, *, at: int) -> Video:
 
 
 def cancel(video: Video, cost: Cost, *, at: int) -> Video:
-    """The video ended because its caller said so."""
     if video.terminal:
         raise IllegalTransition(video, Status.CANCELLED)
     return replace(
@@ -188,12 +186,12 @@ def cancel(video: Video, cost: Cost, *, at: int) -> Video:
 
 
 def with_cost(video: Video, cost: Cost) -> Video:
-    """A terminal video whose money became known afterwards; nothing else changes."""
+    """An ended video whose cost became known later; nothing else changes."""
     if not video.terminal or video.cost.state is not CostState.UNKNOWN:
         raise IllegalTransition(video, f"cost {cost.state}")
     return replace(video, cost=cost)
 
 
 def rescuable(video: Video) -> bool:
-    """Whether its render would still be welcome."""
+    """Whether the video may still complete."""
     return video.error is not None and video.error.code in RESCUABLE

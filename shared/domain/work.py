@@ -1,8 +1,8 @@
 """The working state of one video: what a worker that dies leaves to the next one.
 
-One row of the table `work` for as long as anything is left to do. Its `epoch` fences workers: the
-sweep raises it before it starts a new one, and whoever holds an older epoch stops at its next step.
-Where the video is follows from what is known of it (`phase`); nothing else says so.
+A row of the table `work` while anything is left to do. Its `epoch` fences workers: the sweep raises
+it before it starts a new worker, and a worker with an older epoch stops at its next step. The phase
+is not stored: it follows from the rest (`phase`).
 """
 
 from dataclasses import dataclass, field, replace
@@ -15,63 +15,63 @@ from shared.domain.verdict import Verdict
 
 class Phase(StrEnum):
     ADMITTING = "admitting"
-    """A create is under way and nothing was promised to anybody yet."""
+    """A create is under way; its caller has no answer yet."""
     WAITING = "waiting"
     SUBMITTING = "submitting"
-    """Its turn has come: a job may have been created, and is not known yet."""
+    """Its turn has come: a job may exist, but is not known yet."""
     RENDERING = "rendering"
     COLLECTING = "collecting"
     FINISHING = "finishing"
-    """Its end is decided and being carried out."""
+    """Its verdict is being carried out."""
     WATCHING = "watching"
-    """The video has ended for its caller; its upstream job has not, or may yet be found."""
+    """The video has ended for its caller; its upstream job has not, or may still be found."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Intent:
-    """A POST that was about to be sent at `at`, or was sent and its answer is not known."""
+    """A POST that was about to be sent at `at`, or was sent without a known answer."""
 
     at: float
     by: str
     """The execution that set the intent: the only one that may POST."""
     connection_ended_at: float | None = None
-    """When the connection of a lost answer ended, at the latest."""
+    """The latest time at which the connection of a lost answer can have ended."""
     unlisted_since: float | None = None
-    """Since when the upstream's list has no job that could be this one."""
+    """Since when the upstream's list has had no candidate for this job."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunningJob:
-    """An upstream job that is known and bound, until the video is done with it."""
+    """An upstream job that is known and bound to the video."""
 
     id: str
     created_at: float
-    """By our own clock, as far as that can be told."""
+    """By our own clock where possible."""
     expires_at: float
     deadline: float
     sketch: str | None = None
-    """What was known of such renders when it was submitted: `latency.dumps`."""
+    """The sketch of such renders at its submission: `latency.dumps`."""
     polls: int = 0
     progress: int | None = None
-    """The upstream's, as the last poll saw it; None where it reports none."""
+    """As the upstream reported it to the last poll; None if it reports none."""
     progress_at: float | None = None
-    """When a poll saw that progress first."""
+    """When a poll first saw that progress."""
     missing_since: float | None = None
     empty_since: float | None = None
-    """Since when it has succeeded without outputs."""
+    """Since when the job has been succeeded without outputs."""
     parts: tuple[Part, ...] = ()
     """Its outputs, once it has succeeded."""
     collecting: bool = False
-    """Whether its outputs are wanted and being copied."""
+    """Whether its outputs are being copied."""
     spoiled: int = 0
-    """How often an output arrived that is not a whole MP4."""
+    """How often an output was not a whole MP4."""
     slot_freed: bool = False
-    """Whether its slot was given back: the job is known to be over."""
+    """Whether its slot is free: the job is known to be over."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """One turn at a deployment: what was about to be sent there, and the job that came of it."""
+    """One turn at a deployment: the intent to submit, and the job it created."""
 
     deployment: str
     intent: Intent | None = None
@@ -88,44 +88,44 @@ class Work:
     epoch: int
     created_at: float
     heartbeat_at: float
-    """The last sign of life; after fruitless restarts ahead of now, as patience with the next."""
+    """The worker's last sign of life; ahead of now after failed restarts, to delay the next one."""
     queue_deadline: float
     deployments: tuple[str, ...]
-    """Where it may go."""
+    """Where it may be submitted."""
     day: str
-    """UTC day of the admission (`2026-11-21`): where its money is booked."""
+    """UTC day of the admission (`2026-11-21`), on which its money is booked."""
     reserved: int
     """Micro-USD of the current reservation."""
     expected: float
-    """How many seconds its render is expected to take."""
+    """Seconds that its render is expected to take."""
     admitted: bool = True
     kind: str | None = None
-    """The kind of its render, under which durations are learned."""
+    """The kind of its render, for which durations are learned."""
     claim: str | None = None
     """The row of `idempotency` that names this video."""
     billing: int = 1
-    """The ledger's attempt: a render that failed and is made again is booked anew."""
+    """The number of its billing; a failed render that is repeated gets another one."""
     hint: str | None = None
-    """The event that wakes the waiting worker; a new name for every wait."""
+    """The event that wakes the waiting worker; every wait has its own name."""
     posts: int = 0
-    """How often a POST was about to be sent."""
+    """How many POSTs were about to be sent."""
     attempt: Attempt | None = None
     """None while it waits for a turn."""
     restarts: int = 0
-    """Workers that the sweep has started since the last sign of life."""
+    """Workers started by the sweep since the last sign of life."""
     troubles: int = 0
-    """Failures in a row of the current step, for its backoff."""
+    """Consecutive failures of the current step, for its backoff."""
     verdict: Verdict | None = None
     ended: bool = False
-    """Whether the video has ended for its caller; what is left is watching and accounting."""
+    """Whether the video has ended for its caller; only its job or its money may be open."""
     deleted: bool = False
-    """Whether its caller has deleted the video: what is left of it goes with this row."""
+    """Whether its caller has deleted the video: the rest of it is deleted with this row."""
     version: str = field(default="", compare=False)
-    """The version of the row that this was read from; the next write must find it there."""
+    """The version of the row as read; the next write succeeds only on that version."""
 
     @property
     def deployment(self) -> str | None:
-        """The deployment that has, or had, this video's turn."""
+        """The deployment of the current attempt."""
         return self.attempt.deployment if self.attempt else None
 
     @property
@@ -142,7 +142,7 @@ class Work:
 
     @property
     def sent(self) -> bool:
-        """Whether an upstream job of it may exist: something was sent, or was about to be."""
+        """Whether an upstream job may exist: a POST was sent, or was about to be."""
         return self.intent is not None or self.job is not None
 
     @property
@@ -150,14 +150,14 @@ class Work:
         return self.job.parts if self.job else ()
 
     def with_intent(self, **changes: Any) -> "Work":
-        """The same with another intent, where there is one."""
+        """With changes to the intent, if there is one."""
         if self.attempt is None or self.attempt.intent is None:
             return self
         intent = replace(self.attempt.intent, **changes)
         return replace(self, attempt=replace(self.attempt, intent=intent))
 
     def with_job(self, **changes: Any) -> "Work":
-        """The same with news of its job, where there is one."""
+        """With changes to the job, if there is one."""
         if self.attempt is None or self.attempt.job is None:
             return self
         job = replace(self.attempt.job, **changes)
@@ -165,7 +165,7 @@ class Work:
 
 
 def phase(work: Work) -> Phase:
-    """Where a video is. An end that is decided comes before everything else."""
+    """The phase of the work on a video. A verdict comes before everything else."""
     if work.verdict is not None:
         return Phase.FINISHING
     if not work.admitted:

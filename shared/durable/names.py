@@ -1,13 +1,13 @@
-"""How triggers, orchestrators and activities meet: function names and what travels between them.
+"""The names of orchestrations and activities, and their inputs, outputs and events.
 
-Everything here ends up in Durable histories, which outlive releases: payloads are plain JSON with a
-version `v`, fields are only ever added, and nothing private (prompt, key, URL) is among them.
+All of it is stored in Durable histories, which outlive releases: payloads are plain JSON with a
+version `v`, fields are only ever added, and none is private (prompt, key, URL).
 """
 
 from typing import Literal, NotRequired, TypedDict
 
 BASE_PATH = "openai/v1"
-"""Where the API lies, below `PUBLIC_BASE_URL`."""
+"""The API's path below `PUBLIC_BASE_URL`."""
 
 GENERATE_VIDEO = "generate_video"
 
@@ -39,7 +39,7 @@ class Step(TypedDict):
 
 class TurnStep(Step):
     hint: str
-    """The event that this worker will be waiting for."""
+    """The event that this worker will wait for."""
 
 
 class OutputStep(Step):
@@ -51,12 +51,12 @@ Outcome = Literal[
     "waiting",  # not yet: look again after `wait` seconds or on the hint
     "submitted",  # the upstream job is known: follow it
     "again",  # back into the line, after `wait` seconds
-    "reconcile",  # a create whose answer was lost: submit_job looks for it after `wait` seconds
+    "reconcile",  # a create's answer was lost: submit_job looks for the job after `wait` seconds
     "rendering",  # look again after `wait` seconds
-    "rendered",  # `outputs` outputs are ready to be collected
+    "rendered",  # `outputs` outputs are ready to collect
     "stored",  # this output is in Blob Storage
-    "retry",  # this output could not be copied: again after `wait` seconds
-    "decided",  # how the video ends is decided: finish it
+    "retry",  # this output could not be copied: try again after `wait` seconds
+    "decided",  # the verdict is stored: finish the video
     "watching",  # the video has ended, its upstream job has not: keep following it
     "done",  # nothing is left to do
     "superseded",  # another worker has taken over
@@ -75,7 +75,7 @@ class Result(TypedDict):
 
 
 class Hint(TypedDict):
-    """An event to raise: whoever waits for it should look at the tables now."""
+    """An event to raise: its worker then looks at the tables at once."""
 
     instance: str
     event: str

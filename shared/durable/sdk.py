@@ -1,8 +1,8 @@
-"""The one untyped seam: azure-functions-durable has no types, so the rest of the app sees it
-through these wrappers and nothing else imports it (the composition root excepted).
+"""Typed wrappers of azure-functions-durable, which has no types. Only the composition root imports
+it directly.
 
-The SDK's decorators must stand in a fixed order and mutate what they wrap; the shapes of contexts
-and clients are written down here once, as the parts of SDK 1.7 that this app uses.
+The SDK's decorators need a fixed order and mutate what they wrap. The protocols below are the parts
+of SDK 1.7's contexts and clients that this app uses.
 """
 
 from collections.abc import Callable, Generator
@@ -16,11 +16,11 @@ import azure.functions as func
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 Task = Any
-"""What an orchestrator yields; a timer's has `cancel()`, a task_any's result is one of its own."""
+"""What an orchestrator yields. A timer has `cancel()`; a task_any returns one of its tasks."""
 
 
 class OrchestrationContext(Protocol):
-    """`DurableOrchestrationContext`: everything an orchestrator may do."""
+    """`DurableOrchestrationContext`."""
 
     @property
     def instance_id(self) -> str: ...
@@ -39,7 +39,7 @@ class OrchestrationContext(Protocol):
 
 
 class Client(Protocol):
-    """`DurableOrchestrationClient`: everything a client function may do."""
+    """`DurableOrchestrationClient`."""
 
     async def start_new(
         self, orchestration_function_name: str, instance_id: str, client_input: Any
@@ -76,18 +76,18 @@ class Presence(StrEnum):
 
 
 async def presence(client: Client, instance_id: str) -> Presence:
-    """Whether an instance is there. Raises what the client raises, or RuntimeError for an answer
-    that does not say it: a failing engine is no sign that an instance is gone."""
+    """Whether an instance is there. Raises the client's errors, and RuntimeError for an answer that
+    does not say: a failing engine does not mean that the instance is gone."""
     status = await client.get_status(instance_id)
     if status:
         return _presence_by(status)
     if getattr(status, "message", None) != "":
         raise RuntimeError("the status of an instance could not be read")
-    # The client reads an empty 404 like that, and any other empty answer as well. A list is
-    # answered with 200, or the client raises.
+    # The client returns this for an empty 404, but for any other empty answer too. A list is
+    # unambiguous: it comes with 200, or the client raises.
     listed = await client.get_status_by(None, None, None, instance_id)
-    alike = (each for each in listed if each.instance_id == instance_id)
-    return next(map(_presence_by, alike), Presence.MISSING)
+    same = (status for status in listed if status.instance_id == instance_id)
+    return next(map(_presence_by, same), Presence.MISSING)
 
 
 def _presence_by(status: Any) -> Presence:
@@ -95,10 +95,10 @@ def _presence_by(status: Any) -> Presence:
 
 
 async def purge_finished(client: Client, created_from: datetime, created_to: datetime) -> int:
-    """Delete the histories of finished instances created between two times (UTC); how many.
+    """Delete the histories of ended instances created between two times (UTC); returns the number.
 
-    Only with statuses of instances that have ended: the extension takes any other for none at all,
-    and then deletes everything that it finds, running instances too.
+    Passes only statuses of ended instances: the extension ignores any other, and without a status
+    deletes everything, running instances too.
     """
     result = await client.purge_instance_history_by(created_from, created_to, list(_ENDED))
     return int(result.instances_deleted)
@@ -108,7 +108,7 @@ Orchestrator = Callable[[OrchestrationContext], Generator[Task, Any, Any]]
 
 
 def blueprint() -> df.Blueprint:
-    """A blueprint whose HTTP functions are anonymous to the host: the app authenticates itself."""
+    """A blueprint whose HTTP functions are anonymous to the host: the app authenticates callers."""
     return df.Blueprint(http_auth_level=func.AuthLevel.ANONYMOUS)
 
 
@@ -131,7 +131,7 @@ def http_with_client(
 
 def timer_with_client(bp: df.Blueprint, schedule: str) -> Callable[[Handler], Handler]:
     """Register an `async def` with the parameters `timer` and `client`. `schedule` is NCRONTAB, or
-    the name of the setting that holds it between percent signs."""
+    the name of a setting between percent signs."""
     return _with_client(bp, bp.timer_trigger(arg_name="timer", schedule=schedule))
 
 
@@ -151,7 +151,7 @@ def http(bp: df.Blueprint, route: str, methods: list[str]) -> Callable[[Handler]
 
 
 def _with_client(bp: df.Blueprint, trigger: Callable[[Any], Any]) -> Callable[[Handler], Handler]:
-    # the client must be bound next to the function: it wraps the function's own code
+    # the client's decorator must be the innermost: it wraps the function itself
     bind = bp.durable_client_input(client_name="client")
     return _same_type(lambda handler: trigger(bind(handler)))
 

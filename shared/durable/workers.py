@@ -1,7 +1,7 @@
-"""Starting and waking the orchestrations that work on videos, with the durable client.
+"""Starts and wakes the workers of videos, with the durable client.
 
-Both are hints and never promises: the rows say what is to be done, a sleeping worker wakes by
-itself, and the sweep starts one for whatever nobody works on. So nothing here raises.
+Both may fail, so nothing here raises: the tables say what to do, a sleeping worker wakes by itself,
+and the sweep starts a worker for any video without one.
 """
 
 import asyncio
@@ -18,30 +18,30 @@ from shared.telemetry.offload import in_thread
 
 _AT_ONCE = 8
 _ANSWERS_WITHIN = 10.0
-"""Seconds that one question may take, of the 240 that the client would wait."""
+"""Seconds for one call; the client would wait 240."""
 _ALL_ANSWER_WITHIN = 60.0
 _STARTS_WITHIN = 30.0
 
 
 async def start_admitted(client: Client, admitted: Admitted) -> None:
-    """Start the worker of a video that was admitted, unless it has ended."""
+    """Start the worker of an admitted video, unless the video has ended."""
     if not admitted.video.terminal:
         await start(client, admitted.instance, admitted.payload)
 
 
 async def start(client: Client, instance: str, payload: GenerateVideo) -> None:
-    """Start a worker, unless it runs already. Where that fails the next sweep does it."""
+    """Start a worker, unless it runs already. If that fails, the next sweep starts it."""
     try:
         async with asyncio.timeout(_STARTS_WITHIN):
             await client.start_new(names.GENERATE_VIDEO, instance, payload)
     except Exception as error:  # noqa: BLE001  # the SDK raises plain Exceptions
-        # also for one that runs: a repeated request finds it started
+        # raised for a running worker too, as after a repeated request
         if not await _runs(client, instance):
             emit(Event.START_LOST, instance=instance, message=_said(error))
 
 
 async def start_all(client: Client, restarts: Iterable[Restart]) -> None:
-    """Start several, a few at a time."""
+    """Start several workers, a few at a time."""
     gate = asyncio.Semaphore(_AT_ONCE)
 
     async def one(restart: Restart) -> None:
@@ -52,8 +52,8 @@ async def start_all(client: Client, restarts: Iterable[Restart]) -> None:
 
 
 async def wake(client: Client, hints: Iterable[Hint]) -> None:
-    """Hint to waiting workers to look now; one that misses it only loses time. Where the worker is
-    gone, another one is started."""
+    """Wake waiting workers; one that misses its hint only loses time. Replaces a worker that is
+    gone."""
     for hint in hints:
         try:
             async with asyncio.timeout(_ANSWERS_WITHIN):
@@ -65,8 +65,8 @@ async def wake(client: Client, hints: Iterable[Hint]) -> None:
 
 
 async def gone(client: Client, instances: Iterable[str]) -> Mapping[str, Presence]:
-    """Those of the instances that are missing or have ended. One that cannot be asked about is not
-    among them: an engine that hangs must not hold up whoever asks."""
+    """The instances that are missing or have ended. One whose status cannot be read in time counts
+    as alive: an engine that hangs must not block the caller."""
     clock = asyncio.get_running_loop().time
     until = clock() + _ALL_ANSWER_WITHIN
     gate = asyncio.Semaphore(_AT_ONCE)
@@ -81,8 +81,8 @@ async def gone(client: Client, instances: Iterable[str]) -> Mapping[str, Presenc
                 return Presence.ALIVE
 
     asked = list(instances)
-    found = zip(asked, await asyncio.gather(*map(one, asked)), strict=True)
-    return {instance: found for instance, found in found if found is not Presence.ALIVE}
+    answers = zip(asked, await asyncio.gather(*map(one, asked)), strict=True)
+    return {instance: state for instance, state in answers if state is not Presence.ALIVE}
 
 
 async def _runs(client: Client, instance: str) -> bool:
@@ -96,7 +96,7 @@ async def _runs(client: Client, instance: str) -> bool:
 async def _revive(client: Client, instance: str, *, ended: bool) -> None:
     try:
         restart = await in_thread(lambda: revive(services(), instance, ended=ended))
-    except Exception as error:  # noqa: BLE001  # storage; the sweep comes by
+    except Exception as error:  # noqa: BLE001  # storage failed; the sweep tries again
         emit(Event.WORKER_UNKNOWN, instance=instance, message=_said(error))
         return
     if restart is not None:
@@ -104,6 +104,6 @@ async def _revive(client: Client, instance: str, *, ended: bool) -> None:
 
 
 def _said(error: Exception) -> str:
-    """What an error says, unless it is a transport's: that may name the URL, and the host's key is
-    in it."""
+    """The message of the SDK's errors; only the type of a transport's error, whose message may show
+    the URL with the host's key."""
     return str(error)[:200] if type(error) in (Exception, RuntimeError) else type(error).__name__

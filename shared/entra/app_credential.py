@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=1)
 def credential() -> TokenCredential:
-    """The managed identity in Azure; whoever is signed in to the Azure CLI elsewhere."""
+    """The managed identity in Azure; elsewhere the user of the Azure CLI."""
     from azure.identity import DefaultAzureCredential
 
     return DefaultAzureCredential()

@@ -1,8 +1,7 @@
 """Entra access tokens, validated by the app itself: signature, issuer, audience, expiry, object id.
 
-The signing keys are the tenant's published ones (JWKS), kept for an hour. A token signed with an
-unknown key makes them be read again, at most once in half a minute, so that forged tokens cannot
-make the app ask all day.
+The tenant's published signing keys (JWKS) are kept for an hour. An unknown key makes the app read
+them again, at most once in 30 seconds: forged tokens cannot cause a flood of requests.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from shared.settings.app import Settings, settings
+from shared.settings.app import settings
 from shared.telemetry.events import Event, emit, silence_urls
 
 if TYPE_CHECKING:
@@ -26,20 +25,20 @@ _LARGEST = 16 * 1024
 
 
 class BadToken(Exception):
-    """The token proves nothing; the message says why and holds no part of it."""
+    """The token is invalid; the message says why and contains no part of it."""
 
 
 class Unverifiable(Exception):
-    """The tenant's keys cannot be read now: nothing is known of the token."""
+    """The tenant's keys cannot be read now, so the token cannot be checked."""
 
 
 def looks_like_token(text: str) -> bool:
-    """Whether a credential has the form of a signed token rather than of a key."""
+    """Whether a credential has the form of a signed token and not of a key."""
     return text.count(".") == 2 and text.startswith("ey") and len(text) <= _LARGEST
 
 
 class SigningKeys:
-    """The keys that a tenant signs with, by id. Safe to share between threads."""
+    """A tenant's signing keys, by id. Safe to share between threads."""
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._url = url
@@ -49,11 +48,11 @@ class SigningKeys:
         self._lock = threading.Lock()
 
     def key(self, key_id: str) -> PyJWK:
-        """Raises BadToken for a key that the tenant does not have, Unverifiable."""
+        """Raises BadToken for a key that the tenant does not have, or Unverifiable."""
         with self._lock:
             now = self._clock()
-            wanted = now - self._read_at > _KEYS_KEPT or key_id not in self._keys
-            if wanted and now - self._asked_at > _ASK_AGAIN:
+            stale = now - self._read_at > _KEYS_KEPT or key_id not in self._keys
+            if stale and now - self._asked_at > _ASK_AGAIN:
                 self._asked_at = now
                 self._read()
         if not self._keys:
@@ -74,32 +73,32 @@ class SigningKeys:
             listed = PyJWKSet.from_dict(answer.json())
         except (httpx.HTTPError, ValueError, PyJWTError) as error:
             emit(Event.TENANT_KEYS_UNREADABLE, message=type(error).__name__)
-            return  # yesterday's keys are better than none
+            return  # old keys are better than none
         self._keys = {key.key_id: key for key in listed.keys if key.key_id}
         self._read_at = self._clock()
 
 
 def object_id(token: str) -> str:
-    """The `oid` of a valid token of the configured tenant and audience.
-
-    Raises BadToken, or Unverifiable where that cannot be told now.
-    """
+    """The `oid` of a valid token of the configured tenant and audience. Raises BadToken, or
+    Unverifiable if it cannot be checked now."""
     import jwt
 
     config = settings()
-    if not config.entra_tenant_id:
+    authority, tenant = config.entra_authority, config.entra_tenant_id
+    if not tenant:
         raise BadToken("tokens are not accepted here (ENTRA_TENANT_ID is not set)")
     try:
         header = jwt.get_unverified_header(token)
         if header.get("alg") != "RS256":
             raise BadToken("it is not signed with RS256")
-        key = _signing_keys(_keys_url(config)).key(str(header.get("kid", "")))
+        key = _signing_keys(f"{authority}/{tenant}/discovery/v2.0/keys").key(str(header.get("kid", "")))
         claims: dict[str, Any] = jwt.decode(
             token,
             key,
             algorithms=["RS256"],
             audience=[config.entra_audience, f"api://{config.entra_audience}"],
-            issuer=_issuers(config),
+            # of version 2 and of version 1 tokens
+            issuer=[f"{authority}/{tenant}/v2.0", f"https://sts.windows.net/{tenant}/"],
             leeway=_LEEWAY,
             options={"require": ["exp", "iss", "aud", "oid"]},
         )
@@ -112,16 +111,6 @@ def object_id(token: str) -> str:
     except jwt.InvalidTokenError:
         raise BadToken("it is not a valid access token") from None
     return str(claims["oid"])
-
-
-def _keys_url(config: Settings) -> str:
-    return f"{config.entra_authority}/{config.entra_tenant_id}/discovery/v2.0/keys"
-
-
-def _issuers(config: Settings) -> list[str]:
-    """Tokens of version 2 and of version 1 name their issuer differently."""
-    tenant = config.entra_tenant_id
-    return [f"{config.entra_authority}/{tenant}/v2.0", f"https://sts.windows.net/{tenant}/"]
 
 
 @lru_cache(maxsize=4)

@@ -1,10 +1,9 @@
-"""Every setting, typed once, read from the environment on first use and never at import.
+"""Every setting, typed, and read from the environment on first use, never at import.
 
-The same names are used locally and in Bicep. A wrong or missing setting raises SettingsError with
-the setting's name and what is wrong, and never repeats a value.
+Bicep and local runs use the same names. A wrong or missing setting raises SettingsError with the
+setting's name and the problem, but never a value.
 
-`TIME_SCALE` divides durations and nothing else: `durations` applies it, once, so the rest of the
-code works with the durations it is given. Timestamps are always real UTC.
+`TIME_SCALE` divides only durations, and only in `durations`. Timestamps are always real UTC.
 """
 
 import os
@@ -27,11 +26,11 @@ _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
 
 
 class SettingsError(Exception):
-    """The app is configured wrongly. The message names the setting; it never shows its value."""
+    """The app is misconfigured. The message names the setting and never shows its value."""
 
 
 class Settings(BaseSettings):
-    """The app's settings; field names in upper case are the names in the environment."""
+    """The app's settings; in the environment, field names are in upper case."""
 
     model_config = SettingsConfigDict(
         extra="ignore", frozen=True, case_sensitive=False, env_ignore_empty=True
@@ -41,14 +40,14 @@ class Settings(BaseSettings):
     callers: dict[Name, Caller]
     public_base_url: str
     cors_origins: list[str] = []
-    """Origins whose browser scripts may read answers, or `*`; none by default."""
+    """Origins whose scripts may read answers in a browser, or `*`; none by default."""
     storage_connection: str = ""
     storage_account_name: str = ""
     event_topic_endpoint: str = ""
-    """The Event Grid topic on which results are announced; empty: on none."""
+    """The Event Grid topic that gets announcements; empty: none."""
     webhooks: list[Webhook] = Field(default_factory=list)
     event_callers: dict[str, str] = Field(default_factory=dict)
-    """Who pays for the requests that come as events: a topic's resource id or name -> a caller."""
+    """Who pays for requests that arrive as events: a topic's resource id or name -> a caller."""
     max_job_usd: float = 20
     budget_usd_per_day: float = 200
     queue_deadline_hours: Annotated[float, Field(gt=0)] = 24
@@ -56,9 +55,9 @@ class Settings(BaseSettings):
     video_retention_days: Annotated[int, Field(ge=1)] | None = None
     content_delivery: Literal["redirect", "stream"] = "redirect"
     input_url_hosts: str = ""
-    """Hosts, separated by commas, from which images may be fetched over https; none by default."""
+    """Comma-separated hosts from which images may be fetched over https; none by default."""
     entra_tenant_id: Annotated[str, Field(pattern=r"^[0-9a-fA-F-]{0,36}$")] = ""
-    """The tenant whose tokens are accepted; empty: keys only."""
+    """The tenant whose tokens are accepted; empty: only keys are."""
     entra_audience: str = ""
     """The `aud` of those tokens: the app registration's client id or its application id URI."""
     entra_authority: Https = "https://login.microsoftonline.com"
@@ -116,36 +115,36 @@ class Settings(BaseSettings):
     @property
     def input_hosts(self) -> frozenset[str]:
         """The hosts from which images may be fetched, in lower case."""
-        listed = (host.strip().lower() for host in self.input_url_hosts.split(","))
-        return frozenset(host for host in listed if host)
+        hosts = (host.strip().lower() for host in self.input_url_hosts.split(","))
+        return frozenset(host for host in hosts if host)
 
     def upstream(self, name: str) -> Upstream | None:
-        """The deployment of that name, or None where it was taken out of the settings."""
+        """The deployment of that name, or None if it was removed from the settings."""
         return next((upstream for upstream in self.upstreams if upstream.name == name), None)
 
     def webhook(self, name: str) -> Webhook | None:
-        """The webhook of that name, or None where it was taken out of the settings."""
+        """The webhook of that name, or None if it was removed from the settings."""
         return next((webhook for webhook in self.webhooks if webhook.name == name), None)
 
     def webhooks_of(self, caller: str) -> list[Webhook]:
         """The webhooks that a caller (`key:NAME` or `entra:OID`) may ask for."""
-        known = self.caller(caller)
+        configured = self.caller(caller)
         return [
             webhook
             for webhook in self.webhooks
             if webhook.callers is None
-            or any(self.callers.get(name) is known for name in webhook.callers)
+            or any(self.callers.get(name) is configured for name in webhook.callers)
         ]
 
     def caller(self, caller: str) -> Caller | None:
-        """What is configured for a caller (`key:NAME` or `entra:OID`)."""
+        """The entry of CALLERS for a caller (`key:NAME` or `entra:OID`)."""
         kind, _, who = caller.partition(":")
         if kind == "key":
             return self.callers.get(who)
-        return next((each for each in self.callers.values() if who in each.entra), None)
+        return next((entry for entry in self.callers.values() if who in entry.entra), None)
 
     def offering(self, model: str) -> list[Upstream]:
-        """The deployments that render a model, in the order of the settings."""
+        """The deployments that render a model, in the order of UPSTREAMS."""
         return [upstream for upstream in self.upstreams if upstream.model == model]
 
 
@@ -153,7 +152,7 @@ class Settings(BaseSettings):
 def settings() -> Settings:
     """The settings of this process, read on the first call. Raises SettingsError."""
     try:
-        return Settings()  # type: ignore[call-arg]  # the environment gives them
+        return Settings()  # type: ignore[call-arg]  # read from the environment
     except ValidationError as error:
         raise SettingsError(_explain(error)) from None
     except PydanticSettingsError as error:
@@ -163,7 +162,7 @@ def settings() -> Settings:
 
 
 def secret(setting: str, *, of: str = "UPSTREAMS") -> str:
-    """The value of a setting that the setting `of` names. Raises SettingsError without one."""
+    """The value of a setting that the setting `of` names. Raises SettingsError if it is missing."""
     value = os.environ.get(setting, "")
     if not value:
         raise SettingsError(f"{setting} is missing; the setting {of} refers to it")
@@ -171,7 +170,7 @@ def secret(setting: str, *, of: str = "UPSTREAMS") -> str:
 
 
 def _explain(error: ValidationError) -> str:
-    """What is wrong, by setting; pydantic's own text would repeat the values."""
+    """The problems by setting; pydantic's own text would show the values."""
     problems = []
     for problem in error.errors(include_url=False, include_context=False, include_input=False):
         first, *rest = problem["loc"] or ("settings",)

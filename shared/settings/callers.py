@@ -1,4 +1,4 @@
-"""`CALLERS` and `WEBHOOKS`: who may call, and who is told how it ended."""
+"""`CALLERS` and `WEBHOOKS`: who may call, and who is notified when a video ends."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from shared.settings.values import Name, Receiver, Strict
 
 
 class Caller(Strict):
-    """Who may call, how they prove it, and how much they may spend."""
+    """A caller, its keys and object ids, and how much it may spend."""
 
     key_sha256: list[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field(default_factory=list)
     entra: list[str] = Field(default_factory=list)
@@ -20,10 +20,10 @@ class Caller(Strict):
 
 
 class Webhook(Strict):
-    """An endpoint that is told how videos ended.
+    """An endpoint that is notified when videos end.
 
     `secret_setting` names the app setting with its Standard Webhooks secret (`whsec_...`).
-    `callers` are the names in CALLERS that may ask for it; without them everybody may.
+    `callers` are the names in CALLERS that may ask for it; None: all may.
     """
 
     name: Name

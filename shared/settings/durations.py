@@ -1,4 +1,4 @@
-"""Every delay, lease, deadline and period that `TIME_SCALE` divides."""
+"""Every delay, lease, deadline and period, divided by `TIME_SCALE`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Durations:
-    """Every delay, lease, deadline and period, in seconds, divided by `TIME_SCALE`."""
+    """The app's durations, in seconds."""
 
     def __init__(self, settings: Settings) -> None:
         self.scale = settings.time_scale
@@ -19,21 +19,21 @@ class Durations:
         self.queue_deadline = self.of(settings.queue_deadline_hours * 3600)
         self.job_deadline = self.of(settings.job_deadline_minutes * 60)
         self.slot_lease = self.job_deadline + self.of(30 * 60)
-        """How long a granted slot stays held when nothing is heard of its video any more. A last
-        resort: the sweep restarts silent videos long before."""
+        """How long a video keeps its slot without a sign of life. A last resort: the sweep restarts
+        silent videos long before."""
         self.grant_lease = self.of(120)
-        """How long a turn is held for a video that has to be woken; then it goes to the next."""
+        """How long a grant waits for its worker to wake; then the next video gets it."""
         self.longest_wait = self.of(10 * 60)
-        """How long a waiting video sleeps at most, with every hint lost."""
+        """The longest that a waiting video sleeps if every hint is lost."""
         self.not_found_grace = self.of(120)
-        """A 404 for a job this young is read as 'not yet visible'."""
+        """A 404 for a job younger than this means 'not visible yet'."""
         self.sora_retention = self.of(24 * 3600)
-        """How long an upstream keeps a job when it does not say so itself (from creation)."""
+        """How long an upstream keeps a job, from its creation, unless it says otherwise."""
         self.delivery_deadline = self.of(24 * 3600)
-        """How long an announcement is tried."""
+        """How long a delivery is tried."""
         self.inbox_patience = self.of(INBOX_MINUTES * 60)
-        """How long an image in the inbox may wait for its prompt, and how long an unfinished file
-        must have been left alone to count as whole."""
+        """How long an image in the inbox waits for its prompt, and after how long without a write a
+        file counts as whole."""
 
     def of(self, seconds: float) -> float:
         """A duration at this app's time scale."""

@@ -14,15 +14,11 @@ from shared.domain.models import MODELS, PRICES
 from shared.domain.money import Price, micro_usd
 from shared.settings.values import Name, Strict, https
 
-_AZURE_HOSTS = (
-    ".openai.azure.com",
-    ".cognitiveservices.azure.com",
-    ".services.ai.azure.com",
-)
+_AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 
 
 class EntraAuth(Strict):
-    """A token of the app's managed identity; only ever sent to Azure's own host names."""
+    """A token of the app's managed identity, sent only to Azure's own host names."""
 
     type: Literal["entra"]
     scope: str = "https://cognitiveservices.azure.com/.default"
@@ -31,8 +27,8 @@ class EntraAuth(Strict):
 class HeaderAuth(Strict):
     """A key in a header: `api-key: KEY`, or `Authorization: Bearer KEY`.
 
-    `secret_setting` is the name of the app setting that holds the key (in Azure a Key Vault
-    reference), so that `UPSTREAMS` itself has no secret in it.
+    `secret_setting` names the app setting with the key (in Azure a Key Vault reference):
+    `UPSTREAMS` itself contains no secret.
     """
 
     type: Literal["header"]
@@ -99,7 +95,7 @@ class Upstream(Strict):
     endpoint: str
     path_prefix: str = "/openai/v1"
     deployment: str
-    """What goes on the wire as `model`: in Azure the name of the model deployment."""
+    """The `model` on the wire: in Azure the name of the model deployment."""
     model: str
     """The public model name that callers ask for."""
     auth: Annotated[EntraAuth | HeaderAuth, Field(discriminator="type")]
@@ -144,7 +140,7 @@ class Upstream(Strict):
         base = MODELS.get(self.model)
         if self.capabilities is not None:
             return self.capabilities.over(base)
-        assert base is not None  # _consistent saw to it
+        assert base is not None  # see _consistent
         return base
 
 

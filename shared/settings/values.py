@@ -1,4 +1,4 @@
-"""What settings are made of: JSON objects without strange fields, names, and addresses."""
+"""Building blocks of settings: JSON objects without unknown fields, names, and URLs."""
 
 import os
 from ipaddress import ip_address
@@ -17,12 +17,12 @@ class Strict(BaseModel):
 
 
 def on_azure() -> bool:
-    """Azure sets these on every plan; Core Tools and the local host set neither."""
+    """Whether one of the variables is set that Azure sets on every plan, and local hosts do not."""
     return bool(os.environ.get("WEBSITE_INSTANCE_ID") or os.environ.get("WEBSITE_POD_NAME"))
 
 
 def https(value: str) -> str:
-    """A URL without its last slash that is https, or http on loopback."""
+    """An https URL, or http on loopback, without a trailing slash. Raises ValueError."""
     parts = urlsplit(value)
     loopback = parts.scheme == "http" and parts.hostname in LOOPBACK
     if not loopback and (parts.scheme != "https" or not parts.hostname):
@@ -31,10 +31,10 @@ def https(value: str) -> str:
 
 
 def receiver(value: str) -> str:
-    """The URL of something that is sent events, if it may be.
+    """The URL of a receiver of events. Raises ValueError for one that is not allowed.
 
-    The operator names it, so any https host is fine, private ones included; link-local addresses,
-    where clouds keep their credentials, never are. Plain http is for loopback and local runs.
+    The operator configures it, so any https host is allowed, even a private one; link-local
+    addresses, where clouds serve credentials, are not. Plain http is for loopback in local runs.
     """
     parts = urlsplit(value)
     host = parts.hostname or ""

@@ -1,12 +1,11 @@
-"""What the app says of itself: one line for each thing that happened, the same words everywhere.
+"""The app's log: one line per event, in the same form everywhere.
 
     event=video_ended video_id=video_... status=completed amount_micro_usd=400000 ...
 
-Application Insights keeps the line as a trace's message; `parse-kv` takes it apart again (see the
-workbook), and `video_id` finds everything about one video. Each event is emitted by the code that
-made it happen, in an activity or a trigger and never in an orchestrator, so a replay adds nothing.
-Whose invocation it belongs to is seen to by `shared.telemetry.loglines`.
-No secret, prompt or URL is ever a field.
+Application Insights keeps the line as a trace's message; `parse-kv` splits it (see the workbook),
+and `video_id` finds everything about one video. Activities and triggers emit events, orchestrators
+never do, so a replay adds none. `shared.telemetry.loglines` gives each line its invocation. No
+secret, prompt or URL is ever a field.
 """
 
 import json
@@ -68,7 +67,7 @@ class Event(StrEnum):
 
 @dataclass(frozen=True)
 class Spec:
-    """What an event means, how loud it is, and the fields that every one of its lines has."""
+    """What an event means, its level, and the fields that each of its lines has."""
 
     meaning: str
     fields: tuple[str, ...]
@@ -83,31 +82,29 @@ EVENTS: Mapping[Event, Spec] = {
         ("video_id", "caller", "model", "size", "seconds", "variants", "reserved_micro_usd"),
     ),
     Event.REQUEST_REFUSED: Spec(
-        "a request was answered with an error of the caller's", ("status", "code", "param")
+        "a request was refused with an error answer", ("status", "code", "param")
     ),
     Event.VIDEO_WAITING: Spec(
-        "a video stands in line", ("video_id", "caller", "model", "ahead", "wait_seconds")
+        "a video is in line", ("video_id", "caller", "model", "ahead", "wait_seconds")
     ),
     Event.JOB_SUBMITTED: Spec(
-        "the upstream's job of a video is known",
+        "the upstream's job for a video is known",
         ("video_id", "caller", "deployment", "job_id", "posts", "waited_seconds"),
     ),
     Event.SUBMIT_FAILED: Spec(
-        "a create did not give a job",
-        ("video_id", "deployment", "kind", "message"),
-        _WARNING,
+        "a create returned no job", ("video_id", "deployment", "kind", "message"), _WARNING
     ),
     Event.SUBMIT_RECONCILED: Spec(
-        "the upstream's list was searched for a job whose create's answer was lost",
+        "the upstream's list was searched for the job of a create whose answer was lost",
         ("video_id", "deployment", "listed", "candidates"),
         _WARNING,
     ),
     Event.RECONCILE_FAILED: Spec(
-        "that search did not work", ("video_id", "deployment", "message"), _WARNING
+        "that search failed", ("video_id", "deployment", "message"), _WARNING
     ),
     Event.DEPLOYMENT_PAUSED: Spec(
-        "the upstream asked for patience (429), turned a request away as it would have any other "
-        "(401, 403, 404), or could not be reached; it is tried again by itself",
+        "the upstream throttled us (429), turned a request away as it would any other (401, 403, "
+        "404), or could not be reached; the app tries it again by itself",
         ("deployment", "video_id", "seconds", "reason", "since_seconds"),
         _WARNING,
     ),
@@ -117,17 +114,17 @@ EVENTS: Mapping[Event, Spec] = {
         _ERROR,
     ),
     Event.JOB_STATUS_UNKNOWN: Spec(
-        "the upstream used a status word nobody documents",
+        "the upstream used an undocumented status",
         ("video_id", "deployment", "job_id", "status"),
         _WARNING,
     ),
     Event.JOB_NOT_READABLE: Spec(
-        "the upstream could not be asked about a job",
+        "the status of a job could not be read from the upstream",
         ("video_id", "deployment", "job_id", "troubles", "message"),
         _WARNING,
     ),
     Event.JOB_ENDED: Spec(
-        "an upstream job was seen to be over",
+        "an upstream job has ended",
         (
             "video_id",
             "deployment",
@@ -142,13 +139,12 @@ EVENTS: Mapping[Event, Spec] = {
         ),
     ),
     Event.JOB_LOST: Spec(
-        "the upstream does not know a job any more, and nothing was collected",
+        "the upstream no longer knows a job, and nothing was collected",
         ("video_id", "deployment", "job_id", "expired"),
         _ERROR,
     ),
     Event.JOB_WITHDRAWN: Spec(
-        "the upstream's job of a cancelled video was deleted",
-        ("video_id", "deployment", "job_id"),
+        "the upstream's job of a cancelled video was deleted", ("video_id", "deployment", "job_id")
     ),
     Event.OUTPUT_STORED: Spec(
         "an output was copied, checked and committed",
@@ -164,11 +160,11 @@ EVENTS: Mapping[Event, Spec] = {
         ("video_id", "deployment", "output", "variant", "message"),
     ),
     Event.VIDEO_DECIDED: Spec(
-        "how a video ends was written down",
+        "the verdict on a video was stored",
         ("video_id", "status", "code", "money", "amount_micro_usd", "basis"),
     ),
     Event.VIDEO_ENDED: Spec(
-        "a video has ended for its caller, or its money became known afterwards",
+        "a video has ended for its caller, or its cost became known later",
         (
             "video_id",
             "caller",
@@ -185,16 +181,16 @@ EVENTS: Mapping[Event, Spec] = {
         ),
     ),
     Event.VIDEO_DELETED: Spec(
-        "a caller deleted a video: what is left of it is its ledger",
+        "a caller deleted a video; only its ledger entries remain",
         ("video_id", "caller", "unfinished"),
     ),
     Event.SLOT_FREED: Spec(
-        "the sweep gave back a slot that a finished video still held",
+        "the sweep freed a slot that a finished video still held",
         ("video_id", "deployment"),
         _WARNING,
     ),
     Event.VIDEO_RESUMED: Spec(
-        "a video got a new worker: the one before was gone, or silent for too long",
+        "a video got a new worker: the last one was gone, or silent for too long",
         ("video_id", "stage", "epoch", "reason", "silent_seconds"),
         _WARNING,
     ),
@@ -205,12 +201,12 @@ EVENTS: Mapping[Event, Spec] = {
         "the sweep undid an admission whose process died", ("video_id",), _WARNING
     ),
     Event.EXPIRY_NEAR: Spec(
-        "a job that is not collected yet expires soon",
+        "an uncollected job expires soon",
         ("video_id", "deployment", "job_id", "seconds_left"),
         _ERROR,
     ),
     Event.LINE_STATE: Spec(
-        "how long the line is and how close the oldest uncollected job is to its expiry",
+        "the length of the line, and how soon the first uncollected job expires",
         ("waiting", "working", "oldest_wait_seconds", "uncollected", "soonest_expiry_seconds"),
     ),
     Event.HINT_LOST: Spec(
@@ -218,12 +214,12 @@ EVENTS: Mapping[Event, Spec] = {
         ("instance", "message"),
     ),
     Event.WORKER_UNKNOWN: Spec(
-        "it could not be told whether a video's worker is still there; the next sweep asks again",
+        "whether a video's worker is alive could not be read; the next sweep asks again",
         ("instance", "message"),
         _WARNING,
     ),
     Event.START_LOST: Spec(
-        "an orchestration was not started; the sweep will", ("instance", "message"), _WARNING
+        "an orchestration was not started; the sweep starts it", ("instance", "message"), _WARNING
     ),
     Event.JOB_NOT_DELETED: Spec(
         "the upstream's copy of a deleted video stays until it expires there",
@@ -258,7 +254,7 @@ EVENTS: Mapping[Event, Spec] = {
         _WARNING,
     ),
     Event.EVENT_IGNORED: Spec(
-        "an event asks for nothing: not ours, seen before, or its file is gone or to come",
+        "an event needs no work: not ours, seen before, or its file is gone or not there yet",
         ("event_id", "reason"),
     ),
     Event.TENANT_KEYS_UNREADABLE: Spec(
@@ -270,15 +266,12 @@ EVENTS: Mapping[Event, Spec] = {
 
 
 def silence_urls() -> None:
-    """httpx writes a line with the whole URL of every request at INFO, signatures included."""
+    """Silence httpx, which logs the whole URL of every request at INFO, with its signature."""
     logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 def emit(
-    event: Event,
-    *,
-    error: BaseException | None = None,
-    **fields: str | int | float | bool | None,
+    event: Event, *, error: BaseException | None = None, **fields: str | int | float | bool | None
 ) -> None:
     """Write one line. `error` adds its traceback."""
     line = " ".join(f"{name}={_shown(value)}" for name, value in {"event": event, **fields}.items())

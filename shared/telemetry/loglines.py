@@ -1,8 +1,8 @@
 """Log lines of threads: kept while the thread works, written by the coroutine that awaits it.
 
-Azure's worker knows whose invocation a line belongs to in the function's own coroutine and in the
-threads of its own pool, and nowhere else; the host drops every line without an invocation, and
-every line of one that has ended (docs/decisions/0011).
+Azure's worker knows the invocation of a line only in the function's coroutine and in the threads of
+its own pool; the host drops lines without an invocation, and lines of one that has ended
+(docs/decisions/0011).
 """
 
 import logging
@@ -23,7 +23,7 @@ _LOGGERS = (
     "msal",
     "urllib3",
 )
-"""Whose lines come from our threads: the app's own, and those of the libraries that it calls."""
+"""The loggers that our threads use: the app's own, and those of its libraries."""
 _MOST_LATE = 1000
 
 _keeper: ContextVar["Lines | None"] = ContextVar("lines", default=None)
@@ -31,7 +31,7 @@ _late: deque[logging.LogRecord] = deque(maxlen=_MOST_LATE)
 
 
 class Lines:
-    """What the threads of one invocation log. Safe to share between threads."""
+    """The log lines of one invocation's threads. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -39,15 +39,14 @@ class Lines:
         self._written = False
 
     def keep(self, record: logging.LogRecord) -> None:
-        """Keep a line for `write`. One that comes after it is late: the next invocation of this
-        process writes it."""
-        record.msg, record.args = record.getMessage(), None  # as it reads now
+        """Keep a line for `write`. A later line is written by the process's next invocation."""
+        record.msg, record.args = record.getMessage(), None  # formatted now: args may change
         with self._lock:
             (_late if self._written else self._records).append(record)
 
     def write(self) -> None:
-        """Log what was kept, and what came too late for invocations before. In the coroutine of
-        the invocation."""
+        """Log the kept lines, and the late ones of earlier invocations. Call it in the invocation's
+        coroutine."""
         with self._lock:
             records, self._records, self._written = self._records, [], True
         while _late:
@@ -61,7 +60,7 @@ class Lines:
 
 @contextmanager
 def keeping(lines: Lines) -> Iterator[None]:
-    """Keep what is logged in this context; threads that should do the same run in a copy of it."""
+    """Keep lines logged in this context, and in threads that run in a copy of it."""
     _install()
     token = _keeper.set(lines)
     try:
@@ -71,7 +70,7 @@ def keeping(lines: Lines) -> Iterator[None]:
 
 
 class _Router(logging.Handler):
-    """Takes the place of the root logger for a library's lines, and hands them on to it."""
+    """Keeps a logger's lines, or passes them on to the root logger."""
 
     def emit(self, record: logging.LogRecord) -> None:
         lines = _keeper.get()
@@ -80,7 +79,7 @@ class _Router(logging.Handler):
             return
         try:
             lines.keep(record)
-        except Exception:  # noqa: BLE001  # a line that cannot be formatted harms nobody
+        except Exception:  # noqa: BLE001  # a line that cannot be formatted must not break its caller
             self.handleError(record)
 
 

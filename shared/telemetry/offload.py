@@ -1,8 +1,8 @@
-"""Blocking work off the event loop, for functions that are `async`.
+"""Runs blocking work off the event loop, for `async` functions.
 
-Functions that bind the durable client are `async def`; what they do (storage, upstream) blocks. So
-are those whose work has threads of its own: their log lines come back with the work, because only
-lines that the function itself writes arrive (see `shared.telemetry.loglines`).
+Functions that bind the durable client must be `async def`, but storage and upstreams block.
+Functions whose work starts threads are `async` too: `in_thread` brings back the log lines of those
+threads, which would be dropped otherwise (see `shared.telemetry.loglines`).
 """
 
 import asyncio
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 _THREADS = 16
 LONG = 25.0
-"""Patience of functions that nobody waits for: more than a request to a receiver may take."""
+"""Patience of background functions: longer than a request to a receiver may take."""
 _SHORT = 2.0
 
 _background: ContextVar[list[Future[None]] | None] = ContextVar("background", default=None)
@@ -33,11 +33,10 @@ def _pool() -> ThreadPoolExecutor:
 
 
 async def in_thread(work: Callable[[], T], *, patience: float = _SHORT) -> T:
-    """What `work` returns, run in the pool; its log lines are written here, in the function's own
-    coroutine.
+    """Run `work` in the pool and return its result; its log lines are written in this coroutine.
 
-    What it left to other threads (`in_background`) is waited for too, `patience` seconds at most,
-    so that its lines have an invocation to belong to.
+    Also waits, at most `patience` seconds, for what it left to other threads (`in_background`):
+    their lines need an invocation to belong to.
     """
     lines, left = Lines(), list[Future[None]]()
 
@@ -52,26 +51,25 @@ async def in_thread(work: Callable[[], T], *, patience: float = _SHORT) -> T:
     try:
         result = await asyncio.get_running_loop().run_in_executor(_pool(), run)
         if left:
-            await asyncio.wait([asyncio.wrap_future(each) for each in left], timeout=patience)
+            await asyncio.wait([asyncio.wrap_future(future) for future in left], timeout=patience)
         return result
     finally:
         lines.write()
 
 
 def in_context(work: Callable[P, T]) -> Callable[P, T]:
-    """`work`, to be run in another thread as a part of what this one does: its lines are kept with
-    those of this thread."""
+    """`work`, to run in another thread with its log lines kept among those of this one."""
     context = copy_context()
 
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        # of its own for every call: no two threads may be in one context at a time
+        # a copy for every call: a context can be in use by one thread only
         return context.copy().run(work, *args, **kwargs)
 
     return run
 
 
 def in_background(done: "Future[None]") -> None:
-    """Let whoever waits for this thread's work wait for `done` as well, for a while."""
+    """Make `in_thread`, if this thread runs in it, wait for `done` too."""
     left = _background.get()
     if left is not None:
         left.append(done)

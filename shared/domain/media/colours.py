@@ -1,7 +1,7 @@
-"""Colours as upstreams take them: sRGB, from whatever an image's own profile makes of its numbers.
+"""Converts colours to sRGB, which upstreams expect, by the image's own profile.
 
-An image without a profile is sRGB. A phone's photo often has one of a wider space (Display P3), in
-which the same numbers are stronger colours; a printer's has one of four inks.
+An image without a profile is sRGB. Phone photos often have the profile of a wider space (Display
+P3), in which the same numbers are stronger colours; images for print have a CMYK profile.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
-"""What a profile's numbers are, and the mode that holds them."""
+"""Colour space of a profile -> Pillow's mode for it."""
 
 
 def in_srgb(decoded: Image, flat: Image) -> Image:
-    """`flat`, which is `decoded` as RGB, with its colours in sRGB. A profile that is broken, or
-    that speaks of other numbers than the image has, is ignored."""
+    """`flat`, which is `decoded` as RGB, with its colours in sRGB. A profile that is broken or does
+    not match the image's mode is ignored."""
     data = decoded.info.get("icc_profile")
     if not data:
         return flat
@@ -45,7 +45,7 @@ def in_srgb(decoded: Image, flat: Image) -> Image:
 
 
 def _numbers(decoded: Image, flat: Image, mode: str) -> Image | None:
-    """The image whose numbers a profile for `mode` speaks of."""
+    """The image that a profile for `mode` applies to; None if neither."""
     if mode == "CMYK":
         return decoded if decoded.mode == "CMYK" else None
     if decoded.mode == "CMYK":

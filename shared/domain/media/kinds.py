@@ -1,19 +1,14 @@
-"""What a file is, by its first bytes: its name and what its sender says of it do not count.
+"""What a file is, by its first bytes; its name and its declared type are ignored.
 
-Kinds that are of no use here are known too, so that a refusal says what came.
+Unsupported kinds are recognised too, so a refusal can name them.
 """
 
 import re
 
-IMAGES = {
-    "image/jpeg": "JPEG",
-    "image/png": "PNG",
-    "image/webp": "WEBP",
-    "image/avif": "AVIF",
-}
-"""The images that are taken, with Pillow's names for them."""
+IMAGES = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP", "image/avif": "AVIF"}
+"""The accepted images, with Pillow's names for them."""
 VIDEO = "video/mp4"
-"""The video that is taken."""
+"""The accepted video."""
 _QUICKTIME = "video/quicktime"
 _HEIC = "image/heic"
 
@@ -45,7 +40,7 @@ _BRANDS = {
     b"crx ": "image/x-canon-cr3",
     b"qt  ": _QUICKTIME,
 }
-"""What a file of boxes is that calls itself so; any other one is taken for an MP4."""
+"""Kinds of box files by their main brand; any other brand counts as an MP4."""
 _ANY_IMAGE = (b"mif1", b"msf1", b"miaf")
 _LONGEST_BRANDS = 256
 _PADDING = (b"free", b"skip", b"wide")
@@ -79,7 +74,7 @@ _NAMES = {
 
 
 def media_type(data: bytes | bytearray) -> str | None:
-    """What a file is, taken here or not; None for a kind that is not known."""
+    """What a file is, accepted or not; None if it is not recognised."""
     head = bytes(data[:_SIGNED_WITHIN])
     for sign, kind in _SIGNS.items():
         if re.match(sign, head, re.DOTALL):
@@ -88,12 +83,12 @@ def media_type(data: bytes | bytearray) -> str | None:
 
 
 def named(kind: str) -> str:
-    """What people call a kind, with its article."""
+    """The everyday name of a kind, with its article."""
     return _NAMES[kind]
 
 
 def _of_boxes(data: bytes | bytearray) -> str | None:
-    """What a file of boxes is: by ISO/IEC 14496-12, or of QuickTime's from before its brands."""
+    """What a box file is: by ISO/IEC 14496-12, or a QuickTime file from before brands."""
     at = 0
     for _ in range(_MOST_PADDING):
         size, name = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
@@ -106,7 +101,7 @@ def _of_boxes(data: bytes | bytearray) -> str | None:
 
 
 def _branded(brands: bytes) -> str:
-    """By the main brand; where that only says 'image', by those that the file goes along with."""
+    """By the main brand; if that only says 'image', by the compatible brands."""
     main = brands[:4]
     if main in _ANY_IMAGE:
         others = {brands[at : at + 4] for at in range(8, len(brands), 4)}

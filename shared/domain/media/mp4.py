@@ -1,11 +1,11 @@
-"""Is it an MP4, whole, and of what size and duration? Read from a stream in constant memory.
+"""Checks that a stream is a whole MP4, and reads its size and duration, in constant memory.
 
 Follows ISO/IEC 14496-12: a file is a sequence of boxes (32-bit size, type, optional 64-bit size;
 size 0 means 'to the end of the file'). A file passes when it starts with `ftyp`, has exactly one
 `moov` with a video track, has media data, every top-level box ends inside the file, the last one
 ends at its last byte, and every chunk and every fragment's run that the tracks point to lies inside
-the file's media data. What it cannot see is a changed byte inside the media data: no upstream sends
-a checksum to compare.
+the file's media data. A changed byte inside the media data goes unnoticed: no upstream sends a
+checksum.
 """
 
 import struct
@@ -25,8 +25,8 @@ _PADDING = frozenset({b"free", b"skip", b"wide"})
 
 @dataclass(frozen=True)
 class Mp4Info:
-    """What a checked file says of itself: pixels as they are shown, seconds (None where nothing
-    tells), and whether it has sound."""
+    """A checked file: its size as players show it, its duration (None if it does not say), and
+    whether it has sound."""
 
     width: int
     height: int
@@ -50,7 +50,7 @@ class Mp4Inspector:
         self._boxes = 0
 
     def feed(self, piece: bytes) -> None:
-        """Look at the next bytes. Raises Mp4Error as soon as they cannot be an MP4."""
+        """Read the next bytes. Raises Mp4Error as soon as they cannot be an MP4."""
         view = memoryview(piece)
         while view:
             if self._at_box_start():
@@ -66,7 +66,7 @@ class Mp4Inspector:
                 self._close_box()
 
     def finish(self) -> Mp4Info:
-        """What the file says of itself. Raises Mp4Error if it ended early or lacks a part."""
+        """What the file says. Raises Mp4Error if it ended early or lacks a part."""
         if self._boxes == 0:
             raise Mp4Error("the file is empty" if not self._header else "the file is too short")
         if self._header:
@@ -80,7 +80,11 @@ class Mp4Inspector:
             raise Mp4Error("the file has no moov box")
         if not any(self._length(span) for span in self._media):
             raise Mp4Error("the file has no media data")
-        return self._describe()
+        width, height = self._index.picture()
+        for offset in self._index.offsets():
+            if not self._inside_media(offset):
+                raise Mp4Error(f"a chunk at byte {offset:,} lies outside the media data")
+        return Mp4Info(width, height, self._index.seconds(), self._index.has_audio)
 
     def _at_box_start(self) -> bool:
         return self._box_end is not None and self._position == self._box_end
@@ -143,13 +147,6 @@ class Mp4Inspector:
     def _length(self, span: tuple[int, int | None]) -> int:
         start, end = span
         return (self._position if end is None else end) - start
-
-    def _describe(self) -> Mp4Info:
-        width, height = self._index.picture()
-        for offset in self._index.offsets():
-            if not self._inside_media(offset):
-                raise Mp4Error(f"a chunk at byte {offset:,} lies outside the media data")
-        return Mp4Info(width, height, self._index.seconds(), self._index.has_audio)
 
     def _inside_media(self, offset: int) -> bool:
         at = bisect_right(self._media, offset, key=lambda span: span[0]) - 1

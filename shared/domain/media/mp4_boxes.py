@@ -1,19 +1,19 @@
-"""The boxes that an MP4 is made of, and what several of them write in the same way."""
+"""The boxes of an MP4, and the fields that several of them share."""
 
 import struct
 from collections.abc import Iterator
 
 UNKNOWN = (0, 2**32 - 1, 2**64 - 1)
-"""What stands for a duration that is not known, in 32 and in 64 bits."""
+"""The values of a duration that is not known, in 32 and in 64 bits."""
 _MOST_BOXES = 300_000
 
 
 class Mp4Error(Exception):
-    """The bytes are not a complete MP4 video; the message says what is wrong with them."""
+    """The bytes are not a complete MP4 video; the message says why."""
 
 
 class Boxes:
-    """Opens the boxes inside boxes, of one file not more than a file can need."""
+    """Opens the boxes inside boxes of one file, up to a bound that no real file reaches."""
 
     def __init__(self) -> None:
         self._left = _MOST_BOXES
@@ -43,16 +43,22 @@ def printable(kind: bytes) -> str:
     return kind.decode("ascii", "backslashreplace")
 
 
+def is_wide(body: memoryview) -> bool:
+    """Whether a box is of version 1, with times of 64 bits. Raises struct.error if it is empty."""
+    (version,) = struct.unpack_from(">B", body)
+    return bool(version == 1)
+
+
 def times(body: memoryview) -> tuple[int, int | None]:
-    """Timescale and duration, which `mvhd` and `mdhd` have in the same places."""
-    at = 20 if body[0] == 1 else 12
+    """Timescale and duration of an `mvhd` or `mdhd`, which have them in the same places."""
+    at = 20 if is_wide(body) else 12
     (timescale,) = struct.unpack_from(">I", body, at)
     return timescale, ticks_at(body, at + 4)
 
 
 def ticks_at(body: memoryview, at: int) -> int | None:
-    """A duration, of 64 bits in the first version of a box; None for one that is not known."""
-    (ticks,) = struct.unpack_from(">Q" if body[0] == 1 else ">I", body, at)
+    """A duration at byte `at` of a box; None if it is not known."""
+    (ticks,) = struct.unpack_from(">Q" if is_wide(body) else ">I", body, at)
     return None if ticks in UNKNOWN else int(ticks)
 
 

@@ -1,7 +1,6 @@
-"""What the index of an MP4 says: the size that is shown, and how long it lasts.
+"""What the index of an MP4 says: the size shown, and the duration.
 
-Follows ISO/IEC 14496-12. An index is one `moov`, or a `moov` that only introduces the fragments
-(`moof`) behind it.
+Follows ISO/IEC 14496-12. An index is one `moov`, or a `moov` followed by fragments (`moof`).
 """
 
 import struct
@@ -9,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from shared.domain.media.mp4_boxes import Boxes, Mp4Error, ticks_at, times, turned
+from shared.domain.media.mp4_boxes import Boxes, Mp4Error, is_wide, ticks_at, times, turned
 from shared.domain.media.mp4_track import Track, read_track
 
 _MOST_TRACKS = 100
@@ -25,11 +24,11 @@ class Fragments:
     certain: bool = True
     """Whether every sample so far came with its duration."""
     runs: list[int] = field(default_factory=list)
-    """Where the samples of its first and of its last run begin."""
+    """Where the first and the last run of samples begin."""
 
 
 class Mp4Index:
-    """Hand it the boxes of a file that make its index, in their order."""
+    """Reads the index boxes of a file, in file order."""
 
     def __init__(self) -> None:
         self._boxes = Boxes()
@@ -47,8 +46,7 @@ class Mp4Index:
         return any(track.handler == b"soun" for track in self._tracks)
 
     def read(self, kind: bytes, body: bytes | bytearray, start: int) -> None:
-        """Take in a `moov`, `moof` or `sidx` that starts at byte `start` of the file. Raises
-        Mp4Error."""
+        """Read a `moov`, `moof` or `sidx` that starts at byte `start`. Raises Mp4Error."""
         try:
             if kind == b"moov":
                 self._read_moov(memoryview(body))
@@ -61,11 +59,11 @@ class Mp4Index:
             raise Mp4Error(f"the {kind.decode()} box is damaged") from None
 
     def picture(self) -> tuple[int, int]:
-        """The size that is shown of the first video track with samples. Raises Mp4Error."""
+        """The size shown of the first video track with samples. Raises Mp4Error."""
         pictures = [track for track in self._tracks if track.handler == b"vide"]
         if not pictures:
             raise Mp4Error("the file has no video track")
-        full = [each for each in pictures if each.chunks or self._fragments_of(each).samples]
+        full = [track for track in pictures if track.chunks or self._fragments_of(track).samples]
         width, height = (full or pictures)[0].shown()
         if width <= 0 or height <= 0:
             raise Mp4Error("the video track has no size")
@@ -74,17 +72,17 @@ class Mp4Index:
         return (height, width) if self._turned else (width, height)
 
     def offsets(self) -> Iterator[int]:
-        """Where in the file the samples of each track begin, first and last."""
+        """Where in the file the first and the last samples of each track begin."""
         for track in self._tracks:
             yield from track.chunks
         for fragments in self._fragments.values():
             yield from fragments.runs
 
     def seconds(self) -> float | None:
-        """How long the file lasts: what can be counted in its fragments, else what it says of
-        itself, else its longest track. None where nothing tells."""
+        """The duration: counted in the fragments, else as the file states it, else that of the
+        longest track. None if the file does not say."""
         counted = self._counted()
-        certain = all(each.certain for each in self._fragments.values())
+        certain = all(fragments.certain for fragments in self._fragments.values())
         tracks = [self._length(track) for track in self._tracks]
         for known in (
             counted if certain else None,
@@ -101,10 +99,11 @@ class Mp4Index:
     def _counted(self) -> float | None:
         lengths = []
         for track in self._tracks:
-            each = self._fragments_of(track)
-            # sound begins with samples that only wind up its decoder; pictures lose none
-            unheard = track.begins if track.handler == b"soun" else 0
-            lengths.append(_seconds(each.end - (each.begin or 0) - unheard, track.timescale))
+            fragments = self._fragments_of(track)
+            # sound begins with samples that only prime its decoder; pictures do not
+            primer = track.begins if track.handler == b"soun" else 0
+            ticks = fragments.end - (fragments.begin or 0) - primer
+            lengths.append(_seconds(ticks, track.timescale))
         return max((length for length in lengths if length), default=None)
 
     def _fragments_of(self, track: Track) -> Fragments:
@@ -127,7 +126,7 @@ class Mp4Index:
             with suppress(struct.error, Mp4Error):
                 if kind == b"mvhd":
                     self._timescale, self._movie = times(body)
-                    self._turned = turned(body, 48 if body[0] == 1 else 36)
+                    self._turned = turned(body, 48 if is_wide(body) else 36)
                 elif kind == b"mvex":
                     self._read_mvex(body)
 
@@ -144,7 +143,7 @@ class Mp4Index:
         for kind, body in self._boxes.of(moof):
             if kind == b"traf":
                 self._read_traf(body, start, base)
-                base = None  # an old-fashioned next one follows the data of this one
+                base = None  # without a base of its own, the next one follows this one's data
 
     def _read_traf(self, traf: memoryview, start: int, base: int | None) -> None:
         duration, fragments = 0, Fragments()
@@ -163,7 +162,7 @@ class Mp4Index:
                     (duration,) = struct.unpack_from(">I", body, at)
                 fragments = self._open_fragments(number)
             elif kind == b"tfdt":
-                (begins,) = struct.unpack_from(">Q" if body[0] == 1 else ">I", body, 4)
+                (begins,) = struct.unpack_from(">Q" if is_wide(body) else ">I", body, 4)
                 fragments.begin = begins if fragments.begin is None else fragments.begin
                 fragments.end = max(begins, fragments.end)
             elif kind == b"trun":
@@ -179,10 +178,10 @@ class Mp4Index:
 
     def _read_sidx(self, sidx: memoryview) -> None:
         number, timescale = struct.unpack_from(">II", sidx, 4)
-        at = 12 + (16 if sidx[0] == 1 else 8)
+        at = 12 + (16 if is_wide(sidx) else 8)
         (count,) = struct.unpack_from(">2xH", sidx, at)
         entries = struct.iter_unpack(">II4x", sidx[at + 4 : at + 4 + 12 * count])
-        # an entry with the upper bit points to another `sidx`, which counts for itself
+        # an entry with the upper bit set points to another `sidx`, which is counted itself
         ticks = sum(length for size, length in entries if not size >> 31)
         if timescale and (number in self._listed or len(self._listed) < _MOST_TRACKS):
             self._listed[number] = self._listed.get(number, 0.0) + ticks / timescale

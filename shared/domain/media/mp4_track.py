@@ -1,8 +1,8 @@
-"""A track of an MP4, as the `moov` describes it (ISO/IEC 14496-12, and QuickTime where writers of
-MP4s still follow it).
+"""A track of an MP4, as the `moov` describes it (ISO/IEC 14496-12, and the QuickTime forms that MP4
+writers still use).
 
-Boxes that merely describe may be damaged or missing: they say nothing then. A box that the way to
-the samples leads through may not.
+Boxes that only describe may be damaged or missing: they are ignored then. Boxes on the path to the
+samples may not.
 """
 
 import struct
@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from shared.domain.media.mp4_boxes import UNKNOWN, Boxes, Mp4Error, ticks_at, times, turned
+from shared.domain.media.mp4_boxes import UNKNOWN, Boxes, Mp4Error, is_wide, ticks_at, times, turned
 
 _ODDEST_PIXEL = 16
-"""Pixels more often as wide as high, or as high as wide, are a mistake."""
+"""The largest ratio of a pixel's sides; more is a mistake."""
 _PIXEL_SHAPE = b"\0\0\0\x10pasp"
 
 _Tree = Mapping[bytes, "_Tree"]
@@ -27,26 +27,26 @@ class Track:
     id: int = 0
     handler: bytes = b""
     placed: tuple[int, int] = (0, 0)
-    """The size that the track header gives it."""
+    """The size in the track header."""
     coded: tuple[int, int] = (0, 0)
-    """The size of its pictures."""
+    """The size of the coded pictures."""
     pixel: tuple[int, int] = (1, 1)
     """The shape of a pixel, width to height."""
     turned: bool = False
-    """Whether it is shown after a turn to the left or the right."""
+    """Whether it is shown after a turn by 90 or 270 degrees."""
     played: int | None = None
-    """How long it is played, in the movie's ticks."""
+    """How long it plays, in the movie's ticks."""
     begins: int = 0
-    """Where in its media the playing begins, in the track's own ticks."""
+    """Where in its media playback begins, in the track's ticks."""
     timescale: int = 0
     media: int | None = None
     samples: int = 0
-    """The duration of the samples that the `moov` itself lists, in the track's own ticks."""
+    """The duration of the samples that the `moov` lists, in the track's ticks."""
     chunks: list[int] = field(default_factory=list)
-    """Where its first and its last chunk begin."""
+    """Where the first and the last chunk begin."""
 
     def shown(self) -> tuple[int, int]:
-        """Width and height in pixels as players show it, but for the movie's own turn."""
+        """Width and height in pixels as players show them, before the movie's own rotation."""
         if not all(self.placed) or self.placed == self.coded[::-1]:
             width, height = self.coded
         else:
@@ -91,7 +91,7 @@ def _walk(
 
 def _describe(track: Track, path: bytes, body: memoryview) -> None:
     if path == b"trak.tkhd":
-        wide = body[0] == 1
+        wide = is_wide(body)
         (track.id,) = struct.unpack_from(">I", body, 20 if wide else 12)
         track.played = ticks_at(body, 28 if wide else 20)
         matrix = 52 if wide else 40
@@ -101,14 +101,14 @@ def _describe(track: Track, path: bytes, body: memoryview) -> None:
         track.placed = (width >> 16, height >> 16)
     elif path == b"mdia.mdhd":
         track.timescale, track.media = times(body)
-    elif path == b"mdia.hdlr":  # QuickTime has another one in `minf`, which is about the data
+    elif path == b"mdia.hdlr":  # QuickTime has another one in `minf`, about the data
         track.handler = bytes(body[8:12])
     elif path == b"stbl.stts":
         (count,) = struct.unpack_from(">I", body, 4)
         entries = struct.iter_unpack(">II", body[8 : 8 + 8 * count])
         track.samples = sum(samples * ticks for samples, ticks in entries)
     elif path == b"stbl.stsd":
-        # the first picture's entry: 86 fixed bytes, then boxes, of which one matters here
+        # the first entry: 86 fixed bytes, then boxes, of which only `pasp` matters
         track.coded = struct.unpack_from(">HH", body, 40)
         at = bytes(body).find(_PIXEL_SHAPE, 94)
         if at >= 0:
@@ -116,11 +116,11 @@ def _describe(track: Track, path: bytes, body: memoryview) -> None:
 
 
 def _edited(boxes: Boxes, edts: memoryview) -> tuple[int, int]:
-    """How long the edits last together, and where in the media they begin."""
+    """The total duration of the edits, and where in the media they begin."""
     for kind, body in boxes.of(edts):
         if kind == b"elst":
             (count,) = struct.unpack_from(">I", body, 4)
-            entry = ">Qq4x" if body[0] == 1 else ">Ii4x"
+            entry = ">Qq4x" if is_wide(body) else ">Ii4x"
             lasts, begins = 0, -1
             entries = body[8 : 8 + count * struct.calcsize(entry)]
             for length, begin in struct.iter_unpack(entry, entries):

@@ -1,8 +1,8 @@
-"""Input images: recognised by content, bounded before they are decoded, and made to fit.
+"""Input images: recognised by content, bounded before decoding, and made to fit.
 
-An upstream takes an image of exactly the render's size. Whatever a caller sends is turned upright
-(EXIF), flattened on white where it is transparent, put into sRGB, and cropped or framed to that
-size. Pillow is imported on first use: most requests bring no image.
+An upstream takes an image of exactly the render's size. Any image is rotated upright (EXIF),
+flattened onto white if it is transparent, converted to sRGB, and cropped or padded to that size.
+Pillow is imported on first use: most requests bring no image.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ _HARMLESS = frozenset(
     {"jfif", "jfif_version", "jfif_unit", "jfif_density", "dpi", "gamma", "srgb", "loop"}
     | {"background", "timestamp", "duration"}
 )
-"""What a decoder may note of a file that holds nothing but its picture."""
+"""Keys of `image.info` that say nothing about who took the picture."""
 _one_at_a_time = threading.Lock()
-"""Decoding is what takes memory: a process does it for one image at a time."""
+"""Decoding takes memory: a process decodes one image at a time."""
 _SENT_ON = frozenset({"image/jpeg", "image/png", "image/webp"})
-"""What upstreams take; an image of another kind goes on as a PNG."""
+"""What upstreams take; any other image is sent as a PNG."""
 
 
 class BadPicture(Exception):
-    """The bytes are not an image that can be used; the message says why."""
+    """The bytes are not a usable image; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -47,21 +47,20 @@ class Picture:
 
 
 def content_type(data: bytes | bytearray) -> str | None:
-    """What a file is, by its first bytes: an image that is taken, an MP4, or None."""
+    """What a file is, by its first bytes: an accepted image, an MP4, or None."""
     kind = kinds.media_type(data)
     return kind if kind in kinds.IMAGES or kind == kinds.VIDEO else None
 
 
 def upright(data: bytes) -> Picture:
-    """The whole image, turned upright and flattened. Raises BadPicture."""
+    """The whole image, rotated upright and flattened. Raises BadPicture."""
     with _one_at_a_time:
         return _encoded(_decoded(data), jpeg=content_type(data) == "image/jpeg")
 
 
 def fitted(data: bytes, width: int, height: int, fit: Fit) -> Picture:
-    """The image at exactly `width` x `height`: `cover` crops what stands over, `contain` frames it
-    in black. An image that fits already and tells nothing else keeps its bytes. Raises
-    BadPicture."""
+    """The image at exactly `width` x `height`: `cover` crops it, `contain` pads it with black. An
+    image that fits already and carries no metadata keeps its bytes. Raises BadPicture."""
     from PIL import ImageOps
     from PIL.Image import Resampling
 
@@ -79,13 +78,13 @@ def fitted(data: bytes, width: int, height: int, fit: Fit) -> Picture:
 
 
 def _decoded(data: bytes, at_least: tuple[int, int] | None = None) -> Image:
-    """The image as upright RGB. A JPEG may come smaller than it is, but not than `at_least`.
-    `info["plain"]` notes that the file holds just this and nothing about its taker."""
+    """The image as upright RGB. A JPEG may be decoded smaller, but not below `at_least`.
+    `info["plain"]` says that the file holds exactly this image and no metadata."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
-            # Pillow warns of what looks like a bomb or is damaged; what is done about it, is ours
+            # Pillow warns of decompression bombs and damage; both are handled here
             warnings.simplefilter("ignore")
             image: Image.Image = Image.open(io.BytesIO(data), formats=[*kinds.IMAGES.values()])
             _check_header(image)
@@ -106,31 +105,31 @@ def _decoded(data: bytes, at_least: tuple[int, int] | None = None) -> Image:
         raise BadPicture("it is not a JPEG, PNG, WebP or AVIF image") from None
     except Exception as error:  # noqa: BLE001  # decoders raise anything for damaged data
         raise BadPicture(f"it cannot be decoded ({type(error).__name__})") from None
-    flat.info = {"plain": plain}  # and nothing of its taker: places, names
+    flat.info = {"plain": plain}  # drops metadata: places, names
     return flat
 
 
 def _check_header(image: Image) -> None:
     width, height = image.size
-    # what can be transparent is decoded to four bytes a pixel and flattened to another three
+    # an image with transparency takes four bytes a pixel decoded and three more flattened
     opaque = image.format in ("JPEG", "MPO")
     largest = LARGEST_PIXELS if opaque else LARGEST_PIXELS // 2
     if width * height > largest:
         raise BadPicture(f"it has {width} x {height} pixels; at most {largest:,} are decoded")
     if min(width, height) < SMALLEST_SIDE:
         raise BadPicture(f"it has only {width} x {height} pixels")
-    # two-picture JPEGs (MPO) are what some phones write; the first one is the photo
+    # some phones write JPEGs with two pictures (MPO); the first one is the photo
     if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
         raise BadPicture("it is animated; a still image is needed")
 
 
 def _turned(image: Image) -> Image:
-    """Upright, as the EXIF orientation says; damaged EXIF says nothing."""
+    """Upright, by the EXIF orientation; damaged EXIF is ignored."""
     from PIL.Image import Transpose
 
     try:
         orientation = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # noqa: BLE001  # parsers of EXIF raise anything for damaged data
+    except Exception:  # noqa: BLE001  # EXIF parsers raise anything for damaged data
         orientation = 1
     turn = {
         2: Transpose.FLIP_LEFT_RIGHT,
@@ -149,7 +148,7 @@ def _flattened(image: Image) -> Image:
 
     if image.mode == "RGB":
         return image
-    if image.mode.startswith("I"):  # 16 bits of grey; the sixteen upper ones count
+    if image.mode.startswith("I"):  # 16 bits of grey; the upper eight count
         return image.point(lambda value: value * (1 / 256)).convert("L").convert("RGB")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         layer = image if image.mode == "RGBA" else image.convert("RGBA")
@@ -160,7 +159,7 @@ def _flattened(image: Image) -> Image:
 
 
 def _encoded(image: Image, *, jpeg: bool) -> Picture:
-    """As a JPEG where it came as one, else without loss."""
+    """As a JPEG if it was one, else lossless."""
     out = io.BytesIO()
     if jpeg:
         image.save(out, "JPEG", quality=_QUALITY)

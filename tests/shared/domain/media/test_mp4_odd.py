@@ -7,6 +7,8 @@ from __future__ import annotations
 import io
 import struct
 import tracemalloc
+from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 
 import av
@@ -357,6 +359,32 @@ SEEDS = (
     movie(pixel=2),
     Handmade().file(),
 )
+
+
+def cut_short(data: bytes, kind: bytes) -> Iterator[bytes]:
+    """The file with its first box of a kind cut at each byte, the rest of it in a `free` box."""
+    at = data.index(kind) - 4
+    (size,) = struct.unpack_from(">I", data, at)
+    body, behind = data[at + 8 : at + size], data[at + size :]
+    for kept in range(len(body) - 8 + 1):
+        yield data[:at] + box(kind, body[:kept]) + box(b"free", body[kept + 8 :]) + behind
+
+
+BOXES = b"mvhd tkhd elst mdhd hdlr stsd stts stco mehd trex tfhd tfdt trun sidx".split()
+
+
+@pytest.mark.parametrize("kind", BOXES)
+def test_a_box_that_is_too_short_breaks_nothing(kind: bytes) -> None:
+    file = Handmade()
+    file.extends = box(b"mehd", numbers(0, 6000))
+    entries = numbers(100, 90, 0)
+    file.between = box(b"sidx", numbers(0, 1, 90, 0, 0), struct.pack(">HH", 0, 1), entries)
+    seeds = [seed for seed in (*SEEDS, file.file()) if kind in seed]
+    assert seeds
+    for seed in seeds:
+        for data in cut_short(seed, kind):
+            with suppress(Mp4Error):
+                inspect(data)
 
 
 @settings(max_examples=400)
