@@ -13,7 +13,7 @@ from shared.domain.errors import Conflict
 from shared.domain.video import Status, Video
 from shared.domain.work import Attempt, Work, instance_id
 from shared.durable.names import Hint
-from shared.lifecycle import line
+from shared.lifecycle import line, slots
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import finish_video
 from shared.lifecycle.steps.follow_job import withdraw
@@ -45,10 +45,10 @@ def cancel_video(services: Services, video: Video) -> Cancelled:
     log_decision(video.id, decided.verdict)
     hints: tuple[Hint, ...] = ()
     if not decided.sent:
-        turn = line.slot_of(line.deployments(services), video.id, services.clock())
+        turn = slots.slot_of(line.deployments(services), video.id, services.clock())
         if turn is not None:  # it had come, but the video had not gone yet
             attempt = Attempt(deployment=turn.deployment)
-            line.free(services, replace(decided, attempt=attempt))
+            slots.free(services, replace(decided, attempt=attempt))
         _, hints = line.call_next(services)
     with suppress(RowChanged):  # its worker saw the verdict and carries it out at the same time
         hints += finish_video.finish_video(services, video.id, decided.epoch).hints
