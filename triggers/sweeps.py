@@ -7,7 +7,7 @@ import azure.functions as func
 from shared.durable import workers
 from shared.durable.names import Hint
 from shared.durable.sdk import Client, Presence, blueprint, purge_finished, timer, timer_with_client
-from shared.lifecycle import line
+from shared.lifecycle import line, slots
 from shared.lifecycle.background.deliver import deliver_due
 from shared.lifecycle.background.sweep import suspects
 from shared.lifecycle.background.sweep import sweep as take_over
@@ -52,5 +52,5 @@ async def purge(timer: func.TimerRequest, client: Client) -> None:  # noqa: ARG0
 
 
 def _move_the_line() -> tuple[Hint, ...]:
-    line.free_orphans(services())
+    slots.free_orphans(services())
     return line.call_next(services())[1]

@@ -1,8 +1,7 @@
-"""How long a render will take: learned from every one that was seen to succeed.
+"""How long a render will take: learned from every successful one.
 
-A video's first estimate is what is known when it is admitted. With its job it takes the sketch of
-that moment along in its row, so the polls of a render read nothing more: one read of the table for
-a job, less where this process has just read it, and one write when it is over.
+A video gets its first estimate at admission. Its job's row keeps the sketch of the moment of
+submission, so polls read nothing more: a job costs at most one read and one write of the table.
 """
 
 from dataclasses import dataclass
@@ -16,33 +15,33 @@ from shared.lifecycle.services import Services
 from shared.storage.rows import RowChanged
 
 _FRESH = 60.0
-"""Seconds for which a process goes on with what it has read."""
+"""Seconds for which a process reuses a sketch that it has read."""
 _TRIES = 3
 
 
 @dataclass(frozen=True)
 class Next:
-    """What comes next for a render, in seconds of this app (at its time scale) from now."""
+    """The next poll of a render, and its end: seconds of this app (at its time scale) from now."""
 
     poll: float
     end: float
-    """When its end is expected to be seen: never before the next poll."""
+    """Never before the next poll."""
 
 
 def kind_of(request: VideoRequest) -> str:
-    """The kind of a render: what its duration may depend on, apart from the deployment."""
+    """What a render's duration may depend on, apart from the deployment."""
     several = f" x {request.variants}" if request.variants > 1 else ""
     return f"{request.model} {request.size} {request.seconds} s {request.mode}{several}"
 
 
 def at_admission(services: Services, deployment: str, request: VideoRequest) -> float:
-    """How long a render is expected to take: what was learned, or the shipped guess."""
+    """How long a render is expected to take, in seconds of this app: learned, or guessed."""
     guess = polling.expected_render_seconds(request.width, request.height, request.seconds)
     return median(services, _known(services, deployment, kind_of(request), guess))
 
 
 def at_submit(services: Services, work: Work) -> Sketch:
-    """What is known of such renders on the deployment that got the job."""
+    """The sketch of such renders at the deployment that got the job."""
     return _known(services, work.deployment, work.kind, _guess(services, work))
 
 
@@ -70,7 +69,7 @@ def next_of(
 
 
 def of(services: Services, work: Work) -> Sketch:
-    """The sketch that a video took along; the guess of its admission where it has none."""
+    """The sketch in a job's row; without one, the guess made at admission."""
     if work.job is None or work.job.sketch is None:
         return unlearned(_guess(services, work))
     try:
@@ -82,8 +81,8 @@ def of(services: Services, work: Work) -> Sketch:
 def took(work: Work, known: RunningJob, job: JobStatus, now: float) -> float:
     """How long a render took, in seconds of this app, when `now` is the first look at its end.
 
-    The upstream's own times say it best, but they are whole seconds, each up to one too early, and
-    of somebody else's clock. By ours it ended between the last look and this one.
+    The upstream's own times are the best source, but they are whole seconds, each up to one too
+    early, of another clock. By ours the render ended between the last look and this one.
     """
     shortest, longest = work.heartbeat_at - known.created_at, now - known.created_at
     if job.created_at is None or job.finished_at is None:
@@ -95,8 +94,8 @@ def took(work: Work, known: RunningJob, job: JobStatus, now: float) -> float:
 
 
 def learn(services: Services, work: Work, seconds: float) -> None:
-    """Remember how long a render took that has succeeded. It gives up where others keep writing:
-    they learn as well."""
+    """Record how long a successful render took. Gives up where others keep writing: they learn as
+    well."""
     if work.deployment is None or work.kind is None:
         return
     durations = services.settings.durations

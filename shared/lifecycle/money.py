@@ -1,4 +1,4 @@
-"""Booking: the ledger entries of a video. What an ending costs is decided in `domain.endings`."""
+"""The ledger entries of a video. `domain.endings` decides what an ending costs."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from shared.lifecycle.services import Services
 
 
 def utc_day(now: float) -> str:
-    """The UTC day of a time, as ledger and totals name it."""
+    """The UTC day of a time, as `YYYY-MM-DD`."""
     return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d")
 
 
@@ -22,11 +22,11 @@ def price_of(services: Services, work: Work) -> Price | None:
 
 
 def release_unused(services: Services, work: Work) -> None:
-    """Give back what was reserved for a render that was to be made once more and was not: whoever
-    reserved it may have died, or been overtaken by a cancellation, before it wrote that down."""
+    """Release the reservation for a second render that was not made: the worker that reserved it
+    may have died, or lost to a cancellation, before it recorded that."""
     price = price_of(services, work)
     if price is None or price.failed_render != "settled":
-        return  # only then is a second render booked anew
+        return  # a second render shares the reservation
     with suppress(LedgerError):  # nothing was reserved: the usual case
         services.ledger.write(
             entry(services, work, Kind.RELEASE, 0, "not_rendered_again", billing=work.billing + 1)
@@ -66,9 +66,9 @@ def entry(
 def book_failed_render(services: Services, work: Work) -> int:
     """Book a failed render that is made again; the ledger attempt of the next one.
 
-    Where failed renders cost nothing the reservation simply carries over. Where they are billed,
-    this one is settled and the next one reserved anew, above every ceiling if need be: it was
-    admitted, and stopping here would waste what it has cost.
+    Where failed renders cost nothing, the reservation carries over. Where they are billed, this one
+    is settled and the next one reserved, above every ceiling if need be: the video was admitted,
+    and stopping here would waste what it has cost.
     """
     kind, amount, basis = endings.failed_render(work, price_of(services, work))
     if kind is Kind.RELEASE:

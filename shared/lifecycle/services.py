@@ -65,7 +65,7 @@ class Services:
         self.topic.close()
 
     def client(self, deployment: str) -> Dialect | None:
-        """The client of a deployment, or None where it was taken out of the settings."""
+        """The client of a deployment, or None where it is not configured."""
         upstream = self.settings.upstream(deployment)
         return None if upstream is None else self.upstreams.client(upstream)
 
@@ -77,14 +77,14 @@ def services() -> Services:
 
 
 def is_storage_fault(error: Exception) -> bool:
-    """Whether it is storage that does not answer as it should."""
-    from azure.core.exceptions import AzureError  # whoever raised it has loaded it
+    """Whether storage failed."""
+    from azure.core.exceptions import AzureError  # loaded already where it was raised
 
     return isinstance(error, AzureError | RowChanged)
 
 
 def build(settings: Settings) -> Services:
-    """Services for given settings: no request is sent until one is used."""
+    """Services for given settings. Sends no request."""
     account = Account(
         connection=settings.storage_connection, account_name=settings.storage_account_name
     )

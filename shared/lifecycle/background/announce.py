@@ -1,8 +1,8 @@
 """Announce what happened: put it on record, and have it delivered.
 
-Called after the fact and before whatever leads back to it is deleted (a row in `work`, an event
-that Event Grid repeats). So a process that dies in between is made up for by the one that comes
-back, and ids that follow from the transition keep a repeat from announcing anything twice.
+Called after the fact and before its trace is deleted (a row in `work`, an event that Event Grid
+repeats), so after a crash the next process announces it. Ids follow from the transition, so a
+repeat announces nothing twice.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ def queued(services: Services, video: Video) -> None:
 
 
 def ended(services: Services, video: Video) -> None:
-    """A video has ended. One whose money became known afterwards is not announced again."""
+    """A video has ended. Money that becomes known later is not announced."""
     name = OF_STATUS.get(video.status)
     if name is not None:
         _announce(services, name, video, at=video.completed_at or int(services.clock()))

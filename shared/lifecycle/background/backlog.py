@@ -1,4 +1,4 @@
-"""What is not done yet: videos that somebody has to work on, jobs that are to be fetched."""
+"""What is not done yet: unfinished videos, and jobs whose outputs are not in storage."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,9 @@ class Unfinished:
     """Every video with work left. Times are unix seconds."""
 
     waiting_since: tuple[float, ...]
-    """When those in line were admitted."""
+    """When the videos in line were admitted."""
     working: int
-    """How many are anywhere else."""
+    """How many are in any other stage."""
 
     @property
     def waiting(self) -> int:
@@ -22,14 +22,13 @@ class Unfinished:
 
 
 def unfinished(services: Services) -> Unfinished:
-    """One read of two columns."""
     stages = services.work.stages()
     waiting = tuple(created_at for stage, created_at in stages if stage is Phase.WAITING)
     return Unfinished(waiting, len(stages) - len(waiting))
 
 
 def uncollected(services: Services) -> list[Job]:
-    """The jobs whose files are not in storage yet, on every configured deployment."""
+    """The jobs of every configured deployment whose outputs are not in storage yet."""
     return [
         job
         for upstream in services.settings.upstreams

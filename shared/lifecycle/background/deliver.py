@@ -1,7 +1,7 @@
-"""Deliver announcements: one attempt at a time, and what follows from it.
+"""Deliver announcements, one attempt at a time.
 
-A delivery is in one process's hands at a time: whoever moves its `due_ms` ahead by a lease, against
-the version that was read, may try. A process that dies with it leaves it to the sweep.
+A process takes a delivery by moving its `due_ms` ahead by a lease, if its row has not changed since
+it was read. If the process dies, the sweep tries again after the lease.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from time import monotonic
+from typing import Any
 
 from shared.delivery import webhooks
 from shared.delivery.outcome import Undelivered
@@ -32,7 +33,7 @@ from shared.telemetry.events import Event, emit
 from shared.telemetry.offload import in_context
 
 _REQUEST = 20.0
-"""Seconds that a request to a receiver may take, in real time, whatever the time scale."""
+"""Seconds that a request to a receiver may take, in real time."""
 _AT_ONCE = 8
 _PAGE = 24
 _LONGEST_RUN = 90.0
@@ -40,12 +41,12 @@ _FAILURES_IN_A_RUN = 3
 
 
 def lease_ms(services: Services) -> int:
-    """How long a delivery is in the hands of one process."""
+    """How long one process may hold a delivery."""
     return int((_REQUEST + services.settings.durations.of(60)) * 1000)
 
 
 def deliver_soon(services: Services, delivery: Delivery) -> None:
-    """Have a delivery that this process holds (its `due_ms` is a lease) tried in the background."""
+    """Try a delivery that this process holds (its `due_ms` is a lease) in the background."""
     services.courier.hand(
         delivery.target,
         lambda: deliver(services, delivery.announcement.subject, delivery.id, delivery.due_ms),
@@ -53,24 +54,23 @@ def deliver_soon(services: Services, delivery: Delivery) -> None:
 
 
 def deliver(services: Services, subject: str, delivery_id: str, due_ms: int) -> bool:
-    """Try a delivery that this process holds; False where its receiver did not take it. Never
-    raises: the sweep tries again."""
+    """Try a delivery that this process holds; False if its receiver did not take it. Never raises:
+    the sweep tries again."""
     try:
         stored = services.outbox.get(subject, delivery_id)
         if stored is None or stored.delivery.due_ms != due_ms:
             return True
         if stored.delivery.state is DeliveryState.PENDING:
             return _attempt(services, stored).state is DeliveryState.DELIVERED
-    except Exception as error:  # noqa: BLE001  # in the background nobody else would see it
+    except Exception as error:  # noqa: BLE001  # nobody else sees it in the background
         emit(Event.DELIVERY_LEFT, delivery=delivery_id, message=type(error).__name__)
     return True
 
 
 def deliver_due(services: Services) -> int:
-    """Try everything whose time has come, for about a minute and a half; how many were delivered.
+    """Try every due delivery, for about a minute and a half; how many were delivered.
 
-    A receiver that fails three times in a run is left alone until the next one, so that it holds
-    up nobody else.
+    A receiver that fails three times waits for the next run, and so holds up no other.
     """
     began, delivered = monotonic(), 0
     failures: Counter[str] = Counter()
@@ -96,16 +96,13 @@ def deliver_due(services: Services) -> int:
 
 
 def deliveries_of(services: Services, video_id: str) -> list[Delivery]:
-    """What was and is to be announced of a video, oldest first."""
+    """The deliveries of a video, sent and pending, oldest first."""
     return [stored.delivery for stored in services.outbox.of(video_id)]
 
 
 def redeliver(services: Services, video_id: str, delivery_id: str | None) -> list[Delivery]:
-    """Put one delivery of a video, or all that have not arrived, at the beginning of their day.
-
-    The ids stay, and so does the announcement. Those returned are in this process's hands. Raises
-    NotFound for an unknown delivery.
-    """
+    """Start one delivery of a video, or all that have not arrived, from the beginning; ids and
+    content stay. This process holds those returned. Raises NotFound for an unknown delivery."""
     chosen = [
         stored
         for stored in services.outbox.of(video_id)
@@ -139,8 +136,8 @@ def redeliver(services: Services, video_id: str, delivery_id: str | None) -> lis
 
 
 def _take(services: Services, stored: StoredDelivery) -> Delivery | None:
-    """Take a delivery into this process's hands and try it; None when another one has it, or
-    when something failed that is not the receiver's fault."""
+    """Take a delivery and try it; None when another process has it, or when something failed that
+    is not the receiver's fault."""
     due = int(services.clock() * 1000) + lease_ms(services)
     try:
         taken = services.outbox.replace(stored, replace(stored.delivery, due_ms=due))
@@ -153,7 +150,7 @@ def _take(services: Services, stored: StoredDelivery) -> Delivery | None:
 
 
 def _attempt(services: Services, stored: StoredDelivery) -> Delivery:
-    """Send once and write down what came of it. RowChanged when somebody asked for it again."""
+    """Send once and record the outcome. Raises RowChanged after a `redeliver` meanwhile."""
     delivery = stored.delivery
     status: int | None = None
     problem: Undelivered | None = None
@@ -177,15 +174,15 @@ def _attempt(services: Services, stored: StoredDelivery) -> Delivery:
         pause = pause_after(tried.attempts, random.random())  # noqa: S311  # jitter
         next_ms = now + int(services.settings.durations.of(pause) * 1000)
         after = replace(tried, due_ms=min(next_ms, max(now + 1, delivery.give_up_ms)))
-    _say(after)
+    _log(after)
     try:
         return services.outbox.replace(stored, after).delivery
     except RowChanged:
-        found = services.outbox.get(delivery.announcement.subject, delivery.id)
-        if found is None or found.delivery != replace(delivery, forget=True):
+        current = services.outbox.get(delivery.announcement.subject, delivery.id)
+        if current is None or current.delivery != replace(delivery, forget=True):
             raise
-        # its video was deleted during the attempt, which changes nothing about the outcome
-        return services.outbox.replace(found, replace(after, forget=True)).delivery
+        # its video was deleted during the attempt: the outcome stays
+        return services.outbox.replace(current, replace(after, forget=True)).delivery
 
 
 def _send(services: Services, delivery: Delivery) -> int:
@@ -219,24 +216,15 @@ def _receiver(webhook: Webhook) -> str:
     return f"{webhook.name}-{hashlib.sha256(webhook.url.encode()).hexdigest()[:16]}"
 
 
-def _say(delivery: Delivery) -> None:
-    announcement = delivery.announcement
+def _log(delivery: Delivery) -> None:
+    about: dict[str, Any] = {
+        "video_id": delivery.announcement.subject,
+        "type": EVENT_PREFIX + delivery.announcement.name,
+        "target": delivery.target,
+        "attempts": delivery.attempts,
+    }
     if delivery.state is DeliveryState.DELIVERED:
-        emit(
-            Event.DELIVERED,
-            video_id=announcement.subject,
-            type=EVENT_PREFIX + announcement.name,
-            target=delivery.target,
-            attempts=delivery.attempts,
-            lag_seconds=((delivery.delivered_ms or 0) - delivery.created_ms) / 1000,
-        )
+        lag = ((delivery.delivered_ms or 0) - delivery.created_ms) / 1000
+        emit(Event.DELIVERED, **about, lag_seconds=lag)
     else:
-        emit(
-            Event.NOT_DELIVERED,
-            video_id=announcement.subject,
-            type=EVENT_PREFIX + announcement.name,
-            target=delivery.target,
-            attempts=delivery.attempts,
-            state=delivery.state,
-            message=delivery.last_error,
-        )
+        emit(Event.NOT_DELIVERED, **about, state=delivery.state, message=delivery.last_error)

@@ -1,9 +1,8 @@
 """What is in a dropped file, and whether it is whole.
 
-An upload may make an event before its content is there, or while it is written: SFTP and Data Lake
-clients create an empty blob first, `SftpWrite` tells of a part, and on an account with folders a
-copy is told of when it begins
-(https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage).
+An upload may raise an event before its content is there, or while it is written: SFTP and Data Lake
+clients create an empty blob first, `SftpWrite` reports a part, and an account with folders reports
+a copy when it begins (https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage).
 """
 
 from collections.abc import Mapping
@@ -17,31 +16,31 @@ from shared.storage.inbox import Dropped
 
 IMAGES = (
     *(".png", ".jpg", ".jpeg", ".jfif", ".webp", ".avif"),
-    # refused for what they are; the prompt beside one must not become a video without it
+    # refused types; the prompt beside one must not become a video without it
     *(".heic", ".heif", ".gif", ".tif", ".tiff", ".bmp", ".jxl", ".mp4", ".mov", ".webm"),
 )
 PROMPT = ".txt"
 REQUEST = ".json"
 
 _OPENING = frozenset({"sftpcreate", "sftpwrite", "createfile"})
-"""Operations after which more comes, with an event of its own if the client closes the file."""
+"""Operations before the last write, which has its own event if the client closes the file."""
 _TEMPORARY = (".filepart", ".part", ".partial", ".tmp", ".temp", ".crdownload", ".uploading")
 
 
 class Ignored(Exception):
-    """Nothing is asked for (any more); the message says why."""
+    """There is no video to make (any more); the message says why."""
 
 
 def is_opening(data: Mapping[str, Any]) -> bool:
-    """Whether an event's data tells of a file that is only being written."""
+    """Whether an event's data reports a file that is still being written."""
     if str(data.get("api", "")).lower() in _OPENING:
         return True
-    # appends make no events
+    # appends raise no events
     return data.get("blobType") == "AppendBlob" and not data.get("contentLength")
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a client gives such a name to what it is still writing, to rename it at the end."""
+    """Whether clients give such a name to an upload, and rename it at the end."""
     last = name.rpartition("/")[2].lower()
     return last.startswith(".") or last.endswith(_TEMPORARY)
 
@@ -72,7 +71,7 @@ def prompt(services: Services, file: Dropped) -> str:
 
 
 def read(services: Services, file: Dropped, largest: int) -> bytes:
-    """The bytes of that version. Raises TooLarge or Ignored."""
+    """The bytes of this version. Raises TooLarge or Ignored."""
     if file.size > largest:
         raise TooLarge(f"{file.name.rpartition('/')[2]} has more than {largest:,} bytes.")
     data = services.inbox.read(file)

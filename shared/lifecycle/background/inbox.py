@@ -1,9 +1,9 @@
-"""Requests that come as events: from a topic, or as files that somebody drops into the inbox.
+"""Requests that come as events: from a topic, or as files dropped into the inbox.
 
-Event Grid delivers at least once and in any order. So everything here can be repeated: what an
-event asks for is claimed under its id, or under the file's name and version, and what can never
-work is put aside once, with its reason. Only what is worth another try is raised. What is still
-being uploaded is not wrong: it is waited for.
+Event Grid delivers at least once and in any order, so everything here can be repeated. A request is
+claimed under its event's id, or its file's name and version. One that can never work is put aside
+once, with its reason; only what is worth a retry is raised. An unfinished upload is no error: it
+waits for its content.
 """
 
 import hashlib
@@ -34,21 +34,21 @@ BLOB_CREATED = "Microsoft.Storage.BlobCreated"
 BLOB_RENAMED = "Microsoft.Storage.BlobRenamed"
 
 _FILE_KEPT = math.inf
-"""A version of a file is known for ever: it stays where it is, and so may come again."""
+"""A claim for a version of a file never expires: the file stays, so its event may come again."""
 _MOST_AT_ONCE = 100
-"""Waiting files of a kind that one sweep looks after."""
+"""Waiting files of one kind that a sweep looks after."""
 
 Wanted = tuple[VideoRequest, Sequence[Source]]
-"""A request, and the files that it brings."""
+"""A request and its files."""
 
 Parse = Callable[[Mapping[str, Any]], Wanted]
-"""What the fields of a create's body ask for. Raises InvalidRequest."""
+"""Parses the fields of a create's body. Raises InvalidRequest."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Incoming:
-    """An event, in either schema. `topic` is what Event Grid says of where it was published; a
-    CloudEvent has only the `source` that its publisher wrote."""
+    """An event, in either schema. Event Grid writes `topic`; a CloudEvent has only `source`, which
+    its publisher writes."""
 
     id: str
     type: str
@@ -59,7 +59,7 @@ class Incoming:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a request came from: `key` tells it from every other one, `facts` are for people."""
+    """Where a request came from: `key` identifies it, `facts` are for people."""
 
     key: str
     event_id: str
@@ -73,7 +73,7 @@ class Provenance:
 
 
 class _Rejected(Exception):
-    """It can never work."""
+    """The request can never work."""
 
     def __init__(self, provenance: Provenance, problem: Problem) -> None:
         super().__init__(problem.message)
@@ -82,16 +82,16 @@ class _Rejected(Exception):
 
 
 def receive(services: Services, event: Incoming, parse: Parse) -> Admitted | None:
-    """Take on what an event asks for; None where it asks for nothing (more).
+    """Admit the request of an event; None where it has none (any more).
 
-    Raises Unavailable, RateLimited and whatever storage raises: worth a retry.
+    Raises Unavailable, RateLimited and the errors of storage: worth a retry.
     """
     return _answered(services, event.id, lambda: _asked(services, event, parse))
 
 
 def look_after_images(services: Services, parse: Parse) -> list[Admitted]:
-    """Reject the images that have waited too long for their prompt; the videos of those whose
-    prompt has come and whose event has not."""
+    """Reject images that waited too long for their prompt; the videos of those whose prompt came
+    without its event."""
     before = services.clock() - services.settings.durations.inbox_patience
     admitted = []
     for lone in services.lone_images.seen_before(before, limit=_MOST_AT_ONCE):
@@ -103,7 +103,7 @@ def look_after_images(services: Services, parse: Parse) -> list[Admitted]:
             late = partial(_with_prompt, services, image, lone.event_id, parse, patient=False)
             made = _answered(services, lone.event_id, late)
         except Problem:
-            continue  # worth another try: the next sweep's
+            continue  # the next sweep tries again
         services.lone_images.forget(lone.name, lone.etag)
         if made is not None:
             admitted.append(made)
@@ -111,8 +111,8 @@ def look_after_images(services: Services, parse: Parse) -> list[Admitted]:
 
 
 def look_after_files(services: Services, parse: Parse) -> list[Admitted]:
-    """The videos of files whose content came without an event of its own: not every client closes
-    what it writes. One that stayed empty asks for nothing."""
+    """The videos of files whose content came without an event: not every client closes its files.
+    A file that stayed empty is ignored."""
     before = services.clock() - services.settings.durations.inbox_patience
     admitted = []
     for waiting in services.unfinished_files.seen_before(before, limit=_MOST_AT_ONCE):
@@ -122,7 +122,7 @@ def look_after_files(services: Services, parse: Parse) -> list[Admitted]:
         try:
             made = _answered(services, waiting.event_id, partial(_left, services, waiting, parse))
         except Problem:
-            continue  # worth another try: the next sweep's
+            continue  # the next sweep tries again
         services.unfinished_files.forget(waiting.name)
         if made is not None and not made.replayed:  # its event may have come after all
             admitted.append(made)
@@ -171,7 +171,7 @@ def _requested(services: Services, event: Incoming, parse: Parse) -> Admitted | 
 
 
 def _charged(services: Services, event: Incoming) -> str:
-    """The caller who pays for what comes from a topic; the publisher has no say in it."""
+    """The caller that pays for a topic's requests: from the settings, never from the publisher."""
     settings = services.settings
     name = _caller_of(settings.event_callers, event)
     if name not in settings.callers:
@@ -191,7 +191,7 @@ def _caller_of(known: Mapping[str, str], event: Incoming) -> str:
             f"EVENT_CALLERS has no caller for the topic {event.topic[:300]!r}.",
             code="unknown_topic",
         )
-    # a CloudEvent does not say which topic it came from, only what its publisher wrote
+    # a CloudEvent does not name its topic
     callers = set(known.values())
     if len(callers) != 1:
         raise InvalidRequest(
@@ -232,7 +232,7 @@ def _dropped(services: Services, event: Incoming, parse: Parse) -> Admitted | No
 
 
 def _url(event: Incoming) -> Any:
-    """Where the blob is that an event tells of."""
+    """The URL of an event's blob."""
     key = "destinationUrl" if event.type == BLOB_RENAMED else "url"
     return event.data.get(key) if isinstance(event.data, dict) else None
 
@@ -247,7 +247,7 @@ def _is_empty(services: Services, name: str) -> bool:
 
 
 def _was_request(services: Services, url: Any) -> bool:
-    """Whether a renamed file had been taken already under the name that it had."""
+    """Whether a renamed file made a request under its old name already."""
     place = _place(services, url)
     if place is None or place[0] != INBOX_CONTAINER or dropped.is_temporary(place[1]):
         return False
@@ -309,17 +309,17 @@ def _image(services: Services, name: str, event_id: str, parse: Parse) -> Admitt
 def _with_prompt(
     services: Services, image: Dropped, event_id: str, parse: Parse, *, patient: bool
 ) -> Admitted | None:
-    """The video of an image. Without a prompt it waits, or is rejected if nobody is `patient`.
+    """The video of an image. Without a prompt it waits if `patient`, otherwise it is rejected.
 
-    Image and prompt file are looked up after either of their events, so whichever comes second
-    finds both; the claim, which names both versions, makes one video of it.
+    Each event looks up both the image and its prompt file, so the second one finds both; the claim
+    names both versions, so they make one video.
     """
     given = image.metadata.get("prompt", "").strip()
     written = None if given else services.inbox.find(image.name + PROMPT)
     if written is not None and not written.has_content:
         written = None
     provenance = _of_file(image, event_id)
-    if _rejected(services, provenance):  # its time was up before the prompt came
+    if _rejected(services, provenance):  # the prompt came too late
         raise Ignored("rejected before")
     if not given and written is None:
         if not patient:
@@ -370,7 +370,7 @@ def _take_on(
 
 
 def _put_aside(services: Services, provenance: Provenance, problem: Problem) -> None:
-    """Put a request aside with its reason, and announce that; once, whatever comes again."""
+    """Put a request aside with its reason and announce that, once."""
     rejection_id = provenance.rejection_id
     error = {
         "code": problem.code,
@@ -385,8 +385,8 @@ def _put_aside(services: Services, provenance: Provenance, problem: Problem) -> 
         "error": error,
         "source": dict(provenance.facts),
     }
-    # It says nothing of this attempt, so that two at the same time write the same. The record is
-    # what a repeat looks for, so it comes last.
+    # Nothing in it depends on the attempt, so two at the same time write the same. A repeat looks
+    # for the record, so it comes last.
     announce.rejected(services, rejection_id, record)
     services.rejections.put_json(rejected_blob(rejection_id), record)
     emit(
@@ -421,7 +421,7 @@ def _of_file(file: Dropped, event_id: str, *, prompt: Dropped | None = None) -> 
 
 
 def _without_secrets(url: str) -> str:
-    """A URL without its query (where signatures are) and without user and password."""
+    """A URL without its query, which may hold a signature, and without user and password."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -1,13 +1,12 @@
-"""The sweep: find what nobody works on any more, and start it again from what is known.
+"""The sweep: find videos that no worker works on any more, and start a new worker.
 
-A worker leaves a heartbeat with every step. Where the last one is some seconds old, the sweep asks
-Durable about the worker: one that never started, has failed or was terminated is replaced at once.
-Where a heartbeat is older than its stage allows, the worker is replaced whatever Durable says. To
-replace one is to raise the video's epoch and start another; the old one, if it lives, stops at its
-next step. Each worker that is started without showing a sign of life doubles the patience with a
-silent one: where all are silent because there is more to do than can be done, starting more of them
-helps nobody.
-Overlapping sweeps are harmless: the epoch is raised against the version that was read.
+Every step of a worker writes a heartbeat. If the last one is some seconds old, the sweep asks
+Durable about the worker, and replaces it at once if it never started, failed or was terminated. If
+the heartbeat is older than its stage allows, the worker is replaced whatever Durable says: the
+video's epoch is raised and a new worker started; the old one, if alive, stops at its next step.
+Each new worker that writes no heartbeat doubles the patience with the next: under overload all are
+silent, and starting more does not help.
+Overlapping sweeps are harmless: the epoch is raised only if the row has not changed.
 """
 
 import random
@@ -32,13 +31,13 @@ _MOST_ROWS = 200
 _MOST_ASKED = 200
 _ROOM_FOR_WAITING = 50
 _QUIET = 15.0
-"""Seconds without a sign of life after which Durable is asked about a worker: longer than a start
-takes to be seen there."""
+"""Seconds without a heartbeat after which Durable is asked about a worker: longer than it takes to
+show a new one."""
 _MOST_ENDED = 5
-"""Workers that end in a row without a sign of life: what ends them is not over in a minute."""
+"""Workers in a row that ended without a heartbeat: the cause will not be over in a minute."""
 _EXPIRY_NEAR = 2 * 3600.0
 _MOST_PATIENCE = 3600.0
-"""Beyond what a stage allows: a job that nobody collects has 24 hours."""
+"""Beyond what a stage allows: an uncollected job expires after 24 hours."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +49,11 @@ class Restart:
 
 
 def suspects(services: Services) -> list[str]:
-    """The workers that Durable should be asked about: instance ids, at most 200.
+    """The workers to ask Durable about: instance ids, at most 200.
 
-    Videos that somebody ought to work on come first, but leave room for the front of the line. Of
-    those who wait behind it, or have ended and are only watched, and of any who are too many, some
-    are picked: the next sweep picks others."""
+    Videos being worked on come first, but leave room for the front of the line. The rest of the
+    line, and videos that have ended and are only watched, fill what is left. Where there are too
+    many, a random sample is taken: the next sweep takes another."""
     quiet = services.work.quiet(services.clock() - services.settings.durations.of(_QUIET))
     waiting = [each for each in quiet if each.stage is Phase.WAITING]
     watched = [each for each in quiet if each.stage is Phase.WATCHING]
@@ -71,14 +70,14 @@ def sweep(
     services: Services, *, missing: Collection[str] = (), ended: Collection[str] = ()
 ) -> list[Restart]:
     """Take over the videos whose workers are `missing` or have `ended` (instance ids), and at most
-    200 that are silent for too long; the orchestrations to start for them."""
+    200 that were silent for too long; the orchestrations to start."""
     now, allowed = services.clock(), _allowed(services)
     before = {stage: now - seconds for stage, seconds in allowed.items()}
     revived = [revive(services, each, ended=False) for each in missing]
     revived += [revive(services, each, ended=True) for each in ended]
     restarts = [restart for restart in revived if restart is not None]
     for silent in services.work.silent(before, limit=_MOST_ROWS):
-        with suppress(RowChanged):  # somebody works on it after all, or another sweep was first
+        with suppress(RowChanged):  # a worker is alive after all, or another sweep was first
             work = _take_over(services, silent, now, allowed[phase(silent)])
             if work is not None:
                 restarts.append(_restart(services, work))
@@ -87,14 +86,14 @@ def sweep(
 
 
 def revive(services: Services, instance: str, *, ended: bool) -> Restart | None:
-    """Take over the video of a worker that never started, or has `ended` although something is left
-    to do. None where nothing is, or where somebody else has taken over; and where one worker after
-    the other has ended without a sign of life, which is left to the patience with silent ones."""
+    """Take over the video of a worker that never started, or has `ended` before its video was done.
+    None where the video is done or another worker has it; also after several workers in a row ended
+    without a heartbeat: those are replaced when silent for too long."""
     work = services.work.get(video_of(instance))
     if work is None or instance_id(work.video_id, work.epoch) != instance:
         return None
     if phase(work) is Phase.ADMITTING:
-        return None  # nobody has started a worker yet
+        return None  # no worker was started yet
     if ended and work.restarts >= _MOST_ENDED:
         return None
     with suppress(RowChanged):
@@ -108,7 +107,7 @@ def _restart(services: Services, work: Work) -> Restart:
 
 
 def _allowed(services: Services) -> dict[Phase, float]:
-    """For each stage: a heartbeat older than this means that nobody is working."""
+    """For each stage, the seconds after which a heartbeat is too old."""
     durations = services.settings.durations
     minute = durations.of(60)
     return {
@@ -123,7 +122,7 @@ def _allowed(services: Services) -> dict[Phase, float]:
 
 
 def _take_over(services: Services, work: Work, now: float, allowed: float) -> Work | None:
-    """The work with its epoch raised, or None where there is nothing to start. RowChanged."""
+    """The work with its epoch raised, or None where nothing is to start. Raises RowChanged."""
     longest = services.settings.durations.of(_MOST_PATIENCE)
     patience = min(longest, allowed * (2.0 ** min(work.restarts, 16) - 1))
     if phase(work) is not Phase.ADMITTING:
@@ -131,7 +130,7 @@ def _take_over(services: Services, work: Work, now: float, allowed: float) -> Wo
     raised = _raised(work, now + patience)
     found = services.videos.find(work.caller, work.video_id)
     if found is not None and found.video.terminal:
-        # a slow try of a request whose video has come and gone meanwhile
+        # from a slow try of a request whose video has ended meanwhile
         inputs.drop(services, work.video_id)
         services.work.delete(work)
         return None
@@ -140,8 +139,8 @@ def _take_over(services: Services, work: Work, now: float, allowed: float) -> Wo
         announce.queued(services, found.video)
         return services.work.replace(replace(raised, admitted=True))
     if work.epoch == 1:
-        # The admission may still be under way. Raising the epoch makes its last step fail, so
-        # that the next sweep can tell for certain.
+        # The admission may still be under way. The raised epoch makes its last step fail, so the
+        # next sweep knows for certain.
         services.work.replace(raised)
         return None
     _undo_admission(services, work)
@@ -169,9 +168,9 @@ def _raised(work: Work, heartbeat_at: float) -> Work:
 
 
 def _undo_admission(services: Services, work: Work) -> None:
-    """Nobody was promised anything: give the money back and forget it."""
+    """No caller has an answer yet: release the money and delete everything."""
     emit(Event.ADMISSION_UNDONE, video_id=work.video_id)
-    with suppress(LedgerError):  # it may not have come as far as its reservation
+    with suppress(LedgerError):  # it may not have a reservation yet
         services.ledger.write(money.entry(services, work, Kind.RELEASE, 0, ADMISSION_UNDONE))
     if work.claim:
         services.idempotency.forget(work.caller, work.claim, work.video_id)
@@ -180,8 +179,8 @@ def _undo_admission(services: Services, work: Work) -> None:
 
 
 def _watch_expiry(services: Services, now: float) -> None:
-    """Say loudly when a job that is not collected yet is about to expire at its upstream, and how
-    long the line is."""
+    """Log the uncollected jobs that are about to expire at their upstream, and the length of the
+    line."""
     near = now + services.settings.durations.of(_EXPIRY_NEAR)
     uncollected = backlog.uncollected(services)
     for job in uncollected:

@@ -1,9 +1,9 @@
 """Admit a request: check it, reserve its money, and put the video on record.
 
-The order is: idempotency, inputs, work (`admitting`), ledger, video, work (`waiting`). Until the
-last step nobody was promised anything, and the sweep undoes or finishes what stops in between;
-after it the video exists and will come to an end whatever happens to this process. Every step can
-be repeated for the same video id, so a repeated request goes on where the first one stopped.
+The order is: idempotency, inputs, work (`admitting`), ledger, video, work (`waiting`). The sweep
+undoes or finishes an admission that stops before the last step; after it the video exists and comes
+to an end whatever happens to this process. Every step can be repeated for the same video id, so a
+repeated request goes on where the first one stopped.
 """
 
 from collections.abc import Sequence
@@ -36,8 +36,8 @@ _FIRST_EPOCH = 1
 
 @dataclass(frozen=True)
 class Admitted:
-    """A video on record, and the orchestration that is to be started for it. `replayed` when an
-    earlier request made it."""
+    """A video on record, and the orchestration to start for it. `replayed` when an earlier request
+    made it."""
 
     video: Video
     instance: str
@@ -52,13 +52,13 @@ def admit(
     repeatable: Repeatable = Repeatable(),  # noqa: B008  # immutable
     sources: Sequence[Source] = (),
 ) -> Admitted:
-    """Take on a request of `caller` (`key:NAME` or `entra:OID`). `sources` are the files that it
-    brings, in the order of the upstream's frames.
+    """Admit a request of `caller` (`key:NAME` or `entra:OID`). `sources` are its files, in the order
+    of the upstream's frames.
 
     Raises InvalidRequest (nothing was spent), Conflict (the key was used for another request),
     LimitReached (a ceiling), RateLimited (a limit of this caller), or Unavailable.
     """
-    # only requests with a key are compared by it
+    # only requests with a key are compared
     asked = inputs.asked(request, sources) if repeatable.key is not None else ""
     earlier = claims.earlier(services, caller, asked, repeatable)
     if earlier is not None and (replay := _replayed(services, caller, earlier)) is not None:
@@ -78,15 +78,15 @@ def admit(
 
 
 def _replayed(services: Services, caller: str, claim: Claim) -> Admitted | None:
-    """What an earlier request has become; None where it left no video."""
-    found = services.videos.get(caller, claim.video_id)
-    if found is None:
+    """The video of an earlier request; None where it left none."""
+    stored = services.videos.get(caller, claim.video_id)
+    if stored is None:
         return None
-    left = services.work.get(claim.video_id)
-    if left is not None and phase(left) is Phase.ADMITTING:
-        announce.queued(services, found.video)  # the first try may have died before that
-    epoch = left.epoch if left else _FIRST_EPOCH
-    return _admitted(services, found.video, epoch, replayed=True)
+    work = services.work.get(claim.video_id)
+    if work is not None and phase(work) is Phase.ADMITTING:
+        announce.queued(services, stored.video)  # the first try may have died before that
+    epoch = work.epoch if work else _FIRST_EPOCH
+    return _admitted(services, stored.video, epoch, replayed=True)
 
 
 def _new(services: Services, caller: str, prepared: Prepared, claim: Claim) -> tuple[Video, Work]:
@@ -132,18 +132,18 @@ def _new(services: Services, caller: str, prepared: Prepared, claim: Claim) -> t
 def _put_on_record(
     services: Services, video: Video, work: Work, prepared: Prepared, *, replayed: bool
 ) -> Admitted:
-    # first the row of work, by which the sweep finds whatever a try that dies leaves behind
+    # first the row of work: by it the sweep finds what a try leaves behind when it dies
     try:
         stored = services.work.insert(work)
     except RowExists:
-        found = services.work.get(video.id)
-        if found is None:
+        existing = services.work.get(video.id)
+        if existing is None:
             raise _not_in_time() from None
-        stored = found
+        stored = existing
     if phase(stored) is Phase.ADMITTING:
         _reserve(services, video, work, prepared.price)
         inputs.store(services, video.id, prepared.pictures)
-        with suppress(RowExists):  # the other one of two simultaneous requests was first
+        with suppress(RowExists):  # another try of this request was first
             services.videos.insert(video)
         announce.queued(services, video)
         try:
@@ -166,7 +166,7 @@ def _put_on_record(
 
 
 def _reserve(services: Services, video: Video, work: Work, price: Price) -> None:
-    """Book the reservation, under every ceiling. Raises LimitReached; then nothing is left."""
+    """Book the reservation, under every ceiling. Raises LimitReached and leaves nothing then."""
     entry = money.entry(services, work, Kind.RESERVE, work.reserved, "admitted", price=price)
     try:
         booked = services.ledger.write(
@@ -183,13 +183,13 @@ def _reserve(services: Services, video: Video, work: Work, price: Price) -> None
 
 def _leave_nothing(services: Services, video: Video, work: Work, entry: Entry) -> None:
     """Undo what a refused request wrote, unless another try of it was admitted meanwhile."""
-    found = services.work.get(video.id)
-    if found is None or phase(found) is not Phase.ADMITTING:
+    stored = services.work.get(video.id)
+    if stored is None or phase(stored) is not Phase.ADMITTING:
         return
     if services.ledger.is_reserved(entry):
         return
     with suppress(RowChanged):
-        services.work.delete(found)
+        services.work.delete(stored)
         if work.claim:
             services.idempotency.forget(video.caller, work.claim, video.id)
         if video.request.inputs:
@@ -197,11 +197,11 @@ def _leave_nothing(services: Services, video: Video, work: Work, entry: Entry) -
 
 
 def _overtaken(services: Services, video: Video, work: Work) -> Work:
-    """Somebody else changed the row: another try of the same request, or the sweep, which takes
-    this one for dead and finishes it or has undone it."""
-    left = services.work.get(video.id)
-    if left is not None:
-        return left
+    """The row after another try of the same request, or the sweep, has changed it. Raises Unavailable
+    where the sweep has undone this try, which it took for dead."""
+    stored = services.work.get(video.id)
+    if stored is not None:
+        return stored
     services.videos.delete(video.caller, video.id)
     if video.request.inputs:
         inputs.drop(services, video.id)

@@ -1,8 +1,8 @@
-"""Cancel a video: honestly, which means saying what it may still cost.
+"""Cancel a video.
 
-Before its submission nothing was charged and nothing will be. Afterwards the render may be billed:
-the video ends at once, its job is deleted where the dialect can, and is watched to its end, so that
-its slot stays held and its money becomes known.
+Before its submission that costs nothing. Afterwards the render may be billed: the video ends at
+once, its job is deleted where the dialect can, and a worker follows the job to its end. Until then
+the slot stays held and the cost is unknown.
 """
 
 from contextlib import suppress
@@ -13,7 +13,7 @@ from shared.domain.errors import Conflict
 from shared.domain.video import Status, Video
 from shared.domain.work import Attempt, Work, instance_id
 from shared.durable.names import Hint
-from shared.lifecycle import line
+from shared.lifecycle import line, slots
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import finish_video
 from shared.lifecycle.steps.follow_job import withdraw
@@ -23,16 +23,16 @@ from shared.storage.rows import RowChanged
 
 @dataclass(frozen=True)
 class Cancelled:
-    """The video as it is now, and the hints that its worker and those behind it should get."""
+    """The video as it is now, and the hints for its worker and the videos behind it."""
 
     video: Video
     hints: tuple[Hint, ...] = ()
 
 
 def cancel_video(services: Services, video: Video) -> Cancelled:
-    """End a video because its caller says so. Cancelling it again changes nothing.
+    """Cancel a video. Cancelling it again changes nothing.
 
-    Raises Conflict for one that has ended otherwise, or whose end is decided already.
+    Raises Conflict where it has ended otherwise, or its end is decided already.
     """
     if video.status is Status.CANCELLED:
         return Cancelled(video)
@@ -45,19 +45,19 @@ def cancel_video(services: Services, video: Video) -> Cancelled:
     log_decision(video.id, decided.verdict)
     hints: tuple[Hint, ...] = ()
     if not decided.sent:
-        turn = line.slot_of(line.deployments(services), video.id, services.clock())
-        if turn is not None:  # it had come, but the video had not gone yet
+        turn = slots.slot_of(line.deployments(services), video.id, services.clock())
+        if turn is not None:  # granted, but not submitted yet
             attempt = Attempt(deployment=turn.deployment)
-            line.free(services, replace(decided, attempt=attempt))
+            slots.free(services, replace(decided, attempt=attempt))
         _, hints = line.call_next(services)
-    with suppress(RowChanged):  # its worker saw the verdict and carries it out at the same time
+    with suppress(RowChanged):  # its worker carries the verdict out at the same time
         hints += finish_video.finish_video(services, video.id, decided.epoch).hints
     if decided.job is not None:
         withdraw(services, decided)
     if decided.hint:
         hints += ({"instance": instance_id(video.id, decided.epoch), "event": decided.hint},)
-    found = services.videos.find(video.caller, video.id)
-    return Cancelled(found.video if found else video, hints)
+    stored = services.videos.find(video.caller, video.id)
+    return Cancelled(stored.video if stored else video, hints)
 
 
 def _verdict(services: Services, current: Work) -> Work | None:

@@ -1,5 +1,5 @@
-"""Ceilings of money and limits of a caller: what a reservation is counted against, and how a
-refusal reads."""
+"""The ceilings and the caller's limits that a reservation is counted against, and the texts of
+refusals."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -15,8 +15,8 @@ from shared.storage.booking import Ceiling, CeilingReached
 
 
 def refusal(services: Services, caller: str, prepared: Prepared) -> Problem | None:
-    """Why a request would be refused now although it may be taken another time, if it would;
-    nothing is written."""
+    """Why a request would be refused now, though it may be admitted another time; None where it
+    would be admitted. Writes nothing."""
     try:
         check_job(services, prepared.amount)
     except LimitReached as too_dear:
@@ -53,16 +53,16 @@ def check_job(services: Services, reserved: int) -> None:
 
 
 def of(services: Services, caller: str, day: str) -> list[Ceiling]:
-    """What a reservation of a caller on a day is counted against."""
-    found = []
+    """The ceilings for a reservation of a caller on a day."""
+    ceilings = []
     per_day = services.settings.budget_usd_per_day
     if per_day >= 0:
-        found.append(Ceiling("budget of the day", booking.day_total(day), micro_usd(per_day)))
+        ceilings.append(Ceiling("budget of the day", booking.day_total(day), micro_usd(per_day)))
     known = services.settings.caller(caller)
     if known is not None and known.budget_usd_per_month >= 0:
         limit = micro_usd(known.budget_usd_per_month)
-        found.append(Ceiling("your budget of the month", booking.caller_total(caller), limit))
-    return found
+        ceilings.append(Ceiling("your budget of the month", booking.caller_total(caller), limit))
+    return ceilings
 
 
 def caller_limits(services: Services, caller: str) -> booking.CallerLimits | None:
@@ -107,7 +107,7 @@ def _limit_reached(reached: CeilingReached, day: str) -> LimitReached:
 
 
 def _resets_at(ceiling: Ceiling, day: str) -> str:
-    """When a total starts again: the next midnight, or the next first of the month (UTC)."""
+    """The next midnight, or the next first of the month (UTC)."""
     date = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
     after = date + timedelta(days=1)
     if ceiling.total != booking.day_total(day):

@@ -12,17 +12,17 @@ from shared.lifecycle.services import Services
 from shared.storage.idempotency import Claim, by_key, by_request
 
 ADMISSION_UNDONE = "admission_undone"
-"""The ledger's basis where the sweep gave back what an unfinished admission had reserved."""
+"""The basis of the ledger where the sweep released the reservation of an unfinished admission."""
 
 
 @dataclass(frozen=True)
 class Repeatable:
-    """How a request can be told to be the same as an earlier one.
+    """How a repeat of a request is recognised.
 
     `key` is the caller's `Idempotency-Key`; without one, `repeated` says that the client's library
-    declares this to be a repeat (`x-stainless-retry-count` of 1 or more). `kept` (seconds at scale
-    1) is for keys that stand for their content, like an event's id: they are known for that long,
-    and what comes under one of them is not compared.
+    declares a repeat (`x-stainless-retry-count` of 1 or more). `kept` (seconds at scale 1) is for
+    keys that identify their content, like an event's id: they are remembered for that long, and
+    requests under the same key are not compared.
     """
 
     route: str = "videos"
@@ -32,14 +32,14 @@ class Repeatable:
 
 
 def earlier(services: Services, caller: str, asked: str, repeatable: Repeatable) -> Claim | None:
-    """The claim of an earlier request under the same key that asked for the same: known before its
-    files are fetched and decoded, and whatever has become of models, prices and ceilings since."""
+    """The claim of an earlier, equal request under the same key. Needs no fetched or decoded files,
+    and holds whatever models, prices and ceilings have become since."""
     if repeatable.key is None:
         return None
-    found = services.idempotency.get(caller, by_key(repeatable.route, repeatable.key))
-    if found is None or found.asked != asked:
+    claim = services.idempotency.get(caller, by_key(repeatable.route, repeatable.key))
+    if claim is None or claim.asked != asked:
         return None
-    return found if services.clock() - found.at <= _kept(services, repeatable) else None
+    return claim if services.clock() - claim.at <= _kept(services, repeatable) else None
 
 
 def _kept(services: Services, repeatable: Repeatable) -> float:
@@ -51,7 +51,7 @@ def claimed(
     services: Services, caller: str, request: VideoRequest, repeatable: Repeatable, asked: str
 ) -> tuple[Claim, bool]:
     """The claim of a request, with its video's id, and whether an earlier request made it. Raises
-    Conflict for a key that stands for another request."""
+    Conflict for a key that another request has used."""
     now, durations = services.clock(), services.settings.durations
     digest = request.digest()
     video_id = new_video_id(int(now * 1000), os.urandom(10))
@@ -60,7 +60,7 @@ def claimed(
         known = services.idempotency.get(caller, claim.key) if repeatable.repeated else None
         if known is not None and now - known.at < durations.of(REPEATS_KNOWN):
             return known, True
-        # of several at once the last one is remembered, and each makes its own video
+        # of several at once only the last is remembered, but each makes a video
         services.idempotency.replace(caller, claim)
         return claim, False
     claim = Claim(by_key(repeatable.route, repeatable.key), video_id, digest, now, asked)
@@ -78,10 +78,10 @@ def claimed(
 
 
 def was_deleted(services: Services, claim: Claim) -> bool:
-    """Whether a video was on record and is no more: its ledger outlives it."""
-    left = services.work.get(claim.video_id)
-    if left is not None:
-        return left.deleted
+    """Whether a claim's video was deleted: its ledger entries remain."""
+    work = services.work.get(claim.video_id)
+    if work is not None:
+        return work.deleted
     month = money.utc_day(created_ms(claim.video_id) / 1000)[:7]
     bases = {entry.basis for entry in services.ledger.entries(month, claim.video_id)}
     return bool(bases) and ADMISSION_UNDONE not in bases

@@ -6,7 +6,7 @@ from shared.storage.layout import OUTPUTS_CONTAINER
 
 
 def link(services: Services, file: Output | Extra) -> str:
-    """A URL that reads this one file for `limits.LINK_MINUTES`: a credential."""
+    """A URL for this file, valid for `limits.LINK_MINUTES`: a credential."""
     return services.links.link(OUTPUTS_CONTAINER, file.blob, file.content_type)
 
 

@@ -1,4 +1,4 @@
-"""What was and is to be told about a video, and telling it again."""
+"""The deliveries of a video: list them, and send them again."""
 
 from shared.answers import deliveries as answers
 from shared.domain.announcement import EVENT_PREFIX, Delivery, DeliveryState, webhook_name
@@ -7,14 +7,14 @@ from shared.lifecycle.services import Services
 
 
 def list_deliveries(services: Services, video_id: str) -> answers.DeliveryList:
-    """Everything about one video, oldest first."""
-    found = [_shown(each) for each in deliveries_of(services, video_id)]
-    return answers.DeliveryList(object="list", data=found, has_more=False)
+    """All of a video's, sent and pending, oldest first."""
+    shown = [_shown(delivery) for delivery in deliveries_of(services, video_id)]
+    return answers.DeliveryList(object="list", data=shown, has_more=False)
 
 
 def tell_again(services: Services, video_id: str, delivery_id: str | None) -> None:
-    """Have one delivery, or all that have not arrived, tried soon and for another day. Raises
-    NotFound for an unknown one."""
+    """Send one delivery, or all that have not arrived, soon; they get another day of attempts.
+    Raises NotFound for an unknown one."""
     for delivery in redeliver(services, video_id, delivery_id):
         deliver_soon(services, delivery)
 

@@ -1,7 +1,6 @@
 """The files of a request: gathered, made to fit, and kept in blobs until the video has ended.
 
-They are kept that long, not only until the job is accepted, because a render that fails by the
-upstream's own fault is submitted once more.
+They are kept that long because a render that fails by the upstream's fault is submitted once more.
 """
 
 import hashlib
@@ -25,8 +24,8 @@ _EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "v
 
 @dataclass(frozen=True)
 class Source:
-    """A file as a request brings it: its bytes, or the https address that they are at. `param` is
-    the request's field, for error texts."""
+    """A file as a request brings it: its bytes or its https address. `param` is the request's field,
+    for error texts."""
 
     param: str
     data: bytes = b""
@@ -39,7 +38,7 @@ class Source:
 
 @dataclass(frozen=True)
 class File:
-    """A file of a request as it came, and the field it came in."""
+    """The bytes of a file, and the request's field."""
 
     param: str
     data: bytes
@@ -47,14 +46,14 @@ class File:
 
 def asked(request: VideoRequest, sources: Sequence[Source]) -> str:
     """A digest of a request as it was sent: of its files, the bytes or the address."""
-    found = hashlib.sha256(request.digest().encode())
+    digest = hashlib.sha256(request.digest().encode())
     if sources:
-        found.update(request.fit.encode())
+        digest.update(request.fit.encode())
     for source in sources:
         content = source.url if source.url is not None else hashlib.sha256(source.data).hexdigest()
         about = (source.param, content, source.frame_index, source.crop, source.declared)
-        found.update(repr(about).encode())
-    return found.hexdigest()
+        digest.update(repr(about).encode())
+    return digest.hexdigest()
 
 
 def gather(
@@ -92,8 +91,8 @@ def gather(
 
 
 def _kind(source: Source, data: bytes) -> str:
-    """The media type of a file: an image that is taken, or any video, because a model that takes
-    none is to say so before anything is said of the kind of video."""
+    """The media type of a file: an accepted image, or any video, so a model that takes no video can
+    say that first. Raises InvalidRequest."""
     kind = kinds.media_type(data)
     if kind in kinds.IMAGES or (kind is not None and kind.startswith("video/")):
         return kind
@@ -108,8 +107,8 @@ def _kind(source: Source, data: bytes) -> str:
 def fit(
     request: VideoRequest, files: Sequence[File], longest_video: int
 ) -> tuple[pictures.Picture, ...]:
-    """The files as the upstream gets them: images at the size of the render, except where the
-    caller says which part of them is used. Raises InvalidRequest for one that cannot be used."""
+    """The files as the upstream gets them: images at the size of the render, except those with a
+    crop. Raises InvalidRequest for a file that cannot be used."""
     ready = []
     for described, file in zip(request.inputs, files, strict=True):
         try:
@@ -149,7 +148,7 @@ def _checked_video(kind: str, data: bytes, longest: int) -> pictures.Picture:
 
 
 def store(services: Services, video_id: str, ready: Sequence[pictures.Picture]) -> None:
-    """Put the files into blobs; the same ones again are fine."""
+    """Store the files as blobs; can be repeated."""
     for index, picture in enumerate(ready):
         services.inputs.put(
             input_blob(video_id, index), picture.data, content_type=picture.content_type
@@ -157,19 +156,18 @@ def store(services: Services, video_id: str, ready: Sequence[pictures.Picture]) 
 
 
 def load(services: Services, video: Video) -> tuple[Media, ...] | None:
-    """The files for the upstream; None when one is not there any more."""
+    """The files for the upstream; None when one is missing."""
     media = []
     for index in range(len(video.request.inputs)):
-        found = services.inputs.get(input_blob(video.id, index))
-        if found is None:
+        stored = services.inputs.get(input_blob(video.id, index))
+        if stored is None:
             return None
-        data, kind = found
+        data, kind = stored
         media.append(Media(f"input-{index}.{_EXTENSIONS.get(kind, 'bin')}", kind, data))
     return tuple(media)
 
 
 def drop(services: Services, video_id: str) -> None:
-    """Delete the files of a video."""
     services.inputs.delete_all(video_folder(video_id))
 
 

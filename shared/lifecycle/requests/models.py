@@ -1,7 +1,7 @@
-"""What can be asked for: models out of the settings, and how their deployments are.
+"""The models on offer, from the settings, and the state of their deployments.
 
-How a deployment is follows from its date of retirement and from what the last requests to it said
-(its row, the quota authority); nothing is sent to it to ask.
+The state follows from the date of retirement and from the deployment's row, which records how the
+last requests to it went; nothing is sent to it.
 """
 
 from dataclasses import dataclass
@@ -28,11 +28,10 @@ class Deployment:
     lifecycle: Lifecycle
     retires_at: int | None
     outage: Outage | None
-    """What is known while it turns everybody away."""
     paused_until: float | None
-    """When it is tried next, where it asked for patience or has an outage."""
+    """When it is tried next, after a 429 or in an outage."""
     paused: bool = False
-    """Whether an operator has paused it."""
+    """Paused by an operator."""
 
     @property
     def takes_requests(self) -> bool:
@@ -40,23 +39,23 @@ class Deployment:
 
 
 def list_models(services: Services) -> answers.ModelList:
-    """All models, in the order of the settings: one point read for each deployment."""
-    found: dict[str, list[Deployment]] = {}
+    """All models, in the order of the settings; one point read per deployment."""
+    by_model: dict[str, list[Deployment]] = {}
     for deployment in deployments(services):
-        found.setdefault(deployment.upstream.model, []).append(deployment)
-    return answers.ModelList(object="list", data=[_model(*each) for each in found.items()])
+        by_model.setdefault(deployment.upstream.model, []).append(deployment)
+    return answers.ModelList(object="list", data=[_model(*each) for each in by_model.items()])
 
 
 def get_model(services: Services, wanted: str) -> answers.Model:
     """One model. Raises NotFound."""
-    found = {model.id: model for model in list_models(services).data}
-    if wanted not in found:
+    models = {model.id: model for model in list_models(services).data}
+    if wanted not in models:
         raise NotFound(
-            f"Model {wanted[:80]!r} is not offered here. Offered: {', '.join(sorted(found))}.",
+            f"Model {wanted[:80]!r} is not offered here. Offered: {', '.join(sorted(models))}.",
             param="model",
             code="model_not_found",
         )
-    return found[wanted]
+    return models[wanted]
 
 
 def deployments(services: Services) -> list[Deployment]:
@@ -88,7 +87,7 @@ def _lifecycle(retires_at: float | None, *, gone: bool, now: float) -> Lifecycle
 
 
 def _model(name: str, rendering: list[Deployment]) -> answers.Model:
-    """A public name and the deployments that render it, in the order of the settings."""
+    """A model with its deployments in the order of the settings."""
     upstreams = [each.upstream for each in rendering]
     all_can = [upstream.can for upstream in upstreams]
     lifecycles = {each.lifecycle for each in rendering}
@@ -124,8 +123,7 @@ def _modes(all_can: list[Capabilities]) -> list[answers.Mode]:
 
 
 def _sizes(upstreams: list[Upstream]) -> list[answers.Size]:
-    """Everything that at least one deployment takes; the price is the highest, because that is
-    what is reserved."""
+    """Every size that at least one deployment takes, at the highest price, which is reserved."""
     taking: dict[str, list[Upstream]] = {}
     for upstream in upstreams:
         for size in upstream.can.sizes:

@@ -1,4 +1,4 @@
-"""How often a caller may ask for what costs no money but work: counted in this process."""
+"""How often a caller may ask for work that costs no money: counted in this process."""
 
 import threading
 from collections import deque
@@ -14,7 +14,7 @@ class Pace:
         self._taken: dict[str, deque[float]] = {}
 
     def take(self, caller: str) -> float:
-        """Seconds until the caller may ask again; 0.0 when this one is taken."""
+        """0.0 where this request is within the limit; otherwise the seconds until one will be."""
         now = self._clock()
         with self._lock:
             taken = self._taken.setdefault(caller, deque())

@@ -1,5 +1,5 @@
-"""What is known of a request before anything is spent or written: whether it can work at all, its
-files made to fit, where it can go, and what it would cost."""
+"""Check a request before anything is spent or written: whether it can work, where it can go, and
+what it would cost."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ from shared.settings.upstreams import Upstream
 
 @dataclass(frozen=True)
 class Prepared:
-    """A request that can work: its files made to fit, where it can go, and what is reserved for it
-    (micro-USD, by the highest price: who will render it is not known yet)."""
+    """A request that can work: its fitted files, the deployments that can render it, and the
+    reservation (micro-USD, at the highest price of them)."""
 
     request: VideoRequest
     pictures: tuple[Picture, ...]
@@ -30,7 +30,7 @@ class Prepared:
 def prepare(
     services: Services, caller: str, request: VideoRequest, sources: Sequence[Source]
 ) -> Prepared:
-    """Raises InvalidRequest where the request can never work."""
+    """Prepare a request. Raises InvalidRequest where it can never work."""
     _check_webhook(services, caller, request)
     request, files = inputs.gather(services, request, sources)
     chosen = _deployments(services, request)
@@ -40,7 +40,7 @@ def prepare(
 
 
 def _deployments(services: Services, request: VideoRequest) -> list[Upstream]:
-    """The deployments that can render a request; InvalidRequest with the reason if none can."""
+    """The deployments that can render a request. Raises InvalidRequest if none can."""
     offering = services.settings.offering(request.model)
     if request.remix is not None:
         offering = [each for each in offering if each.name == request.remix.deployment]

@@ -1,5 +1,5 @@
-"""What a request would cost and whether it would be admitted now: everything that `admit` checks,
-and nothing that it writes."""
+"""What a request would cost and whether it would be admitted now: the checks of `admit` without its
+writes."""
 
 from collections.abc import Sequence
 
@@ -20,10 +20,10 @@ from shared.storage.booking import Ceiling
 def quote(
     services: Services, caller: str, request: VideoRequest, sources: Sequence[Source] = ()
 ) -> answers.Quote:
-    """The quote for a request of a caller; `sources` are the files that it brings.
+    """The quote for a request of a caller; `sources` are its files.
 
-    Raises InvalidRequest where it can never work, RateLimited where the caller asks too often: an
-    image is decoded for each.
+    Raises InvalidRequest where it can never work, RateLimited where the caller asks too often: each
+    quote may decode an image.
     """
     if wait := services.quotes.take(caller):
         raise RateLimited(
@@ -70,7 +70,7 @@ def _refusal(refusal: Problem) -> answers.Refusal:
 
 
 def _met(ceiling: Ceiling, committed: int) -> answers.Limit:
-    """A ceiling that the request would meet, and the micro-USD that count against it now."""
+    """A ceiling for the request, with the micro-USD committed now."""
     return answers.Limit(
         name=ceiling.name,
         limit=usd(ceiling.limit),

@@ -1,7 +1,7 @@
 """Can requests be served now? For probes and for people; costs a few small reads.
 
-Ready means: storage answers, and at least one deployment takes requests. How long the line is and
-how old the oldest uncollected job is are told, and do not make the app unready.
+Ready means that storage answers and at least one deployment takes requests. The answer also shows
+the length of the line and the oldest uncollected job, which do not make the app unready.
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,11 +18,11 @@ from shared.lifecycle.services import Services
 from shared.telemetry.offload import in_context
 
 _PATIENCE = 5.0
-"""Real seconds for storage: its client tries for a minute, a probe does not wait so long."""
+"""Real seconds for storage: its client tries for a minute, longer than a probe waits."""
 
 
 def readiness(services: Services) -> answers.Readiness:
-    """How the app is now."""
+    """Whether the app is ready now."""
     from azure.core.exceptions import AzureError
 
     reading: Future[answers.Readiness] = _pool().submit(in_context(_read), services)
@@ -105,5 +105,5 @@ def _why_not(deployment: Deployment) -> str:
 
 @lru_cache(maxsize=1)
 def _pool() -> ThreadPoolExecutor:
-    """Threads that may hang on storage for a minute without holding a request."""
+    """Threads that may wait for storage for a minute without blocking a request."""
     return ThreadPoolExecutor(4, thread_name_prefix="readiness")

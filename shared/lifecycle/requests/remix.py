@@ -20,9 +20,9 @@ def remix_video(
     changed: Callable[[VideoRequest], VideoRequest],
     repeatable: Repeatable,
 ) -> Admitted:
-    """Take on a remix of a caller's own video; `changed` puts the new prompt into its request.
+    """Admit a remix of a caller's own video; `changed` puts the new prompt into its request.
 
-    Raises InvalidRequest where it cannot be remixed (any more), and as `admit`.
+    Raises InvalidRequest where it cannot be remixed (any more), and what `admit` raises.
     """
     if video.status is not Status.COMPLETED or not video.deployment or not video.job_id:
         raise _refused(f"The video is {video.status}; only a completed one can be remixed.")

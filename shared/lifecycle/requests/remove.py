@@ -1,7 +1,7 @@
-"""Delete a video: its blobs, its rows and the upstream's copy go; its ledger stays.
+"""Delete a video: its blobs, its rows and the upstream's copy go; its ledger entries stay.
 
-One that is unfinished is cancelled first. Its caller never sees it again, and what is left of it
-goes when its job is over and its money known.
+An unfinished one is cancelled first. Its caller never sees it again, and the rest goes when its job
+is over and its cost known.
 """
 
 from dataclasses import dataclass, replace
@@ -19,8 +19,8 @@ from shared.telemetry.events import Event, emit
 
 @dataclass(frozen=True)
 class Removed:
-    """What is left of a video, the hints for its worker and those behind it, and whether nobody
-    works on it any more."""
+    """The answer, the hints for the video's worker and the videos behind it, and whether no work is
+    left."""
 
     answer: DeletedVideo
     hints: tuple[Hint, ...]
@@ -28,7 +28,7 @@ class Removed:
 
 
 def delete_video(services: Services, video: Video) -> Removed:
-    """Take a video from its caller. Raises Conflict while its end is being carried out."""
+    """Delete a video. Raises Conflict while its end is being carried out."""
     unfinished = not video.terminal
     cancelled = _cancelled(services, video) if unfinished else Cancelled(video)
     video = cancelled.video
@@ -51,20 +51,19 @@ def delete_video(services: Services, video: Video) -> Removed:
 
 
 def _cancelled(services: Services, video: Video) -> Cancelled:
-    """The video after its cancellation, or after an end that was faster."""
+    """The video after its cancellation, or after another end that came first."""
     try:
         return cancel_video(services, video)
     except Conflict:
-        found = services.videos.get(video.caller, video.id)
-        if found is None or found.video.terminal:
-            return Cancelled(found.video if found else video)
+        stored = services.videos.get(video.caller, video.id)
+        if stored is None or stored.video.terminal:
+            return Cancelled(stored.video if stored else video)
         raise
 
 
 def _noted(services: Services, video_id: str) -> bool:
-    """Leave a note for whoever still works on the video; False when nobody does any more.
-
-    The note is in the row that its last worker deletes by version, which cannot miss it."""
+    """Note the deletion in the video's row of work; False when that is gone. Its last worker deletes
+    that row only unchanged, so it cannot miss the note."""
     while (work := services.work.get(video_id)) is not None:
         if services.work.change(work, lambda current: replace(current, deleted=True)) is not None:
             return True
@@ -72,12 +71,12 @@ def _noted(services: Services, video_id: str) -> bool:
 
 
 def _bury(services: Services, caller: str, video_id: str) -> None:
-    """Out of its caller's sight at once; its last worker removes the rest."""
-    while (found := services.videos.get(caller, video_id)) is not None:
+    """Hide the video from its caller at once; its last worker removes the rest."""
+    while (stored := services.videos.get(caller, video_id)) is not None:
         try:
-            services.videos.bury(found)
+            services.videos.bury(stored)
         except RowChanged:
             continue
         break
-    if services.work.get(video_id) is None:  # the worker was faster than this
+    if services.work.get(video_id) is None:  # the worker was faster
         finish_video.remove_rest(services, caller, video_id)

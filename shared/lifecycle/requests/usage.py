@@ -1,7 +1,7 @@
-"""What the videos of a period cost, out of the ledger.
+"""What the videos of a period cost, from the ledger.
 
-The days are UTC days of admission, on which everything about a video is booked. The ledger's keys
-begin with the video's time, so a period is one range of keys in each of its months.
+A video is booked on the UTC day of its admission. The ledger's keys begin with the video's time, so
+a period is one range of keys in each of its months.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ from shared.storage.booking import caller_total, month_total
 
 @dataclass(frozen=True)
 class _Sums:
-    """Over videos admitted in the period; amounts are micro-USD, seconds those delivered."""
+    """Sums over videos: amounts in micro-USD, and the seconds delivered."""
 
     videos: int = 0
     seconds: int = 0

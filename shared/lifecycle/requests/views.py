@@ -1,4 +1,4 @@
-"""Videos as API and events show them: one, a page of them, and what is left of one."""
+"""Videos as the API and events show them."""
 
 from shared.answers import videos as answers
 from shared.domain.ids import is_video_id
@@ -11,7 +11,7 @@ from shared.settings.app import settings
 
 
 def find_video(services: Services, caller: str, video_id: str) -> Video | None:
-    """A caller's video; a stranger's is simply not there."""
+    """A caller's video; None for another caller's."""
     found = services.videos.get(caller, video_id) if is_video_id(video_id) else None
     return None if found is None else found.video
 
@@ -26,7 +26,7 @@ def list_videos(
     status: Status | None,
     model: str | None,
 ) -> answers.VideoList:
-    """A page of a caller's videos: at most `limit` of them, from the one behind `after` on."""
+    """A page of a caller's videos: at most `limit`, from the one behind `after` on."""
     page = services.videos.page_oldest_first if oldest_first else services.videos.page
     found = page(caller, after=after, limit=limit + 1, status=status, model=model)
     videos = found[:limit]
@@ -40,12 +40,12 @@ def list_videos(
 
 
 def video_object(services: Services, video: Video) -> answers.Video:
-    """The video; where it stands in the line may have to be read from storage."""
+    """A video with its position in line, which may be read from storage."""
     return shown(video, position_of(services, video))
 
 
 def shown(video: Video, place: QueuePosition | None = None) -> answers.Video:
-    """A video that stands at `place` in the line, or in none."""
+    """A video, with its place where it is in line."""
     request, error, cost = video.request, video.error, video.cost
     return answers.Video(
         id=video.id,

@@ -28,7 +28,7 @@ from shared.domain.video import (
 )
 from shared.domain.work import Work
 from shared.durable.names import Hint
-from shared.lifecycle import line, money
+from shared.lifecycle import money, slots
 from shared.lifecycle.background import announce
 from shared.lifecycle.requests import inputs
 from shared.lifecycle.services import Services
@@ -163,7 +163,7 @@ def _carry_out(
         services.jobs.close(work.deployment, work.job_id)
     hints: tuple[Hint, ...] = ()
     if work.job is None or not work.job.slot_freed:
-        hints = line.hand_over(services, work)
+        hints = slots.hand_over(services, work)
     if video is not None and video.status is not Status.COMPLETED and work.parts:
         services.outputs.delete_all(video_folder(work.video_id))  # of a cancelled video, perhaps
     _announce(services, work, video)

@@ -12,7 +12,7 @@ from shared.domain.job import Fault, JobState, JobStatus
 from shared.domain.video import Stage, Status
 from shared.domain.work import Intent, Phase, RunningJob, Work, phase
 from shared.durable.names import Hint
-from shared.lifecycle import expect, line, money
+from shared.lifecycle import expect, money, slots
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps.reconcile import (
     ABSENCE,
@@ -136,7 +136,7 @@ def withdraw(services: Services, work: Work) -> None:
 
 def _over(services: Services, work: Work, known: RunningJob, job: JobStatus) -> Done:
     """The job has ended: its slot is free, whatever that means for the video."""
-    hints = line.hand_over(services, work)
+    hints = slots.hand_over(services, work)
     now = services.clock()
     took = expect.took(work, known, job, now)
     emit(
@@ -219,7 +219,7 @@ def _missing(services: Services, work: Work, known: RunningJob) -> Done:
     since = known.missing_since or now
     if young or is_first_sign(services, since):
         return _look_again(services, work, missing_since=since)
-    hints = line.hand_over(services, work)
+    hints = slots.hand_over(services, work)
     emit(
         Event.JOB_LOST,
         video_id=work.video_id,
@@ -295,7 +295,7 @@ def _not_found(services: Services, work: Work, intent: Intent) -> Done:
         if update(services, work, lambda current: current.with_intent(**seen)) is None:
             return overtaken(services, work)
         return done("watching", wait=max(0.25, settled_at - now))
-    hints = line.hand_over(services, work)
+    hints = slots.hand_over(services, work)
     return decide(services, work, endings.never_created(), hints=hints)
 
 

@@ -9,7 +9,7 @@ from shared.domain import endings, latency, polling
 from shared.domain.job import JobStatus, JobSummary
 from shared.domain.video import Stage
 from shared.domain.work import Attempt, RunningJob, Work
-from shared.lifecycle import expect, line
+from shared.lifecycle import expect, line, slots
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps.step import Done, change, decide, done, overtaken, show, update
 from shared.storage.jobs import Job
@@ -109,7 +109,7 @@ def bind(services: Services, work: Work, job_id: str, job: JobStatus | None = No
     known = change(services, work, write)
     if known is None:
         return done("superseded")
-    line.close_submit(services, known, until=expires_at)
+    slots.close_submit(services, known, until=expires_at)
     emit(
         Event.JOB_SUBMITTED,
         video_id=work.video_id,
@@ -170,7 +170,7 @@ def _absent(services: Services, work: Work, *, now: float, ended: float) -> Done
         update(services, work, lambda its: its.with_intent(unlisted_since=since or now))
         return done("reconcile", wait=max(0.25, settled_at - now), stage=Stage.SUBMITTING)
     if work.posts >= MOST_POSTS:
-        hints = line.hand_over(services, work)
+        hints = slots.hand_over(services, work)
         return decide(services, work, endings.never_accepted(work), hints=hints)
     fresh = Attempt(deployment=work.deployment or "")
     if update(services, work, lambda its: replace(its, attempt=fresh, troubles=0)) is None:
@@ -198,4 +198,4 @@ def close_unanswered(services: Services, work: Work) -> None:
     could be taken for its own."""
     held = [found.state for found in line.deployments(services, [work.deployment or ""])]
     if any(state.submitting == work.video_id for state in held):
-        line.close_submit(services, work, pause=services.settings.durations.of(_CLOCK_TOLERANCE))
+        slots.close_submit(services, work, pause=services.settings.durations.of(_CLOCK_TOLERANCE))

@@ -13,7 +13,7 @@ from shared.domain import endings
 from shared.domain.outage import TurnedAway
 from shared.domain.video import Stage
 from shared.domain.work import Attempt, Intent, Phase, Work, phase
-from shared.lifecycle import line
+from shared.lifecycle import line, slots
 from shared.lifecycle.requests import inputs
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps.reconcile import bind, reconcile
@@ -74,13 +74,13 @@ def _post(services: Services, work: Work, attempt: Attempt, client: Dialect) -> 
     if video is None:
         return done("done")
     if video.terminal:  # it has ended, and a try of its request that came late revived its work
-        hints = line.hand_over(services, work)
+        hints = slots.hand_over(services, work)
         with suppress(RowChanged):
             services.work.delete(work)
         return done("done", hints=hints)
     media = inputs.load(services, video)
     if media is None:
-        hints = line.hand_over(services, work)
+        hints = slots.hand_over(services, work)
         return decide(services, work, endings.input_missing(), hints=hints)
     mine = Intent(at=services.clock(), by=uuid.uuid4().hex)
 
@@ -121,7 +121,7 @@ def _not_submitted(services: Services, work: Work, error: UpstreamError) -> Done
             services, work, services.settings.durations.of(_PAUSE) if told is None else told
         )
     if isinstance(error, Refused):
-        line.works(services, work)
+        slots.works(services, work)
         return _refused(services, work, str(error), moderated=error.moderated)
     assert isinstance(error, AnswerLost)
     now = services.clock()
@@ -131,7 +131,7 @@ def _not_submitted(services: Services, work: Work, error: UpstreamError) -> Done
 
 def _throttled(services: Services, work: Work, pause: float) -> Done:
     back = _taken_back(services, work, troubles=0)
-    line.throttle(services, work, pause)
+    slots.throttle(services, work, pause)
     emit(
         Event.DEPLOYMENT_PAUSED,
         deployment=work.deployment,
@@ -148,7 +148,7 @@ def _turned_away(services: Services, work: Work, refusal: TurnedAway) -> Done:
     others between the times that it turns this one away, and only those times are counted."""
     now = services.clock()
     back = _taken_back(services, work)
-    state = line.turn_away(services, work, refusal)
+    state = slots.turn_away(services, work, refusal)
     if state is None or state.outage is None:  # it is not configured any more
         return _again(services, work, back)
     if state.outage.final:
@@ -183,7 +183,7 @@ def _turned_away(services: Services, work: Work, refusal: TurnedAway) -> Done:
 
 def _refused(services: Services, work: Work, message: str, *, moderated: bool = False) -> Done:
     """The upstream will not have this request: nothing was created."""
-    hints = line.hand_over(services, work)
+    hints = slots.hand_over(services, work)
     return decide(services, work, endings.refused(message, moderated=moderated), hints=hints)
 
 
@@ -207,7 +207,7 @@ def _again(services: Services, work: Work, back: Work | None) -> Done:
     """The slot goes to the next in line, and the video back into it."""
     if back is None:
         return _never_created(services, work)
-    line.free(services, work)
+    slots.free(services, work)
     show(services, back, Stage.WAITING_FOR_QUOTA)
     _, hints = line.call_next(services)
     return done("again", wait=0.0, stage=Stage.WAITING_FOR_QUOTA, progress=0, hints=hints)
@@ -215,7 +215,7 @@ def _again(services: Services, work: Work, back: Work | None) -> Done:
 
 def _never_created(services: Services, work: Work) -> Done:
     """Nothing was created, and meanwhile the video was cancelled (or another worker has it)."""
-    hints = line.hand_over(services, work)
+    hints = slots.hand_over(services, work)
 
     def nothing(current: Work) -> Work | None:
         attempt = current.attempt

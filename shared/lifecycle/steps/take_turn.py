@@ -8,7 +8,7 @@ from shared.domain.quota import DeploymentState, opens_at, opens_by_itself
 from shared.domain.video import Stage
 from shared.domain.work import Attempt, Phase, Work, phase
 from shared.durable.names import Hint
-from shared.lifecycle import line
+from shared.lifecycle import line, slots
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps.step import Done, begin, decide, done, overtaken, show, update
 from shared.storage.deployments import StoredDeployment
@@ -42,7 +42,7 @@ def take_turn(services: Services, video_id: str, epoch: int, hint: str) -> Done:
     if work.intent is not None:
         return done("granted")
     if services.clock() > work.queue_deadline:
-        held = line.take(services, line.deployments(services, work.deployments), video_id)
+        held = slots.take(services, line.deployments(services, work.deployments), video_id)
         if held is not None:
             return _go(services, work, held)
         return decide(services, work, endings.queue_timeout(_outages(services, work)))
@@ -66,7 +66,7 @@ def _line_up(services: Services, work: Work, hint: str) -> Done:
     if not joins and _is_far(work, snapshot, now, durations.longest_wait):
         return _wait(services, work, snapshot, snapshot.turn(work.video_id), now, ())
     states = line.deployments(services, work.deployments)
-    held = line.take(services, states, work.video_id)
+    held = slots.take(services, states, work.video_id)
     if held is not None:
         return _go(services, work, held)
     hints: tuple[Hint, ...] = ()
@@ -76,7 +76,7 @@ def _line_up(services: Services, work: Work, hint: str) -> Done:
         snapshot = decided.snapshots.get(work.model, snapshot)
         mine = [each for each in decided.deployments if each.state.deployment in work.deployments]
         states = mine or states
-        held = line.take(services, states, work.video_id)
+        held = slots.take(services, states, work.video_id)
         if held is not None:
             return _go(services, work, held, hints)
     if reason := line.nowhere(services, work, states):
@@ -179,7 +179,7 @@ def _not_gone(
     ended = now is not None and (now.verdict is not None or now.ended)
     if now is None or (now.epoch == work.epoch and ended and not now.sent):
         mine = replace(work, attempt=Attempt(deployment=state.deployment))
-        hints += line.hand_over(services, mine)
+        hints += slots.hand_over(services, mine)
     return overtaken(services, work, hints)
 
 

@@ -13,7 +13,7 @@ import pytest
 from shared.domain.outage import Outage
 from shared.domain.video import Stage, Status
 from shared.domain.work import Phase, phase
-from shared.lifecycle import line
+from shared.lifecycle import line, slots
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps.submit_job import submit_job
 from shared.lifecycle.steps.take_turn import take_turn
@@ -59,7 +59,7 @@ def test_a_grant_is_taken_up_by_its_worker_and_only_in_time(
     assert outcome(pool, waiting) == "waiting"
     work = running[0].work
     assert work is not None
-    line.free(pool, work)
+    slots.free(pool, work)
     _, hints = line.call_next(pool)
     assert hints == ({"instance": f"{waiting.id}-1", "event": "h"},)
     held = next(state for state in states(pool).values() if waiting.id in state.running)
@@ -90,7 +90,7 @@ def test_one_that_looked_between_the_reading_and_the_grant_is_told_under_its_new
 
     monkeypatch.setattr(pool.deployments, "replace", meanwhile)
     assert running[0].work is not None
-    line.free(pool, running[0].work)
+    slots.free(pool, running[0].work)
     _, hints = line.call_next(pool)
     assert hints == ({"instance": f"{waiting.id}-1", "event": "new"},)
 
@@ -186,7 +186,7 @@ def test_callers_see_their_place_and_no_waiting_video_is_written(
     assert sorted(ends) == ends
     assert ends[0] >= now
     first = next(w for w in pool.work.all() if phase(w) is Phase.RENDERING)
-    line.free(pool, first)
+    slots.free(pool, first)
     line.call_next(pool)  # grants the first in line
     assert [place(pool, job).position for job in waiting[1:]] == [1, 2]
     after = [pool.videos.get(CALLER, job.id) for job in waiting]
@@ -219,7 +219,7 @@ def test_a_slot_of_a_video_that_has_ended_is_given_back(
     work = ended.work
     assert work is not None
     pool.work.delete(work)
-    line.free_orphans(pool)
+    slots.free_orphans(pool)
     held = [video_id for state in states(pool).values() for video_id in state.running]
     assert held == [working.id]
 

@@ -19,7 +19,7 @@ import pytest
 
 from shared.domain.work import RunningJob, Work, instance_id
 from shared.durable.names import Hint
-from shared.lifecycle import line
+from shared.lifecycle import line, slots
 from shared.lifecycle.services import Services, build
 from shared.lifecycle.steps.take_turn import take_turn
 from shared.settings.app import Settings
@@ -91,14 +91,14 @@ class Run:
         work = self.services.work.get(video_id)
         assert work is not None
         self.services.work.replace(_rendering(work))
-        line.close_submit(self.services, work, until=self.now + 86400)
+        slots.close_submit(self.services, work, until=self.now + 86400)
         self.tell(line.call_next(self.services)[1])
         self.at(self.now + RENDER, lambda: self.over(video_id))
 
     def over(self, video_id: str) -> None:
         work = self.services.work.get(video_id)
         assert work is not None
-        line.free(self.services, work)
+        slots.free(self.services, work)
         self.services.work.delete(work)
         self.tell(line.call_next(self.services)[1])
 

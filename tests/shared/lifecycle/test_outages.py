@@ -20,7 +20,7 @@ from shared.domain.outage import Outage, TurnedAway
 from shared.domain.quota import DeploymentState
 from shared.domain.video import Stage, Status
 from shared.domain.work import Attempt
-from shared.lifecycle import line
+from shared.lifecycle import line, slots
 from shared.lifecycle.requests.views import shown
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps.submit_job import submit_job
@@ -49,7 +49,7 @@ def state(services: Services, name: str = "sora-2") -> DeploymentState:
 
 def turn_away(services: Services, job: Job, refusal: TurnedAway) -> None:
     assert job.work is not None
-    line.turn_away(services, replace(job.work, attempt=Attempt(deployment="sora-2")), refusal)
+    slots.turn_away(services, replace(job.work, attempt=Attempt(deployment="sora-2")), refusal)
 
 
 @dataclass

@@ -18,7 +18,7 @@ from shared.domain.ledger import Amounts
 from shared.domain.request import VideoRequest
 from shared.domain.video import CostState, Status
 from shared.domain.work import Work
-from shared.lifecycle import line, money
+from shared.lifecycle import money, slots
 from shared.lifecycle.background.sweep import sweep
 from shared.lifecycle.requests.admit import Admitted, admit
 from shared.lifecycle.requests.cancel import cancel_video
@@ -235,7 +235,7 @@ def test_a_turn_that_comes_while_its_video_is_cancelled_is_given_back(
     submit_job.submit_job(keeping, job.id, 1)
     with suppress(Conflict):
         take_turn.take_turn(keeping, other.id, 1, "turn")
-    line.free_orphans(keeping)
+    slots.free_orphans(keeping)
     assert slot_holders(keeping) == [job.id]
 
 
@@ -247,7 +247,7 @@ def test_a_slot_of_a_video_that_is_gone_is_given_back_by_the_sweep(
     assert job.work is not None
     keeping.work.delete(job.work)
     assert slot_holders(keeping) == [job.id]
-    line.free_orphans(keeping)
+    slots.free_orphans(keeping)
     assert slot_holders(keeping) == []
 
 
