@@ -1,4 +1,4 @@
-# Everything a newcomer needs; `make` alone lists it. Set-up happens by itself, once.
+# Everything a newcomer needs; `make` lists it. Setup runs automatically, once.
 VENV ?= .venv
 PY := $(VENV)/bin/python
 export VENV
@@ -8,10 +8,10 @@ export VENV
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
-setup:  ## install what is locked: .venv and node_modules
+setup:  ## install the locked packages: .venv and node_modules
 	@local/setup.sh
 
-# through the environment, so that a prompt may hold quotes
+# through the environment, because a prompt may contain quotes
 demo: export DEMO_PROMPT := $(PROMPT)
 demo: export DEMO_MODEL := $(MODEL)
 demo: export DEMO_SIZE := $(SIZE)
@@ -26,22 +26,22 @@ up: setup  ## serve the whole stack on loopback until Ctrl-C
 test: setup  ## run all tests
 	@$(PY) -m pytest -n 3 --dist loadscope $(ARGS)
 
-pythons: setup  ## the main job and the tests that are quick, on each other Python of this machine
+pythons: setup  ## run the main job and the quick tests on every other Python of this machine
 	@local/pythons.sh
 
-package: setup  ## what is deployed, built for each version of Python and loaded where it is here; the local host's wheel
+package: setup  ## build the deployment package for each version of Python and load it on those installed; the local host's wheel
 	@$(PY) -m pytest -m package tests/infra/test_package.py local/host/tests/test_package.py $(ARGS)
 
-runtime: setup  ## every function on Microsoft's own runtime library (needs Python 3.13)
+runtime: setup  ## run every function on Microsoft's own runtime library (needs Python 3.13)
 	@tests/runtime/run.sh $(ARGS)
 
-real: setup  ## the app on the host that FUNCTIONS_HOST names, on `func` where that is there, else on ours
+real: setup  ## test the app on the host that FUNCTIONS_HOST names, else on `func`, else on ours
 	@$(PY) -m pytest -m real -s tests/real $(ARGS)
 
-faults: setup  ## the fault matrix: every fault of an upstream, a kill at every effect
+faults: setup  ## run the fault matrix: every fault of an upstream, a kill at every effect
 	@$(PY) -m tests.faults $(ARGS)
 
-chaos: setup  ## 200 videos under random faults and kills, until Ctrl-C: ARGS="--rounds 3"
+chaos: setup  ## render 200 videos under random faults and kills, until Ctrl-C: ARGS="--rounds 3"
 	@$(PY) -m tests.faults.chaos $(ARGS)
 
 bench: setup  ## measure everything, into bench/results.json and docs/performance.md: ARGS="polls"
@@ -53,19 +53,19 @@ check: setup  ## lint, formatting, strict types, import rules
 	@$(PY) -m mypy
 	@$(VENV)/bin/lint-imports
 
-checkov: setup  ## security rules over infra/; its own packages, once
+checkov: setup  ## check security rules over infra/ (installs its own packages, once)
 	@infra/checks/checkov.sh
 
-format: setup  ## put the code into its standard form
+format: setup  ## format the code
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
-# one lock for Python 3.11 to 3.14: where they differ, a line says for which it is
-lock:  ## resolve the locked requirements anew (needs uv)
+# one lock for Python 3.11 to 3.14: lines that differ name their version
+lock:  ## resolve the requirements and lock them again (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes pyproject.toml -o requirements.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --group dev -c requirements.txt -o requirements-dev.txt
 	cd infra/checks && uv pip compile --universal --python-version 3.11 --generate-hashes --overrides checkov-overrides.txt checkov.in -o checkov.txt
 	cd tests/runtime && uv pip compile --universal --python-version 3.13 --generate-hashes -c ../../requirements.txt requirements.in -o requirements.txt
 
-clean:  ## remove what setup and runs have made
+clean:  ## remove everything that setup and runs created
 	rm -rf .venv .venv-* node_modules .data .package

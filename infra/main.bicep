@@ -1,5 +1,5 @@
-// Durable Video in one resource group. Every module is one concern; what may be chosen is a
-// parameter here, and main.parameters.json gives the values that azd uses.
+// Durable Video in one resource group. Every module is one concern; all options are parameters here,
+// and main.parameters.json has the values that azd uses.
 targetScope = 'subscription'
 
 type dialect = 'sora-1' | 'sora-2'
@@ -26,7 +26,7 @@ type videoModel = {
   extra: object?
 }
 
-@description('Name of the environment; with the subscription and the location it makes all names.')
+@description('Name of the environment; all names are derived from it, the subscription and the location.')
 @minLength(1)
 @maxLength(64)
 param environmentName string
@@ -40,29 +40,29 @@ param environmentName string
 })
 param location string
 
-@description('The video models to offer: main.parameters.json lists Sora 2 and Sora 1. Another region is another entry. UPSTREAMS is made of the same list.')
+@description('The video models to offer: main.parameters.json lists Sora 2 and Sora 1. Another region is another entry. UPSTREAMS is built from the same list.')
 param videoModels videoModel[]
 
-@description('Names of that list that are not created, with commas between: infra/hooks/preprovision.sh finds what the region does not offer any more, or without quota. They stay in UPSTREAMS, so that /models can say so.')
+@description('Names from that list that are not created, separated by commas: infra/hooks/preprovision.sh finds those that the region no longer offers or that have no quota. They stay in UPSTREAMS, where /models reports them.')
 param skippedModels string = ''
 
-@description('When Azure retires them, as name=date,name=date; no date: none is known. From the same hook; it wins over retiresAt.')
+@description('When Azure retires them, as name=date,name=date; empty: not known. Set by the same hook; overrides retiresAt.')
 param retirementDates string = ''
 
-@description('Further upstreams, as entries of UPSTREAMS (see shared/settings/upstreams.py): an existing account, or anybody who serves /v1/videos. The key of auth type header is the vault\'s secret named as secret_setting, in lower case and with dashes.')
+@description('Further upstreams, as entries of UPSTREAMS (see shared/settings/upstreams.py): an existing account, or any other server of /v1/videos. The key of auth type header is the vault\'s secret named as secret_setting, in lower case and with dashes.')
 param otherUpstreams object[] = []
 
 @description('Resource ids of existing Azure OpenAI accounts among them, on which the app gets its role.')
 param existingModelAccountIds string[] = []
 
-@description('Role on a model account of whoever renders with it. The default is what Microsoft\'s quickstart for Sora asks for; docs/security.md says what the narrower one lacks.')
+@description('Role of the app and the operator on a model account. The default is the one from Microsoft\'s quickstart for Sora; docs/security.md says what the narrower one lacks.')
 @allowed([
   'Cognitive Services User'
   'Cognitive Services OpenAI User'
 ])
 param modelRole string = 'Cognitive Services User'
 
-@description('Object id of the person or group on call, who may then use the commands of docs/operations.md; empty: nobody gets access to the data.')
+@description('Object id of the person or group on call, who may use the commands of docs/operations.md; empty: nobody gets access to the data.')
 param operatorPrincipalId string = ''
 
 @description('Where Durable keeps its state. Changing it loses the state; videos are resumed by the sweep, from the tables.')
@@ -77,7 +77,7 @@ param durableBackend string = 'azureStorage'
 @maxLength(45)
 param taskHubName string = 'durablevideo'
 
-@description('Version of Python, which the package is built for. It is changed with `azd up`: until the code is deployed anew the app cannot start.')
+@description('Version of Python that the package is built for. Change it with `azd up`: the app cannot start until the code is deployed again.')
 @allowed([
   '3.11'
   '3.12'
@@ -92,7 +92,7 @@ param pythonVersion string = '3.13'
 ])
 param instanceMemoryMB int = 2048
 
-@description('Most instances.')
+@description('Maximum number of instances.')
 @minValue(40)
 @maxValue(1000)
 param maximumInstanceCount int = 40
@@ -129,11 +129,11 @@ param keyVaultPurgeProtection bool = false
 @maxValue(3650)
 param videoRetentionDays int = 30
 
-@description('Most US dollars that one job may cost: 0 closes the app, -1 is no limit.')
+@description('Maximum cost of one job in US dollars: 0 closes the app, -1 is no limit.')
 @minValue(-1)
 param maxJobUsd int = 20
 
-@description('Most US dollars of a UTC day: 0 closes the app, -1 is no limit. An alert fires at 80 %.')
+@description('Maximum cost of a UTC day in US dollars: 0 closes the app, -1 is no limit. An alert fires at 80 %.')
 @minValue(-1)
 param budgetUsdPerDay int = 200
 
@@ -142,15 +142,15 @@ param budgetUsdPerDay int = 200
 @maxValue(168)
 param queueDeadlineHours int = 24
 
-@description('Minutes that a job may take, from its submit.')
+@description('Minutes that a job may take after its submission.')
 @minValue(5)
 @maxValue(1440)
 param jobDeadlineMinutes int = 60
 
-@description('The URL under which callers reach the app, where it is not the site\'s own.')
+@description('The URL under which callers reach the app, if it is not the site\'s own.')
 param publicBaseUrl string = ''
 
-@description('Web pages whose scripts may call the API: their origins, as https://app.example.com. None by default.')
+@description('Origins of web pages whose scripts may call the API, such as https://app.example.com. None by default.')
 param corsOrigins string[] = []
 
 @description('Hosts that https image references may be fetched from. None by default.')
@@ -159,28 +159,28 @@ param inputUrlHosts string[] = []
 @description('Audience of the Entra access tokens that the app accepts: the client id of an app registration, or its application id URI. Empty: keys only.')
 param entraAudience string = ''
 
-@description('Tenant that issues those tokens; empty: the one of the subscription.')
+@description('Tenant that issues those tokens; empty: that of the subscription.')
 param entraTenantId string = ''
 
 @description('Webhooks, as entries of WEBHOOKS (see docs/events.md). Each secret is the vault\'s secret named as secret_setting, in lower case and with dashes.')
 param webhooks object[] = []
 
-@description('The caller, one of CALLERS, that is charged for requests on the topic; empty: they are rejected. main.parameters.json takes the first caller.')
+@description('The caller, one of CALLERS, that pays for requests on the topic; empty: they are rejected. main.parameters.json sets the first caller.')
 param topicCaller string = ''
 
-@description('Further topics that the app is subscribed to by hand: their names or resource ids, each with a caller.')
+@description('Other topics to which the app is subscribed by hand: names or resource ids, each with a caller.')
 param otherTopicCallers object = {}
 
 @description('Object ids of services that may publish requests on the topic.')
 param requestPublisherIds string[] = []
 
-@description('Make the subscriptions that wake the function on_event. infra/hooks/postdeploy.sh sets it once the function is there.')
+@description('Create the subscriptions that trigger the function on_event. infra/hooks/postdeploy.sh sets it once the function exists.')
 param eventSubscriptions bool = false
 
 @description('Address that alerts and budget messages are sent to; empty: they show in the portal only.')
 param alertEmail string = ''
 
-@description('Where docs/operations.md can be read: every alert names its paragraph there.')
+@description('URL of docs/operations.md: every alert links to its section there.')
 param runbookUrl string = 'docs/operations.md'
 
 @description('Days that logs are kept.')
@@ -192,7 +192,7 @@ param logRetentionDays int = 30
 @minValue(1)
 param monthlyBudget int = 500
 
-@description('First day of the budget\'s first month, which cannot be changed: infra/hooks/preprovision.sh gives that of the budget that is there, or else of this month.')
+@description('First day of the budget\'s first month, which cannot be changed: infra/hooks/preprovision.sh sets that of the existing budget, or else of this month.')
 param budgetStartDate string = utcNow('yyyy-MM-01')
 
 var token = toLower(uniqueString(subscription().id, environmentName, location))
@@ -217,7 +217,7 @@ var tables = [
   'outbox'
   'latencies'
 ]
-// Prompts and images of callers are not kept longer than they are of use.
+// Callers' prompts and images are kept only as long as they are needed.
 var keptDays = union({
   '${containers.inputs}': 14
   '${containers.inbox}': 7
@@ -250,7 +250,7 @@ var azureUpstreams = map(videoModels, model => union({
   max_creates_per_minute: model.maxCreatesPerMinute
 }, empty(retirementOf[model.name]) ? {} : { retires_at: retirementOf[model.name] }, model.?extra ?? {}))
 
-// An app setting that holds a secret is a reference to the vault's secret of the same name.
+// A secret app setting is a reference to the vault's secret of the same name.
 var secretNames = union(map(filter(otherUpstreams, upstream => upstream.auth.type == 'header'), upstream => upstream.auth.secret_setting), map(webhooks, webhook => webhook.secret_setting))
 var secretSettings = toObject(secretNames, name => name, name => '@Microsoft.KeyVault(VaultName=${keyVaultName};SecretName=${toLower(replace(name, '_', '-'))})')
 
@@ -550,7 +550,7 @@ module functionApp 'modules/function-app.bicep' = {
     publicBaseUrl: publicBaseUrl
     settings: appSettings
   }
-  // roles and ways in first: a host that starts without them fails until its next restart
+  // roles and private endpoints first: a host that starts without them fails until its next restart
   dependsOn: [
     access
     privateEndpoints
@@ -619,7 +619,7 @@ output FUNCTION_APP_NAME string = functionApp.outputs.name
 @description('Resource id of the function app; the hooks look for its functions below it.')
 output FUNCTION_APP_ID string = functionApp.outputs.id
 
-@description('The version of Python that it runs on; its code must be packaged for the same.')
+@description('The version of Python it runs on; the code must be packaged for the same version.')
 output FUNCTION_APP_PYTHON_VERSION string = pythonVersion
 
 @description('Base URL of the API, for curl and for OpenAI\'s clients.')

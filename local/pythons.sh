@@ -1,6 +1,5 @@
 #!/bin/sh
-# What another version of Python could change, on each that is here and is not the one of $VENV: the
-# tests that are quick, and the main job in both dialects.
+# The quick tests and the main job in both dialects, on every installed Python but that of $VENV.
 set -eu
 cd "$(dirname "$0")/.."
 . local/python.sh

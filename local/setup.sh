@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes the project ready to run: a .venv with the locked packages, and from the locked package.json
-# Azurite and the browser of the tests. Called by make; does again only what changed. PYTHON says
-# which Python it shall be, VENV where the packages go.
+# Prepares the project: a .venv with the locked packages, and Azurite and the tests' browser from
+# package-lock.json. Called by make; repeats only what changed. PYTHON chooses the Python, VENV the
+# folder for the packages.
 set -eu
 cd "$(dirname "$0")/.."
 . local/python.sh

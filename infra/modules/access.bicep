@@ -1,5 +1,5 @@
-// What the app may do, and nothing beside it. docs/security.md says why, row by row; a test compares
-// that table with what these files give.
+// Everything the app may do. docs/security.md says why, row by row; a test compares that table with
+// the roles that these files assign.
 
 @description('Principal id of the app.')
 param principalId string

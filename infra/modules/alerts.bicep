@@ -1,22 +1,22 @@
-// The alerts. Each one asks for rows: a query that returns any is a reason to be woken. Each names
-// its paragraph in docs/operations.md.
+// The alerts. Each is a query that fires when it returns rows, and links to its section in
+// docs/operations.md.
 
-@description('Where the rules lie.')
+@description('Region of the rules.')
 param location string
 
 @description('Tags of every resource.')
 param tags object
 
-@description('Beginning of every rule\'s name.')
+@description('Prefix of every rule\'s name.')
 param prefix string
 
-@description('The Application Insights component that is asked.')
+@description('The Application Insights component to query.')
 param componentId string
 
-@description('Who is told.')
+@description('The action group to notify.')
 param actionGroupId string
 
-@description('Where docs/operations.md can be read.')
+@description('URL of docs/operations.md.')
 param runbookUrl string
 
 @description('QUEUE_DEADLINE_HOURS of the app.')
@@ -155,7 +155,7 @@ resource logAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for ru
     scopes: [ componentId ]
     evaluationFrequency: rule.every
     windowSize: rule.window
-    // an empty component is refused otherwise; the queries are parsed in a test
+    // otherwise an empty component is refused; a test parses the queries
     skipQueryValidation: true
     autoMitigate: true
     criteria: {

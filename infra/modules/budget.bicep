@@ -1,20 +1,20 @@
-// What Azure says it costs, from the first of each month: a message at 80 % and when 100 % is in
-// sight. The app's own ceilings (BUDGET_USD_PER_DAY and others) act at once; this one only tells.
+// A budget for Azure's monthly costs: a message at 80 %, and when 100 % is forecast. The app's own
+// ceilings (BUDGET_USD_PER_DAY and others) act at once; this one only notifies.
 
 @description('Name of the budget.')
 param name string
 
-@description('Amount of a month, in the currency of the subscription.')
+@description('Amount per month, in the currency of the subscription.')
 @minValue(1)
 param amount int
 
-@description('First day of the first month, as 2026-11-01. It must stay what it was when the budget was made.')
+@description('First day of the first month, as 2026-11-01. It cannot change once the budget exists.')
 param startDate string
 
-@description('Who is told.')
+@description('The action group to notify.')
 param actionGroupId string
 
-@description('Address that is told beside the action group; empty: nobody.')
+@description('Address to notify in addition to the action group; empty: none.')
 param alertEmail string
 
 resource budget 'Microsoft.Consumption/budgets@2023-11-01' = {

@@ -1,6 +1,6 @@
 // The Durable Task Scheduler: where orchestrations live when durableBackend says so.
 
-@description('Where the scheduler lies.')
+@description('Region of the scheduler.')
 param location string
 
 @description('Tags of every resource.')

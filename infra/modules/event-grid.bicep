@@ -1,7 +1,7 @@
 // Three topics: one on which results are announced, one on which requests come in, and the system
 // topic of the inbox's storage account. Only Entra tokens are accepted.
 
-@description('Where the topics lie.')
+@description('Region of the topics.')
 param location string
 
 @description('Tags of every resource.')
@@ -64,8 +64,8 @@ resource requestTopic 'Microsoft.EventGrid/topics@2025-02-15' = {
     type: 'SystemAssigned'
   }
   properties: {
-    // of an event in this schema, Event Grid itself says which topic it came from; a CloudEvent says
-    // only what its publisher wrote, and the topic decides who pays
+    // the topic decides who pays: in this schema Event Grid itself says which topic an event came
+    // from; a CloudEvent contains only what its publisher wrote
     inputSchema: 'EventGridSchema'
     disableLocalAuth: true
     minimumTlsVersionAllowed: '1.2'

@@ -1,8 +1,8 @@
-// What wakes the function `on_event`. Event Grid looks for the function when a subscription is made,
-// so this comes after the first deployment of the code: infra/hooks/postdeploy.sh deploys this module
-// and sets EVENT_SUBSCRIPTIONS, by which main.bicep includes it from then on.
+// The subscriptions that trigger the function `on_event`. Event Grid requires the function to exist,
+// so they follow the first deployment of the code: infra/hooks/postdeploy.sh deploys this module and
+// sets EVENT_SUBSCRIPTIONS, which makes main.bicep include it from then on.
 
-@description('The function app; its function on_event must be there.')
+@description('The function app; its function on_event must exist.')
 param functionAppName string
 
 @description('The topic that requests come in on.')
@@ -36,7 +36,7 @@ resource systemTopic 'Microsoft.EventGrid/systemTopics@2025-02-15' existing = {
   name: systemTopicName
 }
 
-// Event Grid finds the function and its key by the resource id: no key stands in a URL.
+// Event Grid finds the function and its key by the resource id: no URL contains a key.
 var destination = {
   endpointType: 'AzureFunction'
   properties: {
@@ -88,7 +88,7 @@ resource inbox 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15' 
     filter: {
       includedEventTypes: [
         'Microsoft.Storage.BlobCreated'
-        // of an account with folders, where uploads get their name at their end
+        // from accounts with folders, where an upload gets its name at the end
         'Microsoft.Storage.BlobRenamed'
       ]
       subjectBeginsWith: '/blobServices/default/containers/${inboxContainer}/'

@@ -1,6 +1,6 @@
 // The app: a Flex Consumption plan, the site and its settings.
 
-@description('Where the app lies; the region must offer Flex Consumption.')
+@description('Region of the app; it must offer Flex Consumption.')
 param location string
 
 @description('Tags of every resource.')
@@ -23,7 +23,7 @@ param pythonVersion string
 @description('Memory of an instance.')
 param instanceMemoryMB int
 
-@description('Most instances.')
+@description('Maximum number of instances.')
 param maximumInstanceCount int
 
 @description('Instances that are always there for HTTP requests.')
@@ -50,7 +50,7 @@ param hostQueueEndpoint string
 @description('Table endpoint of the account of the host.')
 param hostTableEndpoint string
 
-@description('The container that code is deployed to, in the account of the host.')
+@description('The container for deployed code, in the account of the host.')
 param deploymentContainer string
 
 @description('Name of the task hub.')
@@ -59,13 +59,13 @@ param taskHubName string
 @description('Endpoint of the Durable Task Scheduler; empty: Durable keeps its state in the account of the host.')
 param schedulerEndpoint string
 
-@description('Subnet that the app goes out through; empty: none.')
+@description('Subnet for the app\'s outgoing traffic; empty: none.')
 param subnetId string
 
 @description('The URL under which callers reach the app; empty: the site\'s own.')
 param publicBaseUrl string
 
-@description('The settings of the app itself, see shared/settings/app.py.')
+@description('The app\'s own settings, see shared/settings/app.py.')
 param settings object
 
 // PYTHON_THREADPOOL_THREAD_COUNT: a process runs 8 activities at a time (host.json) beside 8 HTTP
@@ -98,8 +98,8 @@ var schedulerSettings = empty(schedulerEndpoint) ? {} : {
   AzureFunctionsJobHost__extensions__durableTask__storageProvider__connectionName: 'DURABLE_TASK_SCHEDULER_CONNECTION_STRING'
 }
 
-// The platform's scaling reads host.json alone and would watch the storage account for work that is
-// in the scheduler: with the scheduler, one instance for Durable is always there.
+// The platform's scaling reads only host.json and would watch the storage account, although the work
+// is in the scheduler: with the scheduler, one instance for Durable is always ready.
 var readyForDurable = empty(schedulerEndpoint) ? alwaysReadyDurable : max(alwaysReadyDurable, 1)
 
 resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
@@ -144,7 +144,7 @@ resource site 'Microsoft.Web/sites@2024-04-01' = {
       http20Enabled: true
       ftpsState: 'Disabled'
       remoteDebuggingEnabled: false
-      // with the site and not after it: a host that starts without its storage fails
+      // together with the site: a host that starts without its storage settings fails
       appSettings: map(items(union(hostSettings, schedulerSettings, settings)), setting => {
         name: setting.key
         value: setting.value
@@ -180,7 +180,7 @@ resource site 'Microsoft.Web/sites@2024-04-01' = {
         ], ready => ready.instanceCount > 0)
         triggers: {
           http: {
-            // as many requests as there are threads: more would only wait inside the worker
+            // one request per thread: more would only wait inside the worker
             perInstanceConcurrency: threads
           }
         }

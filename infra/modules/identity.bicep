@@ -1,7 +1,7 @@
-// Who the app is. One user-assigned identity, so that every role can be given before the app first
-// starts and stays when the app is made anew.
+// The app's user-assigned identity: roles can be assigned before the app first starts, and survive
+// when it is created again.
 
-@description('Where the identity lies.')
+@description('Region of the identity.')
 param location string
 
 @description('Tags of every resource.')
@@ -22,5 +22,5 @@ output id string = identity.id
 @description('Client id, by which the app asks for its tokens.')
 output clientId string = identity.properties.clientId
 
-@description('Principal id, to which roles are given.')
+@description('Principal id, to which roles are assigned.')
 output principalId string = identity.properties.principalId

@@ -1,7 +1,7 @@
-// The vault of what must not stand in app settings: CALLERS (names and hashes of keys, never a key)
+// The vault for what must not be in app settings: CALLERS (names and hashes of keys, never a key)
 // and the secrets of webhooks and of upstreams that take a key.
 
-@description('Where the vault lies.')
+@description('Region of the vault.')
 param location string
 
 @description('Tags of every resource.')
@@ -15,15 +15,15 @@ param name string
 @description('Reached through a private endpoint only.')
 param isPrivate bool
 
-@description('Deleted vaults and secrets cannot be purged for 90 days. It cannot be switched off again, and blocks the name for as long after `azd down`.')
+@description('Deleted vaults and secrets cannot be purged for 90 days. It cannot be switched off again, and blocks the name for that long after `azd down`.')
 param purgeProtection bool
 
-@description('The workspace that keeps who read which secret.')
+@description('The workspace for the audit log of secret reads.')
 param workspaceId string
 
 resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
   // checkov:skip=CKV_AZURE_42: purge protection is the parameter purgeProtection; soft delete is always on
-  // checkov:skip=CKV_AZURE_110: see CKV_AZURE_42; what lies here can all be made anew
+  // checkov:skip=CKV_AZURE_110: see CKV_AZURE_42; everything here can be created again
   // checkov:skip=CKV_AZURE_109: the network rules follow the parameter vnetEnabled
   name: name
   location: location

@@ -1,4 +1,4 @@
-// Who may render with one model account, ours or an existing one in another resource group.
+// Roles on one model account, ours or an existing one in another resource group.
 
 @description('Name of the account.')
 param accountName string

@@ -28,7 +28,7 @@ resource account 'Microsoft.CognitiveServices/accounts@2025-06-01' = {
     name: 'S0'
   }
   properties: {
-    // Entra tokens are only accepted at a subdomain of one's own
+    // Entra tokens are accepted only at a custom subdomain
     customSubDomainName: name
     disableLocalAuth: true
     restrictOutboundNetworkAccess: true
@@ -55,7 +55,7 @@ resource models 'Microsoft.CognitiveServices/accounts/deployments@2025-06-01' = 
       name: model.model
       version: model.version
     }
-    // a new version is a decision: prices, sizes and limits differ
+    // no automatic upgrade: prices, sizes and limits differ between versions
     versionUpgradeOption: 'NoAutoUpgrade'
   }
 }]

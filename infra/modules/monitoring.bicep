@@ -1,6 +1,6 @@
-// Where logs and traces go, and who is told when an alert fires.
+// Where logs and traces go, and the action group that alerts notify.
 
-@description('Where the workspace lies.')
+@description('Region of the workspace.')
 param location string
 
 @description('Tags of every resource.')
@@ -33,7 +33,7 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' = {
     }
     retentionInDays: retentionDays
     features: {
-      // who may see a resource may see its logs, and nothing else
+      // access to a resource includes its logs, and no others
       enableLogAccessUsingOnlyResourcePermissions: true
       disableLocalAuth: true
     }

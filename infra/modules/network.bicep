@@ -1,7 +1,7 @@
-// The virtual network of vnetEnabled: a subnet that the app goes out through, a subnet of private
-// endpoints, and the DNS zones in which the public names resolve to them.
+// The virtual network of vnetEnabled: a subnet for the app's outgoing traffic, a subnet for private
+// endpoints, and the DNS zones that resolve the public names to them.
 
-@description('Where the network lies.')
+@description('Region of the network.')
 param location string
 
 @description('Tags of every resource.')
@@ -131,8 +131,8 @@ resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01
   }
 }]
 
-@description('Resource id of the subnet that the app goes out through.')
+@description('Resource id of the subnet for the app\'s outgoing traffic.')
 output appSubnetId string = appSubnet.id
 
-@description('Resource id of the subnet of private endpoints.')
+@description('Resource id of the subnet for private endpoints.')
 output endpointsSubnetId string = endpointsSubnet.id

@@ -1,5 +1,5 @@
-// What the person (or group) on call may do with the data: what the commands of docs/operations.md
-// need. Whoever deploys has rights over the resources already; none of these follow from them.
+// Access to the data for the person or group on call, as the commands of docs/operations.md need it.
+// The right to deploy covers the resources, but not the data in them.
 
 @description('Object id of the person or group.')
 param principalId string

@@ -1,12 +1,12 @@
-// A private way in for each service that the app uses. The DNS zones are there before (network.bicep).
+// A private endpoint for each service that the app uses. network.bicep creates the DNS zones.
 
-@description('Where the network lies.')
+@description('Region of the network.')
 param location string
 
 @description('Tags of every resource.')
 param tags object
 
-@description('Resource id of the subnet of private endpoints.')
+@description('Resource id of the subnet for private endpoints.')
 param subnetId string
 
 @description('Endpoints to create: name, resourceId, groupId (the part of the service), zone (its DNS zone).')

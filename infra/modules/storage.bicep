@@ -1,6 +1,6 @@
 // One storage account that only Entra identities may use, with its containers and tables.
 
-@description('Where the account lies.')
+@description('Region of the account.')
 param location string
 
 @description('Tags of every resource.')
@@ -53,8 +53,8 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
     supportsHttpsTrafficOnly: true
     publicNetworkAccess: 'Enabled'
     networkAcls: {
-      // 'Enabled' with 'Deny' and not 'Disabled': only so are trusted services still let in, and an
-      // operator can open the account to one address at night
+      // 'Enabled' with 'Deny', not 'Disabled': this still admits trusted services and lets an operator
+      // open the account to one address
       defaultAction: isPrivate ? 'Deny' : 'Allow'
       bypass: 'AzureServices'
     }
@@ -125,7 +125,7 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2025-06
 @description('Resource id, for private endpoints and the system topic.')
 output id string = account.id
 
-@description('Name, once the account and what is in it exist.')
+@description('Name, once the account and its contents exist.')
 output name string = account.name
 
 @description('Endpoint of the blob service.')

@@ -1,7 +1,7 @@
-// The workbook: how the app does, in the portal. The queries are files of their own, so that each
-// can be read, pasted and tested; see infra/queries.
+// The workbook in the portal. Its queries are separate files that can be read, pasted and tested; see
+// infra/queries.
 
-@description('Where the workbook lies.')
+@description('Region of the workbook.')
 param location string
 
 @description('Tags of every resource.')
@@ -10,7 +10,7 @@ param tags object
 @description('Name that the portal shows.')
 param displayName string
 
-@description('The Application Insights component that is asked.')
+@description('The Application Insights component to query.')
 param componentId string
 
 var sections = [
