@@ -141,6 +141,11 @@ class Work:
         return self.job.id if self.job else None
 
     @property
+    def try_at(self) -> tuple[str | None, str | None, str | None]:
+        """What tells one try from another: deployment, intent and job."""
+        return self.deployment, self.intent.by if self.intent else None, self.job_id
+
+    @property
     def sent(self) -> bool:
         """Whether an upstream job may exist: a POST was sent, or was about to be."""
         return self.intent is not None or self.job is not None

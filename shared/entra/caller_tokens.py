@@ -91,7 +91,9 @@ def object_id(token: str) -> str:
         header = jwt.get_unverified_header(token)
         if header.get("alg") != "RS256":
             raise BadToken("it is not signed with RS256")
-        key = _signing_keys(f"{authority}/{tenant}/discovery/v2.0/keys").key(str(header.get("kid", "")))
+        key = _signing_keys(f"{authority}/{tenant}/discovery/v2.0/keys").key(
+            str(header.get("kid", ""))
+        )
         claims: dict[str, Any] = jwt.decode(
             token,
             key,

@@ -51,6 +51,8 @@ def follow_job(services: Services, video_id: str, epoch: int) -> Done:
     now, known = services.clock(), work.job
     if phase(work) is Phase.FINISHING:
         return done("decided")
+    if work.ended and not work.sent:
+        return decide(services, work, endings.never_created())
     if work.ended and now > _watch_until(services, work):
         return decide(services, work, endings.watch_over(work))
     if known is None:
@@ -254,8 +256,7 @@ def _search(services: Services, work: Work) -> Done:
     if not work.ended:
         return done("again", wait=0.0)
     intent = work.intent
-    if intent is None:
-        return decide(services, work, endings.never_created())
+    assert intent is not None, "an ended video is only watched for what was sent"
     client = services.client(work.deployment or "")
     upstream = services.settings.upstream(work.deployment or "")
     pause = services.settings.durations.of(_WATCH_PAUSE)

@@ -97,7 +97,7 @@ def bind(services: Services, work: Work, job_id: str, job: JobStatus | None = No
     )
 
     def write(current: Work) -> Work | None:
-        if current.job_id == job_id:  # a slower execution has found it as well
+        if current.job is not None:  # another execution was faster
             return None
         return replace(
             current,

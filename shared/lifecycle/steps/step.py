@@ -70,17 +70,23 @@ def change(services: Services, work: Work, how: Callable[[Work], Work | None]) -
 def update(
     services: Services, work: Work, how: Callable[[Work], Work] = lambda current: current
 ) -> Work | None:
-    """`change` for what is only meant for a video that goes on. None also when its end was decided
-    or carried out since `work` was read: that must not be written over (see `overtaken`)."""
-    written = change(
-        services, work, lambda current: how(current) if same_end(current, work) else None
-    )
-    return written if written is not None and same_end(written, how(work)) else None
+    """`change` for a video that goes on as it was read. None where another execution was faster:
+    its end was decided or carried out, or something was sent (see `overtaken`)."""
+    applied = False
+
+    def guarded(current: Work) -> Work | None:
+        nonlocal applied
+        applied = goes_on(current, work)
+        return how(current) if applied else None
+
+    written = change(services, work, guarded)
+    return written if applied else None
 
 
-def same_end(current: Work, work: Work) -> bool:
-    """Whether nothing was decided about the video's end between two states of it."""
-    return (current.verdict is None, current.ended) == (work.verdict is None, work.ended)
+def goes_on(current: Work, work: Work) -> bool:
+    """Whether neither the video's end nor its try at a deployment has changed between two reads."""
+    ends = [(each.verdict is None, each.ended) for each in (current, work)]
+    return ends[0] == ends[1] and current.try_at == work.try_at
 
 
 def overtaken(services: Services, work: Work, hints: tuple[Hint, ...] = ()) -> Done:
@@ -99,7 +105,7 @@ def decide(
     out."""
 
     def write(current: Work) -> Work | None:
-        if current.verdict is not None or current.ended != work.ended:
+        if current.verdict is not None or not goes_on(current, work):
             return None
         return replace(current, verdict=verdict)
 

@@ -85,14 +85,14 @@ def _post(services: Services, work: Work, attempt: Attempt, client: Dialect) -> 
     mine = Intent(at=services.clock(), by=uuid.uuid4().hex)
 
     def intend(current: Work) -> Work | None:
-        if current.attempt != attempt or current.verdict is not None:
+        if current.try_at != work.try_at or current.verdict is not None:
             return None
         return replace(current, attempt=replace(attempt, intent=mine), posts=current.posts + 1)
 
     intent = change(services, work, intend)
     if intent is None:
         return done("superseded")
-    if intent.intent != mine:
+    if intent.intent is None or intent.intent.by != mine.by:
         return done("again", wait=0.0)
     try:
         job = client.submit(video.request, media, trace=f"{work.video_id}-{intent.posts}")
@@ -215,14 +215,13 @@ def _again(services: Services, work: Work, back: Work | None) -> Done:
 
 def _never_created(services: Services, work: Work) -> Done:
     """Nothing was created, and meanwhile the video was cancelled (or another worker has it)."""
-    hints = slots.hand_over(services, work)
 
     def nothing(current: Work) -> Work | None:
-        attempt = current.attempt
-        if attempt is None or attempt.intent is None or work.intent is None or attempt.job:
+        if current.attempt is None or current.try_at != work.try_at:
             return None
-        mine = attempt.intent.by == work.intent.by
-        return replace(current, attempt=replace(attempt, intent=None)) if mine else None
+        return replace(current, attempt=replace(current.attempt, intent=None))
 
-    change(services, work, nothing)
+    left = change(services, work, nothing)
+    # what another execution has sent meanwhile needs the slot
+    hints = slots.hand_over(services, work) if left is None or not left.sent else ()
     return overtaken(services, work, hints)

@@ -66,6 +66,35 @@ def is_over(job: Job) -> None:
     assert (job.booked.unknown > 0) == (job.video.cost.state is CostState.UNKNOWN)
 
 
+@pytest.mark.parametrize("late", ["to join the line", "to take its turn"])
+def test_an_execution_that_comes_late_does_not_forget_what_another_has_sent(
+    keeping: Services, simulator: Simulator, monkeypatch: Patch, late: str
+) -> None:
+    """An activity may run twice: here the second run begins before the first has submitted, and
+    writes after it."""
+    job = begin(keeping, simulator)
+    module, name = {
+        "to join the line": (take_turn, "_line_up"),
+        "to take its turn": (take_turn, "_go"),
+    }[late]
+    slow = getattr(module, name)
+
+    def after_the_other(*arguments: Any) -> Any:
+        monkeypatch.setattr(module, name, slow)
+        take_turn.take_turn(keeping, job.id, 1, "turn")
+        assert submit_job.submit_job(keeping, job.id, 1).result["outcome"] == "submitted"
+        return slow(*arguments)
+
+    monkeypatch.setattr(module, name, after_the_other)
+    take_turn.take_turn(keeping, job.id, 1, "turn")
+    assert job.work is not None
+    assert job.work.job is not None
+    job.drive()
+    assert job.video.status is Status.COMPLETED
+    assert len(job.upstream_jobs()) == 1
+    is_over(job)
+
+
 @pytest.mark.parametrize("error", [Throttled("slow down", 0.0), NotSent("no connection")])
 def test_cancelled_during_a_post_that_created_nothing(
     keeping: Services, simulator: Simulator, monkeypatch: Patch, error: Exception
@@ -85,6 +114,29 @@ def test_cancelled_during_a_post_that_created_nothing(
     assert job.video.status is Status.CANCELLED
     assert job.booked == Amounts()  # it is known that nothing was created
     assert job.video.cost.basis == "cancelled_before_creation"
+
+
+def test_cancelled_during_a_post_that_created_nothing_after_a_day_in_line(
+    keeping: Services, simulator: Simulator, monkeypatch: Patch
+) -> None:
+    job = begin(keeping, simulator)
+    a_day = keeping.settings.durations.sora_retention
+    late = replace(keeping, clock=lambda: time.time() + 2 * a_day)
+    assert job.work is not None
+    keeping.work.replace(replace(job.work, queue_deadline=job.work.queue_deadline + 3 * a_day))
+
+    def refused(*_: Any, **__: Any) -> None:
+        cancel_video(late, job.video)
+        raise NotSent("no connection")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(upstream_of(keeping), "submit", refused)
+        take_turn.take_turn(late, job.id, 1, "turn")
+        submit_job.submit_job(late, job.id, 1)
+    follow_job.follow_job(late, job.id, 1)
+    finish_video.finish_video(late, job.id, 1)
+    is_over(job)
+    assert job.booked == Amounts()
 
 
 def test_a_cancellation_that_died_after_its_verdict_knows_later_that_nothing_was_created(
