@@ -91,15 +91,14 @@ def object_id(token: str) -> str:
         header = jwt.get_unverified_header(token)
         if header.get("alg") != "RS256":
             raise BadToken("it is not signed with RS256")
-        key = _signing_keys(f"{authority}/{tenant}/discovery/v2.0/keys").key(
-            str(header.get("kid", ""))
-        )
+        keys = _signing_keys(f"{authority}/{tenant}/discovery/v2.0/keys")
+        key = keys.key(str(header.get("kid", "")))
         claims: dict[str, Any] = jwt.decode(
             token,
             key,
             algorithms=["RS256"],
             audience=[config.entra_audience, f"api://{config.entra_audience}"],
-            # of version 2 and of version 1 tokens
+            # the issuers of version 2 and version 1 tokens
             issuer=[f"{authority}/{tenant}/v2.0", f"https://sts.windows.net/{tenant}/"],
             leeway=_LEEWAY,
             options={"require": ["exp", "iss", "aud", "oid"]},
