@@ -11,7 +11,7 @@ from shared.telemetry.offload import LONG, in_thread
 
 
 async def run(client: Client, use_case: Callable[[Services], Done]) -> Result:
-    """The result of a use case. Its hints are events to others: losing one only costs time."""
+    """The result of a use case. Its hints go to other workers: losing one only costs time."""
     done = await in_thread(lambda: use_case(services()), patience=LONG)
     await workers.wake(client, done.hints)
     return done.result

@@ -1,4 +1,4 @@
-"""Wait for the turn: get in line, or find that it has come: `shared.lifecycle.steps.take_turn`."""
+"""Join the line, or take the turn. See `shared.lifecycle.steps.take_turn`."""
 
 from activities.shell import run
 from shared.durable.names import Result, TurnStep

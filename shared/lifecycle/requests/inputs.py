@@ -24,8 +24,8 @@ _EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "v
 
 @dataclass(frozen=True)
 class Source:
-    """A file as a request brings it: its bytes or its https address. `param` is the request's field,
-    for error texts."""
+    """A file as a request brings it: its bytes or its https address. `param`, the request's field,
+    is for error texts."""
 
     param: str
     data: bytes = b""

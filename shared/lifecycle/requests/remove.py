@@ -62,8 +62,8 @@ def _cancelled(services: Services, video: Video) -> Cancelled:
 
 
 def _noted(services: Services, video_id: str) -> bool:
-    """Note the deletion in the video's row of work; False when that is gone. Its last worker deletes
-    that row only unchanged, so it cannot miss the note."""
+    """Note the deletion in the video's row of work; False when that is gone. The last worker can
+    only delete an unchanged row, so it cannot miss the note."""
     while (work := services.work.get(video_id)) is not None:
         if services.work.change(work, lambda current: replace(current, deleted=True)) is not None:
             return True
