@@ -165,7 +165,6 @@ def _shown(deployment: Deployment) -> answers.Deployment:
             failed_render=price.failed_render,
         ),
         limits=answers.Limits(
-            max_running=upstream.max_running,
-            max_creates_per_minute=upstream.max_creates_per_minute,
+            max_running=upstream.max_running, max_creates_per_minute=upstream.max_creates_per_minute
         ),
     )

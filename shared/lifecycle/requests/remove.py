@@ -32,12 +32,7 @@ def delete_video(services: Services, video: Video) -> Removed:
     unfinished = not video.terminal
     cancelled = _cancelled(services, video) if unfinished else Cancelled(video)
     video = cancelled.video
-    emit(
-        Event.VIDEO_DELETED,
-        video_id=video.id,
-        caller=video.caller,
-        unfinished=unfinished,
-    )
+    emit(Event.VIDEO_DELETED, video_id=video.id, caller=video.caller, unfinished=unfinished)
     if _noted(services, video.id):
         _bury(services, video.caller, video.id)
     else:

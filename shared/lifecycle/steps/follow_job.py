@@ -202,9 +202,7 @@ def _once_more(services: Services, work: Work, known: RunningJob, hints: tuple[H
     booked = money.book_failed_render(services, work)
     services.jobs.close(work.deployment or "", known.id)
     back = update(
-        services,
-        work,
-        lambda current: replace(current, attempt=None, billing=booked, troubles=0),
+        services, work, lambda current: replace(current, attempt=None, billing=booked, troubles=0)
     )
     if back is None:
         return overtaken(services, work, hints)

@@ -16,16 +16,7 @@ from shared.lifecycle import line, slots
 from shared.lifecycle.requests import inputs
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps.reconcile import bind, reconcile
-from shared.lifecycle.steps.step import (
-    Done,
-    begin,
-    change,
-    decide,
-    done,
-    overtaken,
-    show,
-    update,
-)
+from shared.lifecycle.steps.step import Done, begin, change, decide, done, overtaken, show, update
 from shared.storage.rows import RowChanged
 from shared.telemetry.events import Event, emit
 from shared.upstream.protocol import (
