@@ -116,11 +116,10 @@ def _extras(video_id: str, index: int, facts: Mapping[str, str]) -> tuple[Extra,
     for variant in EXTRAS:
         if fact := facts.get(variant):
             kind, size, sha256 = fact.split(" ")
-            blob = extra_blob(video_id, index, variant)
             extras.append(
                 Extra(
                     variant=variant,
-                    blob=blob,
+                    blob=extra_blob(video_id, index, variant),
                     content_type=kind,
                     size_bytes=int(size),
                     sha256=sha256,
@@ -219,8 +218,7 @@ def delete_job(
 
 def _watched(work: Work) -> Work:
     """The work of a video that has ended for its caller, while its job is watched."""
-    ended = replace(work, verdict=None, ended=True, troubles=0)
-    return ended.with_job(collecting=False)
+    return replace(work, verdict=None, ended=True, troubles=0).with_job(collecting=False)
 
 
 def _end(

@@ -41,7 +41,7 @@ def reconcile(services: Services, work: Work) -> Done:
     if upstream is None or client is None:
         if now > ended + durations.job_deadline:
             return _unknown(services, work, "its deployment is not configured any more")
-        return _look_again(services, work, durations.of(polling.backoff(work.troubles + 1)))
+        return _look_again(services, work)
     known = services.jobs.bound_to(upstream.name, work.video_id)
     if known is not None:
         return bind_found(services, work, client, known.job_id)
@@ -58,7 +58,7 @@ def reconcile(services: Services, work: Work) -> Done:
             deployment=work.deployment,
             message=str(error),
         )
-        return _look_again(services, work, durations.of(polling.backoff(work.troubles + 1)))
+        return _look_again(services, work)
     if len(candidates) > 1:
         return _unknown(services, work, f"{len(candidates)} jobs could be this video's")
     if candidates:
@@ -178,10 +178,11 @@ def _absent(services: Services, work: Work, *, now: float, ended: float) -> Done
     return done("reconcile", wait=0.0)
 
 
-def _look_again(services: Services, work: Work, wait: float) -> Done:
+def _look_again(services: Services, work: Work) -> Done:
     troubles = work.troubles + 1
     if update(services, work, lambda its: replace(its, troubles=troubles)) is None:
         return overtaken(services, work)
+    wait = services.settings.durations.of(polling.backoff(troubles))
     return done("reconcile", wait=wait, stage=Stage.SUBMITTING)
 
 
