@@ -10,7 +10,4 @@ bp = blueprint()
 
 @activity_with_client(bp)
 async def collect_output(step: OutputStep, client: Client) -> Result:
-    video_id, epoch = step["video_id"], step["epoch"]
-    return await run(
-        client, lambda app: use_case.collect_output(app, video_id, epoch, step["index"])
-    )
+    return await run(client, use_case.collect_output, step, step["index"])

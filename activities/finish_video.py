@@ -10,5 +10,4 @@ bp = blueprint()
 
 @activity_with_client(bp)
 async def finish_video(step: Step, client: Client) -> Result:
-    video_id, epoch = step["video_id"], step["epoch"]
-    return await run(client, lambda app: use_case.finish_video(app, video_id, epoch))
+    return await run(client, use_case.finish_video, step)

@@ -10,5 +10,4 @@ bp = blueprint()
 
 @activity_with_client(bp)
 async def follow_job(step: Step, client: Client) -> Result:
-    video_id, epoch = step["video_id"], step["epoch"]
-    return await run(client, lambda app: use_case.follow_job(app, video_id, epoch))
+    return await run(client, use_case.follow_job, step)

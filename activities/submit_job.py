@@ -10,5 +10,4 @@ bp = blueprint()
 
 @activity_with_client(bp)
 async def submit_job(step: Step, client: Client) -> Result:
-    video_id, epoch = step["video_id"], step["epoch"]
-    return await run(client, lambda app: use_case.submit_job(app, video_id, epoch))
+    return await run(client, use_case.submit_job, step)

@@ -1,4 +1,4 @@
-"""Wait for the turn: get in line, or find that it has come: `shared.lifecycle.steps.take_turn`."""
+"""Join the line, or take the turn. See `shared.lifecycle.steps.take_turn`."""
 
 from activities.shell import run
 from shared.durable.names import Result, TurnStep
@@ -10,5 +10,4 @@ bp = blueprint()
 
 @activity_with_client(bp)
 async def take_turn(step: TurnStep, client: Client) -> Result:
-    video_id, epoch = step["video_id"], step["epoch"]
-    return await run(client, lambda app: use_case.take_turn(app, video_id, epoch, step["hint"]))
+    return await run(client, use_case.take_turn, step, step["hint"])

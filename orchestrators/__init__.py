@@ -1,1 +1,1 @@
-"""Generator functions: they decide what comes next and do nothing themselves."""
+"""Generator functions: they decide the next step and do nothing themselves."""

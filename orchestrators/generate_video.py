@@ -1,8 +1,8 @@
 """From an admitted request to its end: wait for the turn, submit, poll, collect, settle.
 
-The tables are the truth and this is only a worker that reads them through activities: it may die
-or exist twice. It carries nothing but the video's id and epoch, and it begins every generation at
-the same place, because each step finds out by itself what is already done.
+The tables are the truth; a worker reads them through activities, and it may die or exist twice. It
+carries only the video's id and epoch, and begins every generation at the same place, because each
+step finds out what is already done.
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -21,7 +21,7 @@ Flow = Generator[Task, Any, Outcome | None]
 
 @orchestrator(bp)
 def generate_video(context: OrchestrationContext) -> Generator[Task, Any, str]:
-    """Input: `GenerateVideo`. Output: the last outcome, for whoever looks at the instance."""
+    """Input: `GenerateVideo`. Output: the last outcome, for people."""
     video: GenerateVideo = context.get_input()
     steps = Steps(context, video)
     try:
@@ -35,8 +35,8 @@ def generate_video(context: OrchestrationContext) -> Generator[Task, Any, str]:
 
 
 def _work(steps: Steps) -> Flow:
-    """One generation: stage after stage, each chosen by the outcome of the one before. The stages
-    that may take long return None when the generation is full."""
+    """One generation: each outcome chooses the next stage. A stage that may take long returns None
+    when the generation is full."""
     outcome: Outcome | None = "again"
     while outcome is not None and outcome not in _ENDS:
         outcome = yield from _STAGES[outcome](steps)

@@ -1,4 +1,4 @@
-"""How an orchestrator calls activities: bounded history, and patience with broken ones."""
+"""How an orchestrator calls activities: with a bounded history, and again when they fail."""
 
 from collections.abc import Generator, Mapping, Sequence
 from datetime import timedelta
@@ -8,15 +8,14 @@ from shared.durable.names import GenerateVideo, Result
 from shared.durable.sdk import OrchestrationContext, Task
 
 _CALLS_PER_GENERATION = 6
-"""An activity and the timer after it are eight history events, so a generation stays below about
-sixty; after that it continues as new."""
+"""An activity and its timer are eight history events, so a generation stays below about sixty."""
 _TRIES = 5
 _FIRST_PAUSE = 2.0
 
 
 class AbandonedError(Exception):
-    """An activity failed however often it was called. The orchestration ends; the sweep finds the
-    video by its silent heartbeat and starts another."""
+    """An activity failed at every try. The orchestration ends; the sweep finds the video by its old
+    heartbeat and starts another."""
 
 
 class Steps:
@@ -34,20 +33,20 @@ class Steps:
         return self._calls >= _CALLS_PER_GENERATION
 
     def continue_as_new(self) -> None:
-        """Begin another generation: everything that matters is in the tables."""
+        """Begin another generation: the state is in the tables."""
         again = {**self._video, "generation": self._video.get("generation", 0) + 1}
         self._context.continue_as_new(again)
 
     def call(self, activity: str, **extra: Any) -> Generator[Task, Any, Result]:
-        """The result of an activity, which is called again, later each time, when it raises."""
+        """The result of an activity; when it raises, it is called again after a growing pause."""
         (result,) = yield from self.call_all(activity, [extra])
         return result
 
     def call_all(
         self, activity: str, extras: Sequence[Mapping[str, Any]]
     ) -> Generator[Task, Any, list[Result]]:
-        """The results of calls that run at the same time. When one raises, all are called again,
-        which is harmless: every activity finds out what is already done."""
+        """The results of parallel calls. When one raises, all are called again, which is harmless:
+        every activity finds out what is already done."""
         for attempt in range(_TRIES):
             tasks = [self._task(activity, extra) for extra in extras]
             try:
@@ -61,7 +60,7 @@ class Steps:
         raise AbandonedError(activity)
 
     def wait(self, result: Result) -> Generator[Task, Any, None]:
-        """Sleep for as long as a result says."""
+        """Sleep for the `wait` of a result."""
         seconds = result.get("wait", 0.0)
         if seconds > 0:
             yield self.timer(seconds)
@@ -72,7 +71,7 @@ class Steps:
         )
 
     def next_hint(self) -> str:
-        """An event name that this instance never waited for before."""
+        """An event name that is new to this instance."""
         self._waits += 1
         return f"turn-{self._video.get('generation', 0)}-{self._waits}"
 

@@ -13,11 +13,10 @@ from shared.storage.deployments import StoredDeployment
 from shared.telemetry.events import Event, emit
 
 
-def slot_of(
-    stored: Iterable[StoredDeployment], video_id: str, now: float
-) -> DeploymentState | None:
+def slot_of(services: Services, video_id: str) -> DeploymentState | None:
     """The deployment where a video holds a live slot, if any."""
-    return next((each.state for each in stored if video_id in live(each.state, now)), None)
+    states, now = [each.state for each in line.deployments(services)], services.clock()
+    return next((state for state in states if video_id in live(state, now)), None)
 
 
 def take(
@@ -27,11 +26,11 @@ def take(
     where its grant has just ended."""
     now, lease = services.clock(), services.settings.durations.slot_lease
 
-    def waits(each: StoredDeployment) -> bool:
-        return not (each.state.sending and each.state.submitting == video_id)
+    def may_send(each: StoredDeployment) -> bool:
+        return each.state.sending and each.state.submitting == video_id
 
     # two decisions at once may have granted it two slots: one whose turn it has taken comes first
-    for each in sorted(stored, key=waits):
+    for each in sorted(stored, key=may_send, reverse=True):
         if video_id not in live(each.state, now):
             continue
         upstream = services.settings.upstream(each.state.deployment)

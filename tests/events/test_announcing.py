@@ -17,7 +17,7 @@ from shared.delivery import webhooks
 from shared.domain.announcement import Delivery, DeliveryState
 from shared.domain.errors import InvalidRequest, NotFound
 from shared.domain.video import Status
-from shared.lifecycle.background.deliver import deliver_due, deliver_soon, deliveries_of, redeliver
+from shared.lifecycle.background.deliver import deliver_due, deliver_soon, redeliver
 from shared.lifecycle.background.sweep import sweep
 from shared.lifecycle.requests.cancel import cancel_video
 from shared.lifecycle.requests.remove import delete_video
@@ -41,8 +41,8 @@ def later(services: Services, seconds: float) -> Services:
 
 def deliveries(told: Told, video_id: str) -> dict[tuple[str, str], Delivery]:
     return {
-        (each.announcement.name.value, each.target): each
-        for each in deliveries_of(told.services, video_id)
+        (each.delivery.announcement.name.value, each.delivery.target): each.delivery
+        for each in told.services.outbox.of(video_id)
     }
 
 
@@ -124,7 +124,7 @@ def test_nothing_is_written_where_nobody_listens(services: Services, simulator: 
     job = Order(services, simulator)()
     job.drive()
     assert job.video.status is Status.COMPLETED
-    assert deliveries_of(services, job.id) == []
+    assert services.outbox.of(job.id) == []
 
 
 def test_a_receiver_that_was_down_gets_it_later_once(told: Told) -> None:

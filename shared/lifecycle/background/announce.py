@@ -57,11 +57,7 @@ def _announce(services: Services, name: Name, video: Video, *, at: int) -> None:
     if not targets:
         return
     announcement = Announcement(
-        id=event_id(video.id, name),
-        name=name,
-        subject=video.id,
-        at=at,
-        data=shown(video).as_dict(),
+        id=event_id(video.id, name), name=name, subject=video.id, at=at, data=shown(video).as_dict()
     )
     _put(services, announcement, targets)
 

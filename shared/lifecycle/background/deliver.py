@@ -95,11 +95,6 @@ def deliver_due(services: Services) -> int:
     return delivered
 
 
-def deliveries_of(services: Services, video_id: str) -> list[Delivery]:
-    """The deliveries of a video, sent and pending, oldest first."""
-    return [stored.delivery for stored in services.outbox.of(video_id)]
-
-
 def redeliver(services: Services, video_id: str, delivery_id: str | None) -> list[Delivery]:
     """Start one delivery of a video, or all that have not arrived, from the beginning; ids and
     content stay. This process holds those returned. Raises NotFound for an unknown delivery."""

@@ -55,15 +55,15 @@ def suspects(services: Services) -> list[str]:
     line, and videos that have ended and are only watched, fill what is left. Where there are too
     many, a random sample is taken: the next sweep takes another."""
     quiet = services.work.quiet(services.clock() - services.settings.durations.of(_QUIET))
-    waiting = [each for each in quiet if each.stage is Phase.WAITING]
-    watched = [each for each in quiet if each.stage is Phase.WATCHING]
+    waiting = [video for video in quiet if video.stage is Phase.WAITING]
+    watched = [video for video in quiet if video.stage is Phase.WATCHING]
     patient = (Phase.WAITING, Phase.WATCHING)
-    working = [each for each in quiet if each.stage not in patient]
+    working = [video for video in quiet if video.stage not in patient]
     chosen = random.sample(working, min(len(working), _MOST_ASKED - _ROOM_FOR_WAITING))
     room = _MOST_ASKED - len(chosen)
     front, others = waiting[: room // 2], waiting[room // 2 :] + watched
     chosen += front + random.sample(others, min(room - len(front), len(others)))
-    return [each.instance for each in chosen]
+    return [video.instance for video in chosen]
 
 
 def sweep(
@@ -73,8 +73,8 @@ def sweep(
     200 that were silent for too long; the orchestrations to start."""
     now, allowed = services.clock(), _allowed(services)
     before = {stage: now - seconds for stage, seconds in allowed.items()}
-    revived = [revive(services, each, ended=False) for each in missing]
-    revived += [revive(services, each, ended=True) for each in ended]
+    revived = [revive(services, instance, ended=False) for instance in missing]
+    revived += [revive(services, instance, ended=True) for instance in ended]
     restarts = [restart for restart in revived if restart is not None]
     for silent in services.work.silent(before, limit=_MOST_ROWS):
         with suppress(RowChanged):  # a worker is alive after all, or another sweep was first
@@ -128,15 +128,15 @@ def _take_over(services: Services, work: Work, now: float, allowed: float) -> Wo
     if phase(work) is not Phase.ADMITTING:
         return _replaced(services, work, now, patience, reason="silent")
     raised = _raised(work, now + patience)
-    found = services.videos.find(work.caller, work.video_id)
-    if found is not None and found.video.terminal:
+    stored = services.videos.find(work.caller, work.video_id)
+    if stored is not None and stored.video.terminal:
         # from a slow try of a request whose video has ended meanwhile
         inputs.drop(services, work.video_id)
         services.work.delete(work)
         return None
-    if found is not None:
+    if stored is not None:
         emit(Event.ADMISSION_FINISHED, video_id=work.video_id)
-        announce.queued(services, found.video)
+        announce.queued(services, stored.video)
         return services.work.replace(replace(raised, admitted=True))
     if work.epoch == 1:
         # The admission may still be under way. The raised epoch makes its last step fail, so the

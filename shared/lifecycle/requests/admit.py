@@ -52,8 +52,8 @@ def admit(
     repeatable: Repeatable = Repeatable(),  # noqa: B008  # immutable
     sources: Sequence[Source] = (),
 ) -> Admitted:
-    """Admit a request of `caller` (`key:NAME` or `entra:OID`). `sources` are its files, in the
-    order of the upstream's frames.
+    """Admit a request of `caller` (`key:NAME` or `entra:OID`). `sources` are its files, in
+    the order of the upstream's frames.
 
     Raises InvalidRequest (nothing was spent), Conflict (the key was used for another request),
     LimitReached (a ceiling), RateLimited (a limit of this caller), or Unavailable.
@@ -198,7 +198,7 @@ def _leave_nothing(services: Services, video: Video, work: Work, entry: Entry) -
 
 def _overtaken(services: Services, video: Video, work: Work) -> Work:
     """The row after another try of the same request, or the sweep, has changed it. Raises
-    Unavailable where the sweep has undone this try, which it took for dead."""
+    Unavailable where the sweep took this try for dead and has undone it."""
     stored = services.work.get(video.id)
     if stored is not None:
         return stored

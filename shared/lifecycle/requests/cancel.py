@@ -45,7 +45,7 @@ def cancel_video(services: Services, video: Video) -> Cancelled:
     log_decision(video.id, decided.verdict)
     hints: tuple[Hint, ...] = ()
     if not decided.sent:
-        turn = slots.slot_of(line.deployments(services), video.id, services.clock())
+        turn = slots.slot_of(services, video.id)
         if turn is not None:  # granted, but not submitted yet
             attempt = Attempt(deployment=turn.deployment)
             slots.free(services, replace(decided, attempt=attempt))

@@ -48,7 +48,7 @@ def check_job(services: Services, reserved: int) -> None:
         raise LimitReached(
             f"This video would cost ${usd(reserved)}; one video may cost at most "
             f"${usd(micro_usd(ceiling))} here (MAX_JOB_USD). That does not reset: ask for less. "
-            "Nothing was charged.",
+            "Nothing was charged."
         )
 
 
@@ -102,7 +102,7 @@ def _limit_reached(reached: CeilingReached, day: str) -> LimitReached:
     return LimitReached(
         f"This video would cost ${usd(reached.wanted)}, and ${usd(left)} is left of "
         f"{name}, ${usd(ceiling.limit)}. It resets at {_resets_at(ceiling, day)}. "
-        "Nothing was charged.",
+        "Nothing was charged."
     )
 
 

@@ -32,8 +32,8 @@ class Repeatable:
 
 
 def earlier(services: Services, caller: str, asked: str, repeatable: Repeatable) -> Claim | None:
-    """The claim of an earlier, equal request under the same key. Needs no fetched or decoded files,
-    and holds whatever models, prices and ceilings have become since."""
+    """The claim of an earlier, equal request under the same key. Fetches and decodes no files, and
+    ignores later changes of models, prices and ceilings."""
     if repeatable.key is None:
         return None
     claim = services.idempotency.get(caller, by_key(repeatable.route, repeatable.key))

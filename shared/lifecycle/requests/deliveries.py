@@ -2,13 +2,13 @@
 
 from shared.answers import deliveries as answers
 from shared.domain.announcement import EVENT_PREFIX, Delivery, DeliveryState, webhook_name
-from shared.lifecycle.background.deliver import deliver_soon, deliveries_of, redeliver
+from shared.lifecycle.background.deliver import deliver_soon, redeliver
 from shared.lifecycle.services import Services
 
 
 def list_deliveries(services: Services, video_id: str) -> answers.DeliveryList:
     """All of a video's, sent and pending, oldest first."""
-    shown = [_shown(delivery) for delivery in deliveries_of(services, video_id)]
+    shown = [_shown(stored.delivery) for stored in services.outbox.of(video_id)]
     return answers.DeliveryList(object="list", data=shown, has_more=False)
 
 

@@ -24,8 +24,8 @@ _EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "v
 
 @dataclass(frozen=True)
 class Source:
-    """A file as a request brings it: its bytes or its https address. `param` is the request's
-    field, for error texts."""
+    """A file as a request brings it: its bytes or its https address. `param`, the request's field,
+    is for error texts."""
 
     param: str
     data: bytes = b""
@@ -68,8 +68,7 @@ def gather(
         data = source.data if source.url is None else _fetched(services, source.url, source.param)
         if len(data) > LARGEST_FILE:
             raise InvalidRequest(
-                f"{source.param}: a file may have at most {mib(LARGEST_FILE)}.",
-                param=source.param,
+                f"{source.param}: a file may have at most {mib(LARGEST_FILE)}.", param=source.param
             )
         kind = _kind(source, data)
         if source.declared and not kind.startswith(source.declared):
@@ -80,10 +79,7 @@ def gather(
         digest = hashlib.sha256(data).hexdigest()
         inputs.append(
             Input(
-                content_type=kind,
-                sha256=digest,
-                frame_index=source.frame_index,
-                crop=source.crop,
+                content_type=kind, sha256=digest, frame_index=source.frame_index, crop=source.crop
             )
         )
         files.append(File(source.param, data))

@@ -43,7 +43,9 @@ def list_models(services: Services) -> answers.ModelList:
     by_model: dict[str, list[Deployment]] = {}
     for deployment in deployments(services):
         by_model.setdefault(deployment.upstream.model, []).append(deployment)
-    return answers.ModelList(object="list", data=[_model(*each) for each in by_model.items()])
+    return answers.ModelList(
+        object="list", data=[_model(name, rendering) for name, rendering in by_model.items()]
+    )
 
 
 def get_model(services: Services, wanted: str) -> answers.Model:
@@ -61,13 +63,13 @@ def get_model(services: Services, wanted: str) -> answers.Model:
 def deployments(services: Services) -> list[Deployment]:
     """Every configured deployment as it is now."""
     now = services.clock()
-    found = []
+    known = []
     for upstream, stored in zip(
         services.settings.upstreams, line.deployments(services), strict=True
     ):
         state = stored.state
         retires_at = None if upstream.retires_at is None else upstream.retires_at.timestamp()
-        found.append(
+        known.append(
             Deployment(
                 upstream=upstream,
                 lifecycle=_lifecycle(retires_at, gone=state.gone, now=now),
@@ -77,7 +79,7 @@ def deployments(services: Services) -> list[Deployment]:
                 paused=state.paused,
             )
         )
-    return found
+    return known
 
 
 def _lifecycle(retires_at: float | None, *, gone: bool, now: float) -> Lifecycle:
@@ -88,10 +90,10 @@ def _lifecycle(retires_at: float | None, *, gone: bool, now: float) -> Lifecycle
 
 def _model(name: str, rendering: list[Deployment]) -> answers.Model:
     """A model with its deployments in the order of the settings."""
-    upstreams = [each.upstream for each in rendering]
+    upstreams = [deployment.upstream for deployment in rendering]
     all_can = [upstream.can for upstream in upstreams]
-    lifecycles = {each.lifecycle for each in rendering}
-    dates = [each.retires_at for each in rendering]
+    lifecycles = {deployment.lifecycle for deployment in rendering}
+    dates = [deployment.retires_at for deployment in rendering]
     return answers.Model(
         id=name,
         object="model",
@@ -108,7 +110,7 @@ def _model(name: str, rendering: list[Deployment]) -> answers.Model:
             input_images=max(can.images for can in all_can),
             input_video_seconds=max(can.input_video_seconds for can in all_can),
         ),
-        deployments=[_shown(each) for each in rendering],
+        deployments=[_shown(deployment) for deployment in rendering],
     )
 
 
@@ -128,7 +130,7 @@ def _sizes(upstreams: list[Upstream]) -> list[answers.Size]:
     for upstream in upstreams:
         for size in upstream.can.sizes:
             taking.setdefault(size, []).append(upstream)
-    return [_size(size, each) for size, each in taking.items()]
+    return [_size(size, upstreams) for size, upstreams in taking.items()]
 
 
 def _size(size: str, taking: list[Upstream]) -> answers.Size:
@@ -165,7 +167,6 @@ def _shown(deployment: Deployment) -> answers.Deployment:
             failed_render=price.failed_render,
         ),
         limits=answers.Limits(
-            max_running=upstream.max_running,
-            max_creates_per_minute=upstream.max_creates_per_minute,
+            max_running=upstream.max_running, max_creates_per_minute=upstream.max_creates_per_minute
         ),
     )

@@ -34,7 +34,7 @@ def prepare(
     _check_webhook(services, caller, request)
     request, files = inputs.gather(services, request, sources)
     chosen = _deployments(services, request)
-    ready = inputs.fit(request, files, max(each.can.input_video_seconds for each in chosen))
+    ready = inputs.fit(request, files, max(upstream.can.input_video_seconds for upstream in chosen))
     price = max((upstream.price for upstream in chosen), key=lambda price: _amount(price, request))
     return Prepared(request, ready, chosen, price, _amount(price, request))
 
@@ -43,7 +43,7 @@ def _deployments(services: Services, request: VideoRequest) -> list[Upstream]:
     """The deployments that can render a request. Raises InvalidRequest if none can."""
     offering = services.settings.offering(request.model)
     if request.remix is not None:
-        offering = [each for each in offering if each.name == request.remix.deployment]
+        offering = [upstream for upstream in offering if upstream.name == request.remix.deployment]
     if not offering:
         models = sorted({upstream.model for upstream in services.settings.upstreams})
         raise InvalidRequest(

@@ -54,8 +54,8 @@ def _read(services: Services) -> answers.Readiness:
     deployments = models.deployments(services)
     problems = []
     if not any(deployment.takes_requests for deployment in deployments):
-        said = ", ".join(f"{each.upstream.name} {_why_not(each)}" for each in deployments)
-        problems.append(f"No deployment takes requests: {said}.")
+        reasons = ", ".join(f"{each.upstream.name} {_why_not(each)}" for each in deployments)
+        problems.append(f"No deployment takes requests: {reasons}.")
     return answers.Readiness(
         status="not_ready" if problems else "ready",
         problems=problems,

@@ -1,6 +1,6 @@
-"""A remix: a new job that starts from the upstream's own job of a finished video.
+"""A remix: a new job that starts from the upstream's job of a finished video.
 
-It goes to the deployment that made the video, and only while the upstream still has that job.
+It goes to the deployment that made the video, while the upstream still has that job.
 """
 
 from collections.abc import Callable

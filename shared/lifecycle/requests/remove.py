@@ -32,12 +32,7 @@ def delete_video(services: Services, video: Video) -> Removed:
     unfinished = not video.terminal
     cancelled = _cancelled(services, video) if unfinished else Cancelled(video)
     video = cancelled.video
-    emit(
-        Event.VIDEO_DELETED,
-        video_id=video.id,
-        caller=video.caller,
-        unfinished=unfinished,
-    )
+    emit(Event.VIDEO_DELETED, video_id=video.id, caller=video.caller, unfinished=unfinished)
     if _noted(services, video.id):
         _bury(services, video.caller, video.id)
     else:
@@ -62,8 +57,8 @@ def _cancelled(services: Services, video: Video) -> Cancelled:
 
 
 def _noted(services: Services, video_id: str) -> bool:
-    """Note the deletion in the video's row of work; False when that is gone. Its last worker
-    deletes that row only unchanged, so it cannot miss the note."""
+    """Note the deletion in the video's row of work; False when that is gone. The last worker can
+    only delete an unchanged row, so it cannot miss the note."""
     while (work := services.work.get(video_id)) is not None:
         if services.work.change(work, lambda current: replace(current, deleted=True)) is not None:
             return True

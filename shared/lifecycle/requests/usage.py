@@ -66,11 +66,7 @@ def usage(
     rows: dict[str, _Sums] = {}
     total = _Sums()
     for entry in _entries(services, caller, first, last):
-        key = {
-            GroupBy.DAY: entry.day,
-            GroupBy.MODEL: entry.model,
-            GroupBy.CALLER: entry.caller,
-        }[by]
+        key = {GroupBy.DAY: entry.day, GroupBy.MODEL: entry.model, GroupBy.CALLER: entry.caller}[by]
         rows[key] = rows.get(key, _Sums()).with_entry(entry)
         total = total.with_entry(entry)
     return answers.Usage(

@@ -12,8 +12,8 @@ from shared.settings.app import settings
 
 def find_video(services: Services, caller: str, video_id: str) -> Video | None:
     """A caller's video; None for another caller's."""
-    found = services.videos.get(caller, video_id) if is_video_id(video_id) else None
-    return None if found is None else found.video
+    stored = services.videos.get(caller, video_id) if is_video_id(video_id) else None
+    return None if stored is None else stored.video
 
 
 def list_videos(
@@ -28,14 +28,14 @@ def list_videos(
 ) -> answers.VideoList:
     """A page of a caller's videos: at most `limit`, from the one behind `after` on."""
     page = services.videos.page_oldest_first if oldest_first else services.videos.page
-    found = page(caller, after=after, limit=limit + 1, status=status, model=model)
-    videos = found[:limit]
+    read = page(caller, after=after, limit=limit + 1, status=status, model=model)
+    videos = read[:limit]
     return answers.VideoList(
         object="list",
         data=[video_object(services, video) for video in videos],
         first_id=videos[0].id if videos else None,
         last_id=videos[-1].id if videos else None,
-        has_more=len(found) > limit,
+        has_more=len(read) > limit,
     )
 
 

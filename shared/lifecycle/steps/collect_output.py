@@ -1,8 +1,7 @@
 """Copy an output from the upstream into Blob Storage: streamed, checked, visible only when whole.
 
-While two blocks are being written the next one is read, so the slower side sets the pace, and
-memory stays at about four blocks whatever the size. A repeat finds the finished blob and does
-nothing.
+The next block is read while two are being written, so the slower side sets the pace, and memory
+stays at about four blocks whatever the size. A repeat finds the finished blob and does nothing.
 """
 
 import hashlib
@@ -41,7 +40,7 @@ _HEARTBEAT = 30.0
 
 
 class Spoiled(Exception):
-    """The bytes that arrived are not a whole MP4 of the promised length."""
+    """What arrived is not a whole MP4 of the announced length."""
 
 
 class _Superseded(Exception):
@@ -74,8 +73,8 @@ def collect_output(services: Services, video_id: str, epoch: int, index: int) ->
     except JobGone as error:
         return _gone(services, work, job, index, str(error))
     except UpstreamError as error:
-        told = error.retry_after if isinstance(error, Throttled) else None
-        return _retry(services, work, index, str(error), told=told)
+        wait = error.retry_after if isinstance(error, Throttled) else None
+        return _retry(services, work, index, str(error), wait=wait)
     except Spoiled as error:
         if job.spoiled + 1 >= _MOST_SPOILED and not work.ended:
             return decide(services, work, endings.bad_output(work, str(error)))
@@ -95,8 +94,8 @@ def collect_output(services: Services, video_id: str, epoch: int, index: int) ->
 def _copy(
     services: Services, work: Work, index: int, content: Content, client: Dialect
 ) -> tuple[int, str]:
-    """Stream the content into a blob. Its size and sha256. Raises Spoiled before anything
-    becomes visible."""
+    """Stream the content into a blob; its size and sha256. Raises Spoiled before anything becomes
+    visible."""
     writer = services.outputs.writer(output_blob(work.video_id, index))
     next_beat = services.clock() + services.settings.durations.of(_HEARTBEAT)
 
@@ -113,7 +112,7 @@ def _copy(
 
 @dataclass(frozen=True)
 class Received:
-    """A whole MP4 that lies in blocks nobody sees yet; `facts` describe it on its blob."""
+    """A whole MP4 in uncommitted blocks; `facts` become metadata of its blob."""
 
     size: int
     sha256: str
@@ -121,8 +120,8 @@ class Received:
 
 
 def receive(writer: BlobWriter, content: Content, between: Callable[[], None]) -> Received:
-    """Write a download as the blocks of a blob, `between` them and once more at the end calling
-    back. Raises Spoiled for anything but a whole MP4 of the promised length."""
+    """Write a download as the blocks of a blob; calls `between` after each and at the end. Raises
+    Spoiled for anything but a whole MP4 of the announced length."""
     inspector, digest, size, begins = Mp4Inspector(), hashlib.sha256(), 0, b""
     try:
         with writer.behind() as write:
@@ -149,8 +148,8 @@ def receive(writer: BlobWriter, content: Content, between: Callable[[], None]) -
 
 
 def _extras(services: Services, work: Work, index: int, client: Dialect) -> dict[str, str]:
-    """Store the pictures of an output that the upstream has, each tried once: a video is whole
-    without them. What was stored, as facts for the video's blob: `type size sha256` by variant."""
+    """Store the pictures of an output, each tried once: a video is whole without them. Returns
+    facts for the video's blob: variant -> `type size sha256`."""
     stored = {}
     until = services.clock() + _EXTRAS_PATIENCE
     for variant in client.extras:
@@ -173,7 +172,7 @@ def _extras(services: Services, work: Work, index: int, client: Dialect) -> dict
 
 
 def _picture(content: Content, until: float, clock: Callable[[], float]) -> tuple[bytes, str]:
-    """A whole small picture and what it is by its first bytes. Raises Spoiled."""
+    """A whole small picture, and its media type by its first bytes. Raises Spoiled."""
     data = bytearray()
     for piece in content.pieces:
         data += piece
@@ -186,7 +185,7 @@ def _picture(content: Content, until: float, clock: Callable[[], float]) -> tupl
 
 
 def _beat(services: Services, work: Work) -> float:
-    """Leave a sign of life; the time of the next one. Raises _Superseded."""
+    """Write a heartbeat; the time of the next one. Raises _Superseded."""
     current = begin(services, work.video_id, work.epoch)
     if isinstance(current, Done) or update(services, current) is None:
         raise _Superseded
@@ -214,7 +213,7 @@ def _blocks(content: Content) -> Iterator[bytes]:
 
 
 def _gone(services: Services, work: Work, job: RunningJob, index: int, why: str) -> Done:
-    """404 for an output that was there: expired, or hidden for a moment."""
+    """404 for an existing output: expired, or hidden for a moment."""
     now = services.clock()
     since = job.missing_since or now
     expired = now >= job.expires_at
@@ -238,7 +237,7 @@ def _retry(
     index: int,
     why: str,
     *,
-    told: float | None = None,
+    wait: float | None = None,
     spoiled: bool = False,
 ) -> Done:
     emit(
@@ -257,8 +256,7 @@ def _retry(
 
     if change(services, work, write) is None:
         return done("superseded")
-    wait = services.settings.durations.of(
-        polling.backoff(work.troubles + 1, longest=_LONGEST_BACKOFF)
-    )
-    wait = before_deadline(work, services.clock(), wait)
-    return done("retry", wait=wait if told is None else told, stage=Stage.COLLECTING, progress=99)
+    if wait is None:
+        backoff = polling.backoff(work.troubles + 1, longest=_LONGEST_BACKOFF)
+        wait = before_deadline(work, services.clock(), services.settings.durations.of(backoff))
+    return done("retry", wait=wait, stage=Stage.COLLECTING, progress=99)

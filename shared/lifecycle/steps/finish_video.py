@@ -1,7 +1,7 @@
 """Carry a verdict out: manifest, ledger, the video's end, and what is left to watch.
 
-The order makes every promise hold wherever it is interrupted: the money is booked before the video
-shows its end, and the row in `work` goes last, so that somebody always comes back to finish.
+The order is safe to interrupt: the money is booked before the video shows its end, and the row in
+`work` goes last, so the sweep always finds an unfinished end.
 """
 
 from collections.abc import Mapping
@@ -48,19 +48,19 @@ _CONFLICTS = 8
 
 
 def finish_video(services: Services, video_id: str, epoch: int) -> Done:
-    """Finish a video whose end is decided, or whose outputs are all stored.
+    """Finish a video with a verdict, or with all its outputs in storage.
 
     Outcomes: done, watching, retry (an output is missing), again (nothing is decided), superseded.
     """
     work = begin(services, video_id, epoch)
     if isinstance(work, Done):
         return work
-    found = services.videos.find(work.caller, video_id)
-    if found is None:
+    stored = services.videos.find(work.caller, video_id)
+    if stored is None:
         _close(services, work)
         return done("done")
-    if work.ended and work.verdict is None and not found.rescuable:
-        # what was stored is nobody's; its job decides the money
+    if work.ended and work.verdict is None and not stored.rescuable:
+        # no caller gets what was stored; the job decides the cost
         update(services, work, lambda current: current.with_job(collecting=False))
         return done("watching", wait=0.0)
     outputs: tuple[Output, ...] = ()
@@ -71,7 +71,7 @@ def finish_video(services: Services, video_id: str, epoch: int) -> Done:
             return done("retry" if collecting else "again", wait=0.0)
     lengths = [output.seconds for output in outputs]
     price = money.price_of(services, work)
-    verdict = work.verdict or endings.completed(work, found.video, lengths, price)
+    verdict = work.verdict or endings.completed(work, stored.video, lengths, price)
     decided = change(
         services,
         work,
@@ -79,16 +79,16 @@ def finish_video(services: Services, video_id: str, epoch: int) -> Done:
     )
     if decided is None or decided.verdict is None:
         return done("superseded")
-    seconds = endings.billed_seconds(found.video, lengths)
+    seconds = endings.billed_seconds(stored.video, lengths)
     verdict = decided.verdict
     if verdict.status is Status.CANCELLED and not decided.sent:
-        # it was cancelled while its submission was under way, which then turned out to be none
+        # cancelled during a submission that then created no job
         verdict = endings.never_created() if verdict.money is Kind.UNKNOWN else verdict
     return _carry_out(services, decided, verdict, outputs, seconds)
 
 
 def _stored_outputs(services: Services, work: Work) -> tuple[Output, ...]:
-    """The outputs that are in storage, as their blobs describe them."""
+    """The outputs in storage, as their blobs describe them."""
     outputs = []
     for index in range(len(work.parts)):
         name = output_blob(work.video_id, index)
@@ -111,16 +111,15 @@ def _stored_outputs(services: Services, work: Work) -> tuple[Output, ...]:
 
 
 def _extras(video_id: str, index: int, facts: Mapping[str, str]) -> tuple[Extra, ...]:
-    """The pictures that were stored with an output, as its blob describes them."""
+    """The pictures stored with an output, as its blob describes them."""
     extras = []
     for variant in EXTRAS:
-        if told := facts.get(variant):
-            kind, size, sha256 = told.split(" ")
-            blob = extra_blob(video_id, index, variant)
+        if fact := facts.get(variant):
+            kind, size, sha256 = fact.split(" ")
             extras.append(
                 Extra(
                     variant=variant,
-                    blob=blob,
+                    blob=extra_blob(video_id, index, variant),
                     content_type=kind,
                     size_bytes=int(size),
                     sha256=sha256,
@@ -165,25 +164,25 @@ def _carry_out(
     if work.job is None or not work.job.slot_freed:
         hints = slots.hand_over(services, work)
     if video is not None and video.status is not Status.COMPLETED and work.parts:
-        services.outputs.delete_all(video_folder(work.video_id))  # of a cancelled video, perhaps
+        services.outputs.delete_all(video_folder(work.video_id))  # a cancelled video may have some
     _announce(services, work, video)
     _close(services, work)
     return done("done", hints=hints)
 
 
 def _announce(services: Services, work: Work, video: Video | None) -> None:
-    """Last, but before the row in `work` changes, which brings back whoever dies on the way.
-    Nothing is told any more about a video that its caller has deleted."""
+    """Announce an end, unless its caller has deleted the video. Comes before the row in `work`
+    changes: until then a worker that dies is replaced."""
     deleted = work.ended and services.videos.get(work.caller, work.video_id) is None
     if video is not None and not deleted:
         announce.ended(services, video)
 
 
 def _close(services: Services, work: Work) -> None:
-    """The last act for a video; for one that its caller has deleted, what is left of it goes first.
+    """Delete the work of a video; if its caller has deleted it, delete the rest of it first.
 
-    A cancellation and the video's worker may carry the same end out side by side, each leaving
-    signs of life, and a deletion may be noted meanwhile; whoever comes first closes for all."""
+    A cancellation and the video's worker may carry the same end out at the same time, each writing
+    heartbeats, while a deletion is noted: the first to get here closes for all."""
     current: Work | None = work
     while current is not None and (current.epoch, current.ended) == (work.epoch, work.ended):
         if current.deleted:
@@ -198,7 +197,7 @@ def _close(services: Services, work: Work) -> None:
 
 
 def remove_rest(services: Services, caller: str, video_id: str) -> None:
-    """Delete blobs, announcements and rows of a video. What is gone already stays gone."""
+    """Delete the blobs, announcements and rows of a video; can be repeated."""
     services.outputs.delete_all(video_folder(video_id))
     inputs.drop(services, video_id)
     services.outbox.forget(video_id)
@@ -208,7 +207,7 @@ def remove_rest(services: Services, caller: str, video_id: str) -> None:
 def delete_job(
     services: Services, deployment: str | None, job_id: str | None, video_id: str
 ) -> None:
-    """Delete the upstream's copy of a deleted video, if that is possible: it expires anyway."""
+    """Delete the upstream's copy of a deleted video if possible: it expires anyway."""
     try:
         client = services.client(deployment or "")
         if client is not None and job_id:
@@ -218,9 +217,8 @@ def delete_job(
 
 
 def _watched(work: Work) -> Work:
-    """The same, ended for its caller: its job is looked at until it is over."""
-    ended = replace(work, verdict=None, ended=True, troubles=0)
-    return ended.with_job(collecting=False)
+    """The work of a video that has ended for its caller, while its job is watched."""
+    return replace(work, verdict=None, ended=True, troubles=0).with_job(collecting=False)
 
 
 def _end(
@@ -230,7 +228,7 @@ def _end(
     outputs: tuple[Output, ...],
     price_version: str,
 ) -> Video | None:
-    """The video's own row. What was done before is found done; a conflict is tried again."""
+    """Write the end into the video's row; retried after a conflict, kept where it has ended."""
     for _ in range(_CONFLICTS):
         stored = services.videos.find(work.caller, work.video_id)
         if stored is None:
@@ -278,7 +276,7 @@ def _ended(
 
 
 def _manifest(video: Video) -> dict[str, Any]:
-    """What lies beside the outputs, for whoever finds them without the tables."""
+    """Stored beside the outputs, which it describes without the tables."""
     request = video.request
     return {
         "version": 1,

@@ -1,7 +1,7 @@
 """Follow a job to its end: look, show the progress, and decide what its end means for the video.
 
-A video that has ended for its caller (timed out, cancelled, submission unknown) is followed on:
-its render may still turn up, and its money is unknown until the job is over.
+The job is followed even after the video has ended for its caller (timed out, cancelled, submission
+unknown): its render may still turn up, and its cost is unknown until the job is over.
 """
 
 from contextlib import suppress
@@ -43,7 +43,7 @@ _LONGEST_BACKOFF = 30.0
 def follow_job(services: Services, video_id: str, epoch: int) -> Done:
     """Look at the upstream job of a video once.
 
-    Outcomes: rendering, rendered, again (it is rendered anew), decided, watching, done, superseded.
+    Outcomes: rendering, rendered, again (one more render), decided, watching, done, superseded.
     """
     work = begin(services, video_id, epoch)
     if isinstance(work, Done):
@@ -69,12 +69,12 @@ def follow_job(services: Services, video_id: str, epoch: int) -> Done:
     except JobGone:
         return _missing(services, work, known)
     except UpstreamError as error:
-        told = error.retry_after if isinstance(error, Throttled) else None
-        return _trouble(services, work, str(error), told=told)
+        wait = error.retry_after if isinstance(error, Throttled) else None
+        return _trouble(services, work, str(error), wait=wait)
     if job.state in (JobState.RUNNING, JobState.STRANGE):
         return _rendering(services, work, known, job)
     if job.state is JobState.SUCCEEDED and not job.parts:
-        # it may be some moments ahead of its outputs
+        # its outputs may appear some moments later
         return _second_empty(services, work, known) or _over(services, work, known, job)
     return _over(services, work, known, job)
 
@@ -117,8 +117,8 @@ def _rendering(services: Services, work: Work, known: RunningJob, job: JobStatus
 
 
 def withdraw(services: Services, work: Work) -> None:
-    """Ask the upstream to drop the job of a cancelled video, where its dialect can. What comes of
-    it is seen when the job is looked at again."""
+    """Ask the upstream to drop the job of a cancelled video, where its dialect can. The next look
+    at the job shows the result."""
     upstream = services.settings.upstream(work.deployment or "")
     client = services.client(work.deployment or "")
     if upstream is None or client is None or not upstream.can_delete_running or not work.job_id:
@@ -137,7 +137,7 @@ def withdraw(services: Services, work: Work) -> None:
 
 
 def _over(services: Services, work: Work, known: RunningJob, job: JobStatus) -> Done:
-    """The job has ended: its slot is free, whatever that means for the video."""
+    """The job has ended: free its slot, and decide about the video."""
     hints = slots.hand_over(services, work)
     now = services.clock()
     took = expect.took(work, known, job, now)
@@ -204,9 +204,7 @@ def _once_more(services: Services, work: Work, known: RunningJob, hints: tuple[H
     booked = money.book_failed_render(services, work)
     services.jobs.close(work.deployment or "", known.id)
     back = update(
-        services,
-        work,
-        lambda current: replace(current, attempt=None, billing=booked, troubles=0),
+        services, work, lambda current: replace(current, attempt=None, billing=booked, troubles=0)
     )
     if back is None:
         return overtaken(services, work, hints)
@@ -215,7 +213,7 @@ def _once_more(services: Services, work: Work, known: RunningJob, hints: tuple[H
 
 
 def _missing(services: Services, work: Work, known: RunningJob) -> Done:
-    """404 for a job that we have: not yet visible, hidden for a moment, or gone."""
+    """404 for a known job: not visible yet, hidden for a moment, or gone."""
     now = services.clock()
     young = now - known.created_at < services.settings.durations.not_found_grace
     since = known.missing_since or now
@@ -238,12 +236,12 @@ def _second_empty(services: Services, work: Work, known: RunningJob) -> Done | N
     since = known.empty_since or services.clock()
     if not is_first_sign(services, since):
         return None
-    # it is there, so it was not missing
+    # the job exists, so it is not missing
     return _look_again(services, work, empty_since=since, missing_since=None)
 
 
 def _look_again(services: Services, work: Work, **signs: float | None) -> Done:
-    """Note a first sign of the job's end, and look once more before it counts."""
+    """Note a first sign of the job's end, which counts only if the next look confirms it."""
     if update(services, work, lambda current: current.with_job(**signs)) is None:
         return overtaken(services, work)
     pause = services.settings.durations.of(SEEN_TWICE / 2)
@@ -252,7 +250,7 @@ def _look_again(services: Services, work: Work, **signs: float | None) -> Done:
 
 
 def _search(services: Services, work: Work) -> Done:
-    """An ended video whose submission is not known: a later listing may still find its job."""
+    """Search the upstream's list for the job of an ended video whose submission is unknown."""
     if not work.ended:
         return done("again", wait=0.0)
     intent = work.intent
@@ -261,7 +259,7 @@ def _search(services: Services, work: Work) -> Done:
     upstream = services.settings.upstream(work.deployment or "")
     pause = services.settings.durations.of(_WATCH_PAUSE)
     if client is None or upstream is None or not upstream.can_list:
-        # It cannot be found, but it may be running: its slot stays held for as long as a job takes.
+        # no way to find it, but it may be running: hold its slot for as long as a job can take
         running_until = intent.at + services.settings.durations.job_deadline
         if services.clock() < running_until:
             close_unanswered(services, work)
@@ -283,8 +281,8 @@ def _search(services: Services, work: Work) -> Done:
 
 
 def _not_found(services: Services, work: Work, intent: Intent) -> Done:
-    """A video was cancelled before its submission was answered, and no job of it is listed: after
-    the second look, when a job would have appeared by now, there is none."""
+    """No job is listed of a video that was cancelled before its submission was answered. After a
+    second look, late enough for a job to appear, there is none."""
     now = services.clock()
     lost_at = intent.connection_ended_at or intent.unlisted_since or now
     settled_at = lost_at + services.settings.durations.of(ABSENCE)
@@ -301,34 +299,34 @@ def _not_found(services: Services, work: Work, intent: Intent) -> Done:
 
 
 def _watching(services: Services, work: Work, wait: float) -> Done:
-    """Nothing new: leave a sign of life and look again later."""
+    """Nothing new: write a heartbeat and look again later."""
     if update(services, work) is None:
         return overtaken(services, work)
     return done("watching", wait=wait)
 
 
-def _trouble(services: Services, work: Work, why: str, *, told: float | None = None) -> Done:
-    """The upstream could not be asked: wait longer each time, never past the deadline."""
+def _trouble(services: Services, work: Work, why: str, *, wait: float | None = None) -> Done:
+    """The upstream gave no answer: wait longer each time, never past the deadline."""
+    troubles = work.troubles + 1
     emit(
         Event.JOB_NOT_READABLE,
         video_id=work.video_id,
         deployment=work.deployment,
         job_id=work.job_id,
-        troubles=work.troubles + 1,
+        troubles=troubles,
         message=why,
     )
-    troubles = work.troubles + 1
     if update(services, work, lambda current: replace(current, troubles=troubles)) is None:
         return overtaken(services, work)
-    backoff = polling.backoff(troubles, longest=_LONGEST_BACKOFF)
-    wait = services.settings.durations.of(backoff) if told is None else told
-    outcome = done("watching" if work.ended else "rendering")
-    outcome.result["wait"] = round(before_deadline(work, services.clock(), wait), 3)
-    return outcome
+    if wait is None:
+        backoff = polling.backoff(troubles, longest=_LONGEST_BACKOFF)
+        wait = services.settings.durations.of(backoff)
+    wait = before_deadline(work, services.clock(), wait)
+    return done("watching" if work.ended else "rendering", wait=wait)
 
 
 def _watch_until(services: Services, work: Work) -> float:
-    """When nothing can turn up any more: the job, or the intent, has outlived its retention."""
+    """When the upstream has deleted the job, or what the intent may have created."""
     durations = services.settings.durations
     sent_at = work.intent.at if work.intent else work.created_at
     expires = work.job.expires_at if work.job else sent_at + durations.sora_retention

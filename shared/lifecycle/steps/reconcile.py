@@ -1,6 +1,6 @@
-"""A submission whose answer is not known: find its job in the upstream's list, and bind it.
+"""A submission whose answer was lost: find its job in the upstream's list, and bind it.
 
-Nobody POSTs again before the list has shown, twice and late enough, that there is no job.
+There is no second POST before the list has shown, twice and late enough, that there is no job.
 """
 
 from dataclasses import replace
@@ -17,23 +17,22 @@ from shared.telemetry.events import Event, emit
 from shared.upstream.protocol import Dialect, UpstreamError
 
 MOST_POSTS = 2
-"""How often a video is POSTed at most, for whatever reason."""
+"""The most POSTs for one video, whatever the reason."""
 ABSENCE = 120.0
-"""How long after a connection ended a job may still appear in the upstream's list."""
+"""Seconds after a connection ended in which its job may still appear in the upstream's list."""
 _CLOCK_TOLERANCE = 60.0
-"""By how much the upstream's clock may be behind ours; never less than two seconds, because
-upstreams cut their times to whole seconds."""
+"""Seconds by which the upstream's clock may be behind ours."""
 
 
 def reconcile(services: Services, work: Work) -> Done:
-    """An intent without a job: find the job that its POST created, if it created one.
+    """Find the job that the POST of an intent created, if it created one.
 
     Outcomes: submitted, reconcile, again, decided, done, superseded.
     """
     durations, now = services.settings.durations, services.clock()
     assert work.intent is not None, "there is something to reconcile"
     if work.intent.connection_ended_at is None:
-        # a worker died between intent and answer; whatever it had open has ended by now
+        # a worker died between intent and answer; its connection has ended by now
         work = update(services, work, lambda its: its.with_intent(connection_ended_at=now)) or work
     intent = work.intent
     ended = intent.connection_ended_at if intent and intent.connection_ended_at else now
@@ -42,7 +41,7 @@ def reconcile(services: Services, work: Work) -> Done:
     if upstream is None or client is None:
         if now > ended + durations.job_deadline:
             return _unknown(services, work, "its deployment is not configured any more")
-        return _look_again(services, work, durations.of(polling.backoff(work.troubles + 1)))
+        return _look_again(services, work)
     known = services.jobs.bound_to(upstream.name, work.video_id)
     if known is not None:
         return bind_found(services, work, client, known.job_id)
@@ -59,7 +58,7 @@ def reconcile(services: Services, work: Work) -> Done:
             deployment=work.deployment,
             message=str(error),
         )
-        return _look_again(services, work, durations.of(polling.backoff(work.troubles + 1)))
+        return _look_again(services, work)
     if len(candidates) > 1:
         return _unknown(services, work, f"{len(candidates)} jobs could be this video's")
     if candidates:
@@ -84,8 +83,8 @@ def bind(services: Services, work: Work, job_id: str, job: JobStatus | None = No
     )
     if not services.jobs.bind(mine):
         return done("reconcile", wait=0.0)
-    # Upstreams cut their times to whole seconds of their own clock; by ours the job was created
-    # between the intent and now.
+    # the upstream's time is in whole seconds of its clock; by ours the job was created between the
+    # intent and now
     began = min(now, max(created_at, attempt.intent.at if attempt.intent else created_at))
     sketch = expect.at_submit(services, work)
     running = RunningJob(
@@ -126,12 +125,13 @@ def bind(services: Services, work: Work, job_id: str, job: JobStatus | None = No
 
 
 def find_candidates(services: Services, work: Work, client: Dialect) -> list[JobSummary]:
-    """The upstream's jobs that the last POST of a video may have created: recent enough, not
-    bound to another video, and alike in everything that the list shows. Raises UpstreamError."""
+    """The upstream's jobs that the last POST of a video may have created: recent enough, not bound
+    to another video, and equal in all that the list shows. Raises UpstreamError."""
     video = services.videos.find(work.caller, work.video_id)
     upstream = services.settings.upstream(work.deployment or "")
     if video is None or upstream is None or work.intent is None:
         return []
+    # never less than two seconds: upstreams cut their times to whole seconds
     tolerance = max(2.0, services.settings.durations.of(_CLOCK_TOLERANCE))
     listed = client.find(work.intent.at - tolerance, trace=work.video_id)
     request = video.video.request
@@ -155,7 +155,7 @@ def find_candidates(services: Services, work: Work, client: Dialect) -> list[Job
 
 
 def bind_found(services: Services, work: Work, client: Dialect, job_id: str) -> Done:
-    """Make a job that was found in the upstream's list this video's."""
+    """Bind a job from the upstream's list to the video."""
     try:
         job = client.status(job_id, trace=work.video_id)
     except UpstreamError:
@@ -178,24 +178,25 @@ def _absent(services: Services, work: Work, *, now: float, ended: float) -> Done
     return done("reconcile", wait=0.0)
 
 
-def _look_again(services: Services, work: Work, wait: float) -> Done:
+def _look_again(services: Services, work: Work) -> Done:
     troubles = work.troubles + 1
     if update(services, work, lambda its: replace(its, troubles=troubles)) is None:
         return overtaken(services, work)
+    wait = services.settings.durations.of(polling.backoff(troubles))
     return done("reconcile", wait=wait, stage=Stage.SUBMITTING)
 
 
 def _unknown(services: Services, work: Work, why: str) -> Done:
-    """It may have been created and cannot be told: never POST again, and say so."""
+    """There may be a job, and no way to find out: never POST again."""
     close_unanswered(services, work)
     return decide(services, work, endings.submit_unknown(work, why))
 
 
 def close_unanswered(services: Services, work: Work) -> None:
-    """Let others submit although nobody knows what became of this one.
+    """Let others submit although the outcome of this submission is unknown.
 
-    Its job may be running: the slot stays held. The next submit waits until no job of this intent
-    could be taken for its own."""
-    held = [found.state for found in line.deployments(services, [work.deployment or ""])]
-    if any(state.submitting == work.video_id for state in held):
+    Its job may be running, so the slot stays held. The next submit waits until its job cannot be
+    confused with a job of this intent."""
+    stored = line.deployments(services, [work.deployment or ""])
+    if any(each.state.submitting == work.video_id for each in stored):
         slots.close_submit(services, work, pause=services.settings.durations.of(_CLOCK_TOLERANCE))

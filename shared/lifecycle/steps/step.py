@@ -1,4 +1,4 @@
-"""What every step does first: find the video's state, check the epoch, leave a sign of life."""
+"""What the steps share: read the video's state, check the epoch, write a heartbeat."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,13 +13,13 @@ from shared.telemetry.events import Event, emit
 
 PAYLOAD_VERSION = 1
 SEEN_TWICE = 30.0
-"""Seconds: a job or an output that was there is only taken for gone when it is still missing this
-much later; the same for a job that has succeeded without outputs."""
+"""Seconds after which a missing job or output counts as gone if it is still missing; the same for a
+job that has succeeded without outputs."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """What a use case answers: the activity's result, and the hints that it should raise."""
+    """The activity's result, and the hints to raise."""
 
     result: Result
     hints: tuple[Hint, ...] = ()
@@ -34,7 +34,7 @@ def done(
     progress: int | None = None,
     hints: tuple[Hint, ...] = (),
 ) -> Done:
-    """A result with only the fields that say something."""
+    """A result with only the given fields."""
     result: Result = {"v": PAYLOAD_VERSION, "outcome": outcome}
     if wait is not None:
         result["wait"] = round(max(0.0, wait), 3)
@@ -48,8 +48,7 @@ def done(
 
 
 def begin(services: Services, video_id: str, epoch: int) -> Work | Done:
-    """The state to go on from, or why there is nothing to do: everything is done, or another
-    worker has taken over."""
+    """The state to go on from; or `done` without one, `superseded` where another worker has it."""
     work = services.work.get(video_id)
     if work is None:
         return done("done")
@@ -57,7 +56,7 @@ def begin(services: Services, video_id: str, epoch: int) -> Work | Done:
 
 
 def change(services: Services, work: Work, how: Callable[[Work], Work | None]) -> Work | None:
-    """Write a video's state and, with it, a sign of life. None: another worker has taken over."""
+    """Write a video's state, with a heartbeat. None: another worker has taken over."""
     now = services.clock()
 
     def alive(current: Work) -> Work | None:
@@ -90,8 +89,8 @@ def goes_on(current: Work, work: Work) -> bool:
 
 
 def overtaken(services: Services, work: Work, hints: tuple[Hint, ...] = ()) -> Done:
-    """What to answer when a write was refused: another worker has the video, nothing is left to do,
-    or its caller cancelled it meanwhile, and this worker goes on from that."""
+    """The result after a refused write: another worker has the video, it is done, or it was
+    cancelled meanwhile and this worker goes on from there."""
     current = begin(services, work.video_id, work.epoch)
     if isinstance(current, Done):
         return Done(current.result, hints)
@@ -101,8 +100,7 @@ def overtaken(services: Services, work: Work, hints: tuple[Hint, ...] = ()) -> D
 def decide(
     services: Services, work: Work, verdict: Verdict, *, hints: tuple[Hint, ...] = ()
 ) -> Done:
-    """Write down how a video ends, unless that was decided already; `finish_video` carries it
-    out."""
+    """Record how a video ends, unless that is decided already; `finish_video` carries it out."""
 
     def write(current: Work) -> Work | None:
         if current.verdict is not None or not goes_on(current, work):
@@ -112,13 +110,12 @@ def decide(
     written = change(services, work, write)
     if written is None:
         return done("superseded", hints=hints)
-    if written.verdict == verdict:  # else another end came first; whoever finishes sees which
+    if written.verdict == verdict:  # otherwise another end came first
         log_decision(work.video_id, verdict)
     return done("decided", hints=hints)
 
 
 def log_decision(video_id: str, verdict: Verdict) -> None:
-    """Log that an end was decided."""
     emit(
         Event.VIDEO_DECIDED,
         video_id=video_id,
@@ -131,12 +128,12 @@ def log_decision(video_id: str, verdict: Verdict) -> None:
 
 
 def is_first_sign(services: Services, since: float) -> bool:
-    """Whether what was first seen at `since` has to be seen again, some time later, to count."""
+    """Whether what was first seen at `since` still needs a second look to count."""
     return services.clock() - since < services.settings.durations.of(SEEN_TWICE)
 
 
 def before_deadline(work: Work, now: float, wait: float) -> float:
-    """`wait`, but not past the deadline of a running job, where something has to be decided."""
+    """`wait`, but not past the deadline of a running job, which needs a decision."""
     if work.ended or work.job is None:
         return wait
     return max(0.1, min(wait, work.job.deadline - now + 0.1))
@@ -150,8 +147,8 @@ def show(
     progress: int | None = None,
     estimate: float | None = None,
 ) -> Video | None:
-    """Let the caller see where the video is. Losing this write costs nothing: the next step
-    writes it again, so a conflict is not repeated and a finished video is left alone."""
+    """Show the caller the video's stage. A lost write costs nothing, because the next step writes
+    again: so a conflict is not retried. A video that has ended stays as it is."""
     stored = services.videos.find(work.caller, work.video_id)
     if stored is None:
         return None

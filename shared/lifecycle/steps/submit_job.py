@@ -1,8 +1,7 @@
 """Submit at most once: the intent is on record before the POST, the job id before the first poll.
 
-Only the execution that moved the row from nothing to an intent may POST. Whoever finds an intent
-that is not its own (a repeated activity, a new worker) looks for the job in the upstream's list
-(`reconcile`).
+Only the execution that wrote the intent may POST. One that reads another's intent (a repeated
+activity, a new worker) looks for the job in the upstream's list (`reconcile`).
 """
 
 import uuid
@@ -17,16 +16,7 @@ from shared.lifecycle import line, slots
 from shared.lifecycle.requests import inputs
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps.reconcile import bind, reconcile
-from shared.lifecycle.steps.step import (
-    Done,
-    begin,
-    change,
-    decide,
-    done,
-    overtaken,
-    show,
-    update,
-)
+from shared.lifecycle.steps.step import Done, begin, change, decide, done, overtaken, show, update
 from shared.storage.rows import RowChanged
 from shared.telemetry.events import Event, emit
 from shared.upstream.protocol import (
@@ -40,10 +30,10 @@ from shared.upstream.protocol import (
 )
 
 _PAUSE = 20.0
-"""How long a 429 without Retry-After pauses a deployment."""
+"""Seconds for which a 429 without Retry-After pauses a deployment."""
 _MOST_TURNED_AWAY = 6
-"""A video that a deployment turns away this often in a row, while it takes others in between, is
-what the deployment minds."""
+"""A deployment that turns a video away this often in a row, but takes others in between, refuses
+this video."""
 
 
 def submit_job(services: Services, video_id: str, epoch: int) -> Done:
@@ -61,7 +51,7 @@ def submit_job(services: Services, video_id: str, epoch: int) -> Done:
     if work.job is not None:
         return done("submitted")
     if work.intent is not None:
-        # also where the deployment is not configured any more: something may have been sent
+        # even if the deployment is not configured any more: something may have been sent
         return reconcile(services, work)
     client = services.client(work.deployment or "")
     if work.attempt is None or client is None:
@@ -73,7 +63,7 @@ def _post(services: Services, work: Work, attempt: Attempt, client: Dialect) -> 
     video = show(services, work, Stage.SUBMITTING)
     if video is None:
         return done("done")
-    if video.terminal:  # it has ended, and a try of its request that came late revived its work
+    if video.terminal:  # a late try of its request revived its work
         hints = slots.hand_over(services, work)
         with suppress(RowChanged):
             services.work.delete(work)
@@ -115,11 +105,10 @@ def _not_submitted(services: Services, work: Work, error: UpstreamError) -> Done
         refusal = TurnedAway(status=error.status, message=str(error), final=error.final)
         return _turned_away(services, work, refusal)
     if isinstance(error, Throttled):
-        # what the upstream says is in real seconds; our own guess is a duration of ours
-        told = error.retry_after
-        return _throttled(
-            services, work, services.settings.durations.of(_PAUSE) if told is None else told
-        )
+        pause = error.retry_after  # in real seconds; our guess is scaled
+        if pause is None:
+            pause = services.settings.durations.of(_PAUSE)
+        return _throttled(services, work, pause)
     if isinstance(error, Refused):
         slots.works(services, work)
         return _refused(services, work, str(error), moderated=error.moderated)
@@ -144,12 +133,12 @@ def _throttled(services: Services, work: Work, pause: float) -> Done:
 
 
 def _turned_away(services: Services, work: Work, refusal: TurnedAway) -> Done:
-    """The deployment turns everybody away, at least for now. Or it minds this video: then it takes
-    others between the times that it turns this one away, and only those times are counted."""
+    """The deployment turns everybody away, at least for now; or only this video, if it takes others
+    in between: only such refusals are counted."""
     now = services.clock()
     back = _taken_back(services, work)
     state = slots.turn_away(services, work, refusal)
-    if state is None or state.outage is None:  # it is not configured any more
+    if state is None or state.outage is None:  # not configured any more
         return _again(services, work, back)
     if state.outage.final:
         emit(
@@ -182,15 +171,15 @@ def _turned_away(services: Services, work: Work, refusal: TurnedAway) -> Done:
 
 
 def _refused(services: Services, work: Work, message: str, *, moderated: bool = False) -> Done:
-    """The upstream will not have this request: nothing was created."""
+    """The upstream refuses this request: nothing was created."""
     hints = slots.hand_over(services, work)
     return decide(services, work, endings.refused(message, moderated=moderated), hints=hints)
 
 
 def _taken_back(services: Services, work: Work, *, troubles: int | None = None) -> Work | None:
-    """Nothing was created: the row goes back to nothing. First the row, then the slot: whoever
-    finds the row as it was must still hold it. `troubles`, where given, is how often this video was
-    turned away in a row. None: it was cancelled meanwhile, or another worker has it."""
+    """Clear the attempt, which created nothing; before the slot is freed, because a video with an
+    attempt must hold its slot. `troubles` counts how often this video was turned away in a row.
+    None: it was cancelled meanwhile, or another worker has it."""
 
     def nothing(current: Work) -> Work:
         return replace(
@@ -204,7 +193,7 @@ def _taken_back(services: Services, work: Work, *, troubles: int | None = None) 
 
 
 def _again(services: Services, work: Work, back: Work | None) -> Done:
-    """The slot goes to the next in line, and the video back into it."""
+    """Free the slot for the next video, and go back into the line."""
     if back is None:
         return _never_created(services, work)
     slots.free(services, work)

@@ -1,4 +1,4 @@
-"""Wait for the turn: a video submits only when a deployment's row says that it may."""
+"""Wait for the turn: a video submits only when a deployment's row grants it."""
 
 from dataclasses import replace
 from math import isinf
@@ -17,16 +17,16 @@ from shared.telemetry.events import Event, emit
 
 _AFTER_DEADLINE = 0.25
 _LOOK_AGAIN = 30.0
-"""How soon a video looks again whose turn is expected: the hint should have come by then."""
+"""Seconds after which a video looks again, if no hint has come."""
 _NEAR = 2
-"""So many places for each deployment are near the front: those look when a deployment opens. The
-snapshot, which may be older than the last turn that was taken, only holds back those behind."""
+"""Places per deployment that are near the front: these look when a deployment opens. The others
+sleep until their turn in the snapshot, which may be older than the last turn taken."""
 _FRESH = 10.0
-"""Whoever joins a line that was written down longer ago than this writes it down anew."""
+"""A video that joins rewrites a snapshot that is older than this many seconds."""
 
 
 def take_turn(services: Services, video_id: str, epoch: int, hint: str) -> Done:
-    """Get in line, or find that the turn has come.
+    """Join the line, or take the turn that has come.
 
     Outcomes: granted, waiting, submitted, decided, watching, done, superseded.
     """
@@ -52,10 +52,9 @@ def take_turn(services: Services, video_id: str, epoch: int, hint: str) -> Done:
 def _line_up(services: Services, work: Work, hint: str) -> Done:
     joins = work.hint is None
 
-    # first the name under which it can be told, then the look: whoever frees a slot after the look
-    # finds the name
+    # first write the hint's name, then look: a slot that is freed after the look raises that hint
     def join(current: Work) -> Work:
-        # a worker was started for it, so it was promised to somebody, whatever died before this
+        # a worker was started for it, so it was admitted, even if the admission died before its end
         return replace(current, admitted=True, hint=hint, attempt=None)
 
     queued = update(services, work, join)
@@ -94,10 +93,10 @@ def _line_up(services: Services, work: Work, hint: str) -> Done:
 def _is_misleading(
     services: Services, work: Work, snapshot: Snapshot, states: list[StoredDeployment]
 ) -> bool:
-    """Whether callers have yet to be told what holds this model up, or are to be told so no more.
+    """Whether the snapshot lacks the notice of this model, or has one that is over.
 
-    A model's deployments are asked, which may be more than this video's."""
-    if not snapshot.notice and not all(found.state.outage for found in states):
+    Reads all deployments of the model, which may be more than this video's."""
+    if not snapshot.notice and not all(stored.state.outage for stored in states):
         return False
     offering = [upstream.name for upstream in services.settings.offering(work.model)]
     notice = line.notice(services, work.model, line.deployments(services, offering))
@@ -105,7 +104,7 @@ def _is_misleading(
 
 
 def _is_far(work: Work, snapshot: Snapshot, now: float, longest_wait: float) -> bool:
-    """Whether its turn is so far away that nobody needs to be asked."""
+    """Whether its turn is so far away that a look is not worth it."""
     return (
         snapshot.has(work.video_id)
         and snapshot.at > now - longest_wait
@@ -114,18 +113,18 @@ def _is_far(work: Work, snapshot: Snapshot, now: float, longest_wait: float) -> 
 
 
 def _next_look(services: Services, work: Work, states: list[StoredDeployment], now: float) -> float:
-    """When its turn may come without anybody telling: where only time keeps a deployment closed,
-    that time; otherwise some time after it should have been told."""
+    """When its turn may come without a hint: where only time keeps a deployment closed, that time;
+    otherwise some time after the hint should have come."""
     again = now + services.settings.durations.of(_LOOK_AGAIN) * (1 + _share(work))
     times = [
-        opens_at(found.state, now) if opens_by_itself(found.state, now) else again
-        for found in states
+        opens_at(stored.state, now) if opens_by_itself(stored.state, now) else again
+        for stored in states
     ]
     return min(times, default=again)
 
 
 def _share(work: Work) -> float:
-    """From 0 to 1, another for every video: those who came together do not wake together."""
+    """From 0 to 1, from the video's id: videos that came together do not wake together."""
     return int(work.video_id[-4:], 16) / 0x10000
 
 
@@ -137,7 +136,7 @@ def _wait(
     now: float,
     hints: tuple[Hint, ...],
 ) -> Done:
-    """Sleep until it is time to look again, for a bounded time."""
+    """Sleep until the next look, for a bounded time."""
     longest = services.settings.durations.longest_wait * (1 - _share(work) / 4)
     turn = snapshot.turn(work.video_id)
     emit(
@@ -149,32 +148,24 @@ def _wait(
         wait_seconds=-1.0 if isinf(turn) else max(0.0, turn - now),
     )
     until_deadline = work.queue_deadline - now + _AFTER_DEADLINE
-    # a moment more, because a wait is cut to milliseconds
+    # a moment more, because a wait is rounded to milliseconds
     wait = min(look - now + 0.001, longest, until_deadline)
-    return done(
-        "waiting",
-        wait=wait,
-        stage=Stage.WAITING_FOR_QUOTA,
-        progress=0,
-        hints=hints,
-    )
+    return done("waiting", wait=wait, stage=Stage.WAITING_FOR_QUOTA, progress=0, hints=hints)
 
 
 def _go(
     services: Services, work: Work, state: DeploymentState, hints: tuple[Hint, ...] = ()
 ) -> Done:
     attempt = Attempt(deployment=state.deployment)
-    went = update(services, work, lambda now: replace(now, attempt=attempt, hint=None))
-    if went is None:
-        return _not_gone(services, work, state, hints)
+    if update(services, work, lambda now: replace(now, attempt=attempt, hint=None)) is None:
+        return _turn_lost(services, work, state, hints)
     return done("granted", stage=Stage.SUBMITTING, progress=0, hints=hints)
 
 
-def _not_gone(
+def _turn_lost(
     services: Services, work: Work, state: DeploymentState, hints: tuple[Hint, ...]
 ) -> Done:
-    """Its turn has come, and meanwhile it has ended, or another worker has it (whose turn it is
-    then)."""
+    """Its turn came, but meanwhile it has ended, or another worker has it and the turn."""
     now = services.work.get(work.video_id)
     ended = now is not None and (now.verdict is not None or now.ended)
     if now is None or (now.epoch == work.epoch and ended and not now.sent):
@@ -184,9 +175,9 @@ def _not_gone(
 
 
 def _outages(services: Services, work: Work) -> list[str]:
-    """What those of its deployments do that turn everybody away."""
+    """A text about each of its deployments with an outage."""
     return [
-        f"{found.state.deployment} {line.outage_text(found.state.outage)}"
-        for found in line.deployments(services, work.deployments)
-        if found.state.outage is not None
+        f"{stored.state.deployment} {line.outage_text(stored.state.outage)}"
+        for stored in line.deployments(services, work.deployments)
+        if stored.state.outage is not None
     ]
