@@ -1,1 +1,1 @@
-"""The ways in: authenticate, parse, hand over to `shared.lifecycle`; never wait for a render."""
+"""The entry points: authenticate, parse, call `shared.lifecycle`; never wait for a render."""

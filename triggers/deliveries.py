@@ -1,4 +1,4 @@
-"""`/openai/v1/videos/{id}/deliveries` and `/redeliver`: what was told about a video, and again."""
+"""`/openai/v1/videos/{id}/deliveries` and `/redeliver`: list a video's deliveries, repeat them."""
 
 import azure.functions as func
 
@@ -29,6 +29,6 @@ async def redeliver_video(req: func.HttpRequest) -> Response:
         tell_again(services(), video.id, bodies.redeliver(req).id)
         return video.id
 
-    # a hop of its own for the list: the first one waits a moment for what it had told
+    # the list gets a second hop, because the first one waits a moment for its deliveries
     video_id = await in_thread(work)
     return json_answer(await in_thread(lambda: deliveries(services(), video_id)))

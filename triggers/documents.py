@@ -1,6 +1,6 @@
-"""`/openai/v1/openapi.json` and `/docs`: what the API promises, for programs and for people.
+"""`/openai/v1/openapi.json` and `/docs`: the API's contract, for programs and for people.
 
-Both are public and the same for everybody, are made on the first request and kept.
+Both are public, the same for everybody, and built once, on the first request.
 """
 
 import base64
@@ -36,7 +36,7 @@ def docs(req: func.HttpRequest) -> Response:  # noqa: ARG001  # the host passes 
 
 @lru_cache(maxsize=1)
 def _openapi() -> bytes:
-    # some hundred models: only who asks for the document pays for them
+    # builds about a hundred models, so it is imported only for this request
     from triggers.contract import document
 
     return document.as_json(f"{settings().public_base_url}/{BASE_PATH}")
@@ -44,8 +44,8 @@ def _openapi() -> bytes:
 
 @lru_cache(maxsize=1)
 def _page() -> tuple[bytes, str]:
-    """The page, and what a browser lets it do: run its own script and style, and talk to this
-    API. A key is typed into it."""
+    """The page and its policy: it may run its own script and style and call this API, nothing
+    more, because users type a key into it."""
     text = _PAGE.read_text(encoding="utf-8")
     policy = "; ".join(
         (
@@ -64,7 +64,7 @@ def _page() -> tuple[bytes, str]:
 
 
 def _digest(page: str, element: str) -> str:
-    found = re.search(rf"<{element}>(.*?)</{element}>", page, flags=re.DOTALL)
-    assert found is not None, f"the page has one {element}"
-    digest = hashlib.sha256(found[1].encode()).digest()
+    match = re.search(rf"<{element}>(.*?)</{element}>", page, flags=re.DOTALL)
+    assert match is not None, f"the page has one {element}"
+    digest = hashlib.sha256(match[1].encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode()}"

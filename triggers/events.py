@@ -1,7 +1,7 @@
 """Event Grid: requests from topics, and files dropped into the inbox.
 
-The function answers as soon as the video is on record. It raises only where another try may help:
-Event Grid drops an event at other failures, and whatever can never work is put aside instead.
+The function answers as soon as the video is on record. It raises only if a retry may help: Event
+Grid retries failed events. An event that can never work becomes a rejection instead.
 """
 
 import asyncio
@@ -28,14 +28,14 @@ from triggers.web import bodies
 bp = blueprint()
 
 _PATIENCE = 25.0
-"""Seconds: Event Grid waits 30 for an answer. One that does not come in time because storage cannot
-be reached is said to have failed, and the event comes again; what it asked for is claimed under its
-id, so work that goes on meanwhile makes no second video."""
+"""Seconds: Event Grid waits 30 for an answer. If storage is too slow, the function fails in time
+and the event comes again. The request is claimed under the event's id, so work that still runs
+makes no second video."""
 
 
 @event_grid_with_client(bp)
 async def on_event(event: func.EventGridEvent, client: Client) -> None:
-    """One event, in the Event Grid schema or as a CloudEvent: the SDK tells them apart."""
+    """One event, in the Event Grid schema or as a CloudEvent; the SDK distinguishes them."""
     async with asyncio.timeout(_PATIENCE):
         incoming = read(event)
         admitted = await in_thread(lambda: receive(services(), incoming, parse))
@@ -45,14 +45,14 @@ async def on_event(event: func.EventGridEvent, client: Client) -> None:
 
 @timer_with_client(bp, "%SWEEP_SCHEDULE%")
 async def sweep_inbox(timer: func.TimerRequest, client: Client) -> None:  # noqa: ARG001
-    """Reject the images whose prompt never came, and take the files whose content came quietly."""
+    """Reject images whose prompt never came; admit files whose content came without an event."""
     for look_after in (look_after_images, look_after_files):
         for admitted in await in_thread(partial(look_after, services(), parse)):
             await workers.start_admitted(client, admitted)
 
 
 def read(event: Any) -> Incoming:
-    """What matters of an event. `event` is a func.EventGridEvent or a func.CloudEvent."""
+    """Parse an event: a func.EventGridEvent or a func.CloudEvent."""
     if hasattr(event, "specversion"):
         return Incoming(
             id=_text(event.id),

@@ -1,8 +1,8 @@
-"""Everything that no other function claims: an error envelope instead of the host's empty 404.
+"""Requests that no other function serves: an error envelope instead of the host's empty 404.
 
-Azure's host takes the first function by name that a request matches (see docs/decisions/0012), and
-this one matches every request. So its name sorts after all others: names are compared in upper
-case, where `_` comes after every letter, and so `z_` after `zzz`.
+Azure's host takes the first function by name whose route matches (see docs/decisions/0012), and
+this route matches every request. So the name must sort last: the host compares in upper case, where
+`_` comes after every letter, and so `z_` after `zzz`.
 """
 
 import re
@@ -22,7 +22,7 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _UNSUPPORTED = re.compile(
     rf"{BASE_PATH}/videos/(edits|extensions|characters)(/[^/]+)?", re.IGNORECASE
 )
-"""Newer operations of OpenAI's that Azure never documented."""
+"""Newer operations of OpenAI that Azure never documented."""
 
 
 @http(bp, "{*path}", _METHODS)

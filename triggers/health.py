@@ -1,5 +1,4 @@
-"""`/openai/v1/health`: is the app there? Public, and says nothing else. `/health/ready`: can it
-serve? Needs a caller."""
+"""`/openai/v1/health`: does the app run? Public. `/health/ready`: can it serve? Needs a caller."""
 
 import azure.functions as func
 
@@ -27,5 +26,5 @@ async def ready(req: func.HttpRequest) -> Response:
 
 def _ready(req: func.HttpRequest) -> Response:
     authenticate(req)
-    found = readiness(services())
-    return json_answer(found, status=503 if found.problems else 200)
+    answer = readiness(services())
+    return json_answer(answer, status=503 if answer.problems else 200)

@@ -1,4 +1,4 @@
-"""Timer functions: what must happen although nobody asks for it."""
+"""Timer functions: work that no request triggers."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +23,7 @@ _PURGE_WINDOW = timedelta(days=30)
 
 @timer_with_client(bp, "%SWEEP_SCHEDULE%")
 async def sweep(timer: func.TimerRequest, client: Client) -> None:  # noqa: ARG001
-    """Start again what nobody works on."""
+    """Restart videos that have no live worker."""
     asked = await in_thread(lambda: suspects(services()))
     gone = await workers.gone(client, asked)
     missing = [instance for instance, why in gone.items() if why is Presence.MISSING]
@@ -32,19 +32,19 @@ async def sweep(timer: func.TimerRequest, client: Client) -> None:  # noqa: ARG0
         lambda: take_over(services(), missing=missing, ended=ended), patience=LONG
     )
     await workers.start_all(client, restarts)
-    # the line, in case nobody else moves it: a deployment was resumed, or a hint was lost
+    # move the line, in case nothing else does: a deployment was resumed, or a hint was lost
     await workers.wake(client, await in_thread(_move_the_line))
 
 
 @timer(bp, "%SWEEP_SCHEDULE%")
 async def deliver(timer: func.TimerRequest) -> None:  # noqa: ARG001
-    """Announce what could not be announced at once."""
+    """Deliver what could not be delivered at once."""
     await in_thread(lambda: deliver_due(services()))
 
 
 @timer_with_client(bp, "%PURGE_SCHEDULE%")
 async def purge(timer: func.TimerRequest, client: Client) -> None:  # noqa: ARG001
-    """Delete the histories of instances that finished a week ago: nothing else ever does."""
+    """Delete the histories of instances that finished a week ago: nothing else does."""
     scale = services().settings.durations.scale
     until = datetime.now(UTC) - _KEEP_INSTANCES / scale
     purged = await purge_finished(client, until - _PURGE_WINDOW / scale, until)

@@ -29,12 +29,12 @@ def get_usage(req: func.HttpRequest) -> Response:
         raise InvalidRequest(
             f"group_by {by[:80]!r} is not one of: {', '.join(GroupBy)}.", param="group_by"
         )
-    found = usage(services(), caller, _day(req, "from"), _day(req, "to"), GroupBy(by))
-    return text_answer(_csv(found), content_type="text/csv") if as_csv else json_answer(found)
+    answer = usage(services(), caller, _day(req, "from"), _day(req, "to"), GroupBy(by))
+    return text_answer(_csv(answer), content_type="text/csv") if as_csv else json_answer(answer)
 
 
 def _whose(req: func.HttpRequest, authenticated: Authenticated) -> str | None:
-    """Whose usage is asked for; None: everybody's, which is an admin's default."""
+    """The caller whose usage is asked for; None for everybody's, an admin's default."""
     if authenticated.admin and not parameter(req, "caller"):
         return None
     return on_behalf_of(req, authenticated)
@@ -61,11 +61,11 @@ def _day(req: func.HttpRequest, name: str) -> date | None:
         ) from None
 
 
-def _csv(found: Usage) -> str:
-    """One line for each row, with the names of the JSON's fields; amounts are US dollars."""
+def _csv(answer: Usage) -> str:
+    """One line per row, with the JSON's field names as headers; amounts are US dollars."""
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\r\n")
-    writer.writerow([found.group_by, *UsageSums.model_fields])
-    for row in found.data:
+    writer.writerow([answer.group_by, *UsageSums.model_fields])
+    for row in answer.data:
         writer.writerow([row.group, *(getattr(row, name) for name in UsageSums.model_fields)])
     return lines.getvalue()

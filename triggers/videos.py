@@ -42,7 +42,7 @@ _PURGES_WITHIN = 10.0
 
 
 class _Seen(NamedTuple):
-    """A video and how it is shown."""
+    """A video and its answer."""
 
     video: Video
     shown: answers.Video
@@ -97,8 +97,8 @@ async def get_video(req: func.HttpRequest) -> Response:
     first = await in_thread(lambda: _seen(own_video(req, admins=True)[1]))
 
     def again() -> _Seen | None:
-        found = find_video(services(), first.video.caller, first.video.id)
-        return None if found is None else _seen(found)
+        video = find_video(services(), first.video.caller, first.video.id)
+        return None if video is None else _seen(video)
 
     seen, headers = await prefer.until_ended(req, first, again)
     return json_answer(seen.shown, headers={**_poll_headers(seen.video), **headers})
@@ -108,7 +108,7 @@ async def get_video(req: func.HttpRequest) -> Response:
 async def remove_video(req: func.HttpRequest, client: Client) -> Response:
     removed = await in_thread(lambda: delete_video(services(), own_video(req)[1]))
     await workers.wake(client, removed.hints)
-    if removed.over:  # else its worker still watches the job
+    if removed.over:  # otherwise its worker still watches the job
         await _purge(client, removed.answer.id)
     return json_answer(removed.answer)
 
@@ -144,7 +144,7 @@ async def cancel(req: func.HttpRequest, client: Client) -> Response:
 
 
 async def _started(client: Client, work: Callable[[], Admitted]) -> Response:
-    """Admit a video as `work` does, start its worker, and answer with it."""
+    """Admit a video with `work`, start its worker, and answer with the video."""
 
     def admitted_and_seen() -> tuple[Admitted, _Seen]:
         admitted = work()
@@ -159,8 +159,8 @@ async def _started(client: Client, work: Callable[[], Admitted]) -> Response:
 
 
 async def _purge(client: Client, video_id: str) -> None:
-    """Delete the histories of a finished video's workers; the nightly purge gets what is left. One
-    that is just ending cannot be purged yet, and says nothing about the others."""
+    """Delete the histories of a finished video's workers. One that is still ending cannot be purged
+    yet, but others can; the nightly purge deletes the rest."""
     until = asyncio.get_running_loop().time() + _PURGES_WITHIN
     for epoch in range(1, _MOST_EPOCHS + 1):
         try:
@@ -189,8 +189,8 @@ def _status(text: str | None) -> Status | None:
 
 
 def _poll_headers(video: Video) -> dict[str, str]:
-    """When to ask again: `Retry-After` by the expected end. OpenAI's clients poll as
-    `openai-poll-after-ms` first says, for good, so that stays small."""
+    """When to poll again: `Retry-After` follows the expected end. OpenAI's clients use the first
+    `openai-poll-after-ms` for all their polls, so it stays small."""
     if video.terminal:
         return {}
     left = (video.estimated_completion_at or 0) - services().clock()

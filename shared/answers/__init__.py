@@ -1,1 +1,1 @@
-"""What the API answers: the models that the use cases build and `triggers.contract` describes."""
+"""The API's answers: models that the use cases build and `triggers.contract` describes."""

@@ -1,4 +1,4 @@
-"""Deliveries: what a topic and webhooks were told about a video."""
+"""Deliveries: announcements of a video to the topic and to webhooks."""
 
 from typing import Annotated, Literal
 

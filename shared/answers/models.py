@@ -11,9 +11,9 @@ from shared.answers.model import Amount, AnswerModel, OneOf, Seconds
 class Lifecycle(StrEnum):
     ACTIVE = "active"
     RETIRING = "retiring"
-    """It has a date."""
+    """It has a retirement date."""
     RETIRED = "retired"
-    """The date has come, or it says that the model is gone."""
+    """The date has passed, or the upstream says that the model is gone."""
 
 
 Mode = Literal["text", "image", "video", "remix"]

@@ -1,4 +1,4 @@
-"""Usage: what all videos cost, out of the ledger."""
+"""Usage: what all videos cost, by the ledger."""
 
 from enum import StrEnum
 from typing import Annotated, Literal

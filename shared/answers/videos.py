@@ -10,7 +10,7 @@ from shared.domain.video import CostState, Stage, Status
 ID_PATTERN = "^video_[0-9a-f]{32}$"
 
 VARIANTS = ("video", "thumbnail", "spritesheet")
-"""What there may be of an output."""
+"""The files that an output may have."""
 
 
 class Failure(AnswerModel):

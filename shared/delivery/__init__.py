@@ -1,1 +1,1 @@
-"""Telling the outside: the Event Grid topic and webhooks."""
+"""Delivery of announcements: the Event Grid topic and webhooks."""

@@ -1,8 +1,8 @@
-"""A few threads that deliver at once what was just put on record.
+"""A few background threads that try new deliveries at once.
 
-Whoever ends a video hands it over and goes on. Nothing depends on it: what these threads do not
-get to, because the process ends or too much is waiting, the sweep delivers. The function that
-handed it over stays for a while, so that what is logged of it arrives (`shared.telemetry.offload`).
+Nothing depends on them: if the process ends or too much waits, the sweep delivers instead. The
+function that hands over a delivery stays alive for a while, so that its log lines arrive
+(`shared.telemetry.offload`).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _THREADS = 4
 _LONGEST_LINE = 400
 _FAILURES = 3
 _REST = 60.0
-"""Seconds for which a receiver that failed or was slow several times in a row is left to the sweep:
-nobody waits for it meanwhile."""
+"""Seconds for which a receiver that repeatedly failed or was slow is left to the sweep, so that it
+blocks no thread."""
 _SLOW = 3.0
 
 Errand = Callable[[], bool]
-"""Whether the receiver took it. An errand must not raise."""
+"""Returns whether the receiver accepted. An errand must not raise."""
 
 
 class Courier:
@@ -38,7 +38,7 @@ class Courier:
         self._clock = clock
 
     def hand(self, receiver: str, errand: Errand) -> None:
-        """Have it done soon, or not at all."""
+        """Run the errand soon, or not at all."""
         if self._rests(receiver):
             return
         done: Future[None] = Future()
@@ -46,8 +46,8 @@ class Courier:
         def run() -> None:
             began = self._clock()
             try:
-                taken = errand()
-                self._note(receiver, well=taken and self._clock() - began < _SLOW)
+                accepted = errand()
+                self._note(receiver, well=accepted and self._clock() - began < _SLOW)
             finally:
                 done.set_result(None)
 
@@ -58,22 +58,22 @@ class Courier:
         in_background(done)
         with self._lock:
             if len(self._threads) < _THREADS and self._line.qsize() > 0:
-                # a daemon: the process ends without waiting for a receiver
+                # a daemon, so that the process ends without waiting for a receiver
                 thread = threading.Thread(target=self._work, name="courier", daemon=True)
                 self._threads.append(thread)
                 thread.start()
 
     def forgive(self, receiver: str) -> None:
-        """Try it at once again, however often it failed."""
+        """Try a receiver at once again, however often it failed."""
         with self._lock:
             self._failures.pop(receiver, None)
 
     def wait(self) -> None:
-        """Return when nothing is left to do. For tests and tools."""
+        """Return when all errands are done. For tests and tools."""
         self._line.join()
 
     def close(self) -> None:
-        """Do what is left and end the threads."""
+        """Finish all errands and end the threads."""
         self.wait()
         with self._lock:
             for _ in self._threads:

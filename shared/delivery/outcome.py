@@ -1,11 +1,10 @@
-"""What a receiver made of an announcement."""
+"""The outcome of an attempt to deliver."""
 
 
 class Undelivered(Exception):
-    """An attempt that failed. The message is short and has no URL, secret or answer in it.
+    """An attempt failed. The message is short and contains no URL, secret or answer.
 
-    `status` is the answer's, where there was one; `gone` when the receiver says that it is closed
-    for good (410).
+    `status` is the answer's, if there was one; `gone` if the receiver is closed for good (410).
     """
 
     def __init__(self, message: str, *, status: int | None = None) -> None:

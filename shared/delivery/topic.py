@@ -1,7 +1,7 @@
 """CloudEvents 1.0 to an Event Grid topic, as the app's managed identity.
 
-The loopback topic of a local run is sent to by the same client with a fixed key instead: azure-core
-refuses to send tokens over plain http.
+For the loopback topic of a local run, the same client uses a fixed key: azure-core refuses to send
+tokens over plain http.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from azure.eventgrid import EventGridPublisherClient
 
 LOOPBACK_KEY = "loopback"
-"""Not a secret: whoever reaches loopback may publish there."""
+"""Not a secret: anyone who reaches loopback may publish there."""
 
 
 class Topic:
@@ -31,13 +31,13 @@ class Topic:
         self._endpoint = endpoint
 
     def send(self, announcement: Announcement, *, source: str) -> int:
-        """Publish an announcement; the status of the topic's answer. Raises Undelivered."""
+        """Publish an announcement; returns the answer's status. Raises Undelivered."""
         from azure.core.exceptions import AzureError, HttpResponseError
 
         try:
             self._client.send(cloud_event(announcement, source))
         except HttpResponseError as error:
-            status = error.status_code  # none where the identity gave no token
+            status = error.status_code  # None if the identity got no token
             raise Undelivered(
                 f"answered {status}" if status else "no token", status=status
             ) from None
@@ -56,7 +56,7 @@ class Topic:
         return EventGridPublisherClient(
             self._endpoint,
             self._credential(),
-            # a failed attempt is repeated from the outbox, not here
+            # the outbox repeats failed attempts
             retry_total=0,
             permit_redirects=False,
             connection_timeout=5,
@@ -66,13 +66,13 @@ class Topic:
     def _credential(self) -> AzureKeyCredential | TokenCredential:
         from azure.core.credentials import AzureKeyCredential
 
-        if urlsplit(self._endpoint).scheme == "http":  # the settings allow it for loopback only
+        if urlsplit(self._endpoint).scheme == "http":  # settings allow it only for loopback
             return AzureKeyCredential(LOOPBACK_KEY)
         return credential()
 
 
 def cloud_event(announcement: Announcement, source: str) -> CloudEvent[object]:
-    """The announcement as a CloudEvent; the same one for every attempt."""
+    """The announcement as a CloudEvent, the same for every attempt."""
     from azure.core.messaging import CloudEvent
 
     return CloudEvent(

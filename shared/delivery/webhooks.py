@@ -1,7 +1,7 @@
 """Webhooks in OpenAI's form, signed as Standard Webhooks.
 
-Every attempt is signed afresh, because receivers refuse signatures that are older than five
-minutes; the id stays, so that they can tell a repeat.
+Every attempt gets a new signature, because receivers refuse those older than five minutes; the id
+stays, so receivers recognise a repeat.
 """
 
 from __future__ import annotations
@@ -25,10 +25,7 @@ _LONGEST = 15.0
 
 
 def send(webhook: Webhook, announcement: Announcement) -> int:
-    """POST an announcement to an endpoint of WEBHOOKS; the status of the answer, which is a 2xx.
-
-    Raises Undelivered.
-    """
+    """POST an announcement; returns the answer's status, a 2xx. Raises Undelivered."""
     body = payload(announcement)
     headers = _signed(webhook, announcement.id, body)
     try:
@@ -48,7 +45,7 @@ def send(webhook: Webhook, announcement: Announcement) -> int:
 
 
 def payload(announcement: Announcement) -> bytes:
-    """The body: what OpenAI sends, which names the video and says nothing else of it."""
+    """The body, as OpenAI sends it: of the video it has only the id."""
     event = {
         "id": announcement.id,
         "object": "event",
@@ -71,13 +68,13 @@ def _signed(webhook: Webhook, event_id: str, body: bytes) -> dict[str, str]:
 
 
 def _signer(webhook: Webhook) -> Signer:
-    """Raises Undelivered where the secret is missing or is none."""
+    """Raises Undelivered if the secret is missing or malformed."""
     from standardwebhooks import Webhook as Signer
 
     try:
         return Signer(secret(webhook.secret_setting, of="WEBHOOKS"))
     except SettingsError as error:
         raise Undelivered(str(error)) from None
-    except Exception:  # noqa: BLE001  # whatever it says has the secret in it
+    except Exception:  # noqa: BLE001  # its message contains the secret
         text = f"{webhook.secret_setting} is not a Standard Webhooks secret (whsec_ and base64)"
         raise Undelivered(text) from None

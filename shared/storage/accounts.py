@@ -1,7 +1,7 @@
 """The clients of the storage account: one of each per process, built on first use.
 
-Locally a connection string names the account (Azurite); in Azure the app's managed identity reaches
-it and no key exists.
+Locally a connection string names the account (Azurite); in Azure the app uses its managed identity,
+and no key exists.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient, ContainerClient
 
 _RETRIES: dict[str, Any] = {
-    # The SDKs retry throttling, 5xx and timeouts with growing pauses; together with these limits a
-    # request fails within about a minute, well before an activity is taken for dead.
+    # The SDKs retry throttling, 5xx and timeouts with growing pauses. With these limits a request
+    # fails within about a minute, well before an activity counts as dead.
     "retry_total": 5,
     "retry_connect": 3,
     "retry_read": 3,
 }
 _TIMEOUTS: dict[str, Any] = {"connection_timeout": 5, "read_timeout": 30}
 _READ = 256 * 1024
-"""Bytes that a download is read in at a time: what the blob client gives a transport of its own."""
+"""Bytes per read of a download: what the blob client gives its own transport."""
 _CONNECTIONS = 64
-"""Kept open by a client. More threads than that never ask at once: a process has 16 for plain
-functions and 16 for what asynchronous ones do, and each of 8 copies stages two blocks. The
-transport's own default is 10; the eleventh would connect anew for every request."""
+"""Kept open per client. A process never has more requests at once: 16 threads for plain functions,
+16 for the work of asynchronous ones, and 8 copies that stage two blocks each. Beyond the default
+of 10, every request would open a new connection."""
 
 
 class Account:
@@ -41,7 +41,7 @@ class Account:
     def __init__(self, *, connection: str = "", account_name: str = "") -> None:
         self._connection = connection
         self._account_name = account_name
-        # azure-core writes a line with every URL at INFO
+        # azure-core logs every URL at INFO
         logging.getLogger("azure").setLevel(logging.WARNING)
 
     @cached_property
@@ -70,7 +70,7 @@ class Account:
 
     @property
     def emulator_key(self) -> str | None:
-        """The account key, where the account is an emulator on this machine; None elsewhere."""
+        """The account key if the account is an emulator on this machine; None otherwise."""
         parts = dict(part.split("=", 1) for part in self._connection.split(";") if "=" in part)
         host = urlsplit(parts.get("BlobEndpoint", "")).hostname
         return parts.get("AccountKey") if host in LOOPBACK else None
@@ -89,18 +89,17 @@ class Account:
 
 
 def _options() -> dict[str, Any]:
-    """Retries, timeouts and connections of a client of the account."""
     from azure.core.pipeline.transport import RequestsTransport
     from requests import Session
     from requests.adapters import HTTPAdapter
     from urllib3 import Retry
 
-    # as azure-core's own: repeating is its pipeline's, and only this keeps the URL (with a link's
-    # signature, or what is looked for) out of the text of a connection error
-    nothing_repeated = Retry(total=False, redirect=False, raise_on_status=False)
+    # as in azure-core's own transport: its pipeline does the retries, and only this setting keeps
+    # the URL (a link's signature, a query) out of the text of a connection error
+    no_retries = Retry(total=False, redirect=False, raise_on_status=False)
     session = Session()
     for scheme in ("https://", "http://"):
-        adapter = HTTPAdapter(pool_maxsize=_CONNECTIONS, max_retries=nothing_repeated)
+        adapter = HTTPAdapter(pool_maxsize=_CONNECTIONS, max_retries=no_retries)
         session.mount(scheme, adapter)
     transport = RequestsTransport(session=session, connection_data_block_size=_READ, **_TIMEOUTS)
     return {**_RETRIES, "transport": transport}

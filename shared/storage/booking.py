@@ -1,8 +1,8 @@
-"""Booking: ledger entries and their totals in one transaction, for all who ask at once.
+"""Booking: ledger entries and their totals, batched into one transaction.
 
-Everybody who books changes the same few totals, so two transactions of the same moment cannot both
-commit. Within a process nobody fights: whoever comes first books for all who wait, up to what one
-transaction takes. Between processes the versions of the totals decide, and the loser tries again.
+All bookings change the same few totals, so two concurrent transactions cannot both commit. Within a
+process, the first thread books for all that wait, up to the size of one transaction. Between
+processes, the versions of the totals decide, and the loser tries again.
 """
 
 import json
@@ -31,7 +31,7 @@ class Ceiling:
 
 @dataclass(frozen=True)
 class CallerLimits:
-    """What one caller may have going on; -1 is no limit. `window` is a minute, scaled."""
+    """The limits of one caller; -1 is no limit. `window` is a minute, scaled."""
 
     max_unfinished: int
     creates: int
@@ -40,7 +40,7 @@ class CallerLimits:
 
 
 class OverLimit(Exception):
-    """A reservation would have passed a limit; nothing was written."""
+    """A reservation would pass a limit; nothing was written."""
 
 
 @dataclass
@@ -58,7 +58,7 @@ class TooManyUnfinished(OverLimit):
 
 @dataclass
 class TooFast(OverLimit):
-    """`retry_after` seconds from now the next one is taken."""
+    """The next create is admitted in `retry_after` seconds."""
 
     limit: int
     retry_after: float
@@ -73,7 +73,6 @@ def day_total(day: str) -> str:
 
 
 def caller_total(caller: str) -> str:
-    """What a caller has committed in the month of the partition."""
     return f"t_c_{caller}"
 
 
@@ -84,7 +83,7 @@ def totals_of(entry: Entry) -> tuple[str, ...]:
 
 @dataclass
 class Order:
-    """An entry to be booked, and what became of it."""
+    """An entry to book, and the outcome."""
 
     entry: Entry
     ceilings: tuple[Ceiling, ...] = ()
@@ -107,8 +106,8 @@ class Order:
 
 @dataclass(frozen=True)
 class _Total:
-    """A total as it is being changed. `open` counts reservations that nothing has closed;
-    `creates` are the times of a caller's latest ones, where the caller's rate is limited."""
+    """A total while a batch changes it. `open` counts reservations without a closing entry;
+    `creates` are the times of a caller's latest creates, where the caller's rate is limited."""
 
     amounts: Amounts = field(default_factory=Amounts)
     open: int = 0
@@ -122,8 +121,8 @@ class Booking:
         self._queue = threading.Lock()
         self._counter = threading.Lock()
         self._known: dict[tuple[str, str], Row | None] = {}
-        """Totals as this process wrote or read them last, by month and key; used by whoever holds
-        the counter. One that is out of date makes the transaction fail, never pass."""
+        """Totals as this process last wrote or read them, by month and key; guarded by `_counter`.
+        A stale one makes the transaction fail, never pass."""
 
     def book(self, order: Order) -> bool:
         """Whether the entry was written now. Raises as `Ledger.write`."""
@@ -138,25 +137,25 @@ class Booking:
         return bool(order.booked)
 
     def refusal(self, order: Order) -> OverLimit | None:
-        """Why a new reservation would be refused now, if it would; nothing is written."""
+        """Why a new reservation would be refused now; None if it would not. Writes nothing."""
         month = order.entry.month
         totals = {key: _total_of(self._table.get(month, key)) for key in order.totals}
         outcome = self._judge(order, totals, {}, look=False)
         return outcome if isinstance(outcome, OverLimit) else None
 
     def _serve(self) -> None:
-        """Book a batch of what waits."""
+        """Book one batch of the waiting orders."""
         batch = self._next_batch()
         try:
             self._book(batch)
-        except Exception as error:  # noqa: BLE001  # it is raised to each who asked
+        except Exception as error:  # noqa: BLE001  # `book` raises it for each order
             for order in batch:
                 if not order.done:
                     order.error = error
 
     def _next_batch(self) -> list[Order]:
-        """The oldest orders that fit into one transaction: of one month, and one for an attempt,
-        because what is possible next depends on what is there."""
+        """The oldest orders that fit into one transaction: of one month, and one per attempt,
+        because an attempt's next entry depends on those already written."""
         batch: list[Order] = []
         totals: set[str] = set()
         attempts: set[tuple[str, int]] = set()
@@ -177,18 +176,18 @@ class Booking:
         month = batch[0].entry.month
         keys = sorted({key for order in batch for key in order.totals})
         repeated = False
-        """Whether some entry may be there already."""
+        """Whether an entry may already be written."""
         for attempt in range(_CONFLICTS):
             fresh = not any((month, key) in self._known for key in keys)
-            # Totals first: a transaction that commits against these versions proves that no entry
-            # of the month was written after the story was read.
+            # Totals first: a commit against these versions proves that nobody wrote an entry of the
+            # month after the story was read.
             rows = {key: self._total(month, key) for key in keys}
             totals = {key: _total_of(row) for key, row in rows.items()}
             earlier: dict[str, int] = {}
             outcomes = [self._judge(order, totals, earlier, look=repeated) for order in batch]
             refused = any(isinstance(outcome, OverLimit) for outcome in outcomes)
             if refused and not (fresh and repeated):
-                # nobody is refused on what may be out of date, or for what is booked already
+                # refuse only on fresh totals, and never what is already booked
                 repeated = True
                 self._forget(month)
                 continue
@@ -210,10 +209,9 @@ class Booking:
     def _judge(
         self, order: Order, totals: dict[str, _Total], earlier: dict[str, int], *, look: bool
     ) -> Entry | OverLimit | LedgerError | None:
-        """The entry as it is to be written, with `totals` changed by it; None where it is
-        there already; or why not. A reservation is usually the first entry of its attempt, so its
-        story is only read to `look` again: when a transaction says that it is not, or before a
-        refusal."""
+        """The entry to write, after adding it to `totals`; None if it is already written; or why it
+        cannot be. A reservation is usually the first entry of its attempt, so its story is read
+        only on `look`: after a transaction that says otherwise, or before a refusal."""
         entry = order.entry
         first = entry.kind is Kind.RESERVE and not look
         story = [] if first else story_of(self._table, entry)
@@ -250,7 +248,7 @@ class Booking:
                 return TooFast(limits.creates, max(0.0, since + limits.window - limits.now))
         if limits.max_unfinished >= 0:
             if entry.caller not in earlier:
-                # of the month before there may be some left; they only become fewer
+                # some of last month's may be left; their number only falls
                 key = caller_total(entry.caller)
                 last = self._table.get(_month_before(entry.month), key)
                 earlier[entry.caller] = max(0, _total_of(last).open)
@@ -291,7 +289,7 @@ class Booking:
 
 
 def story_of(table: Table, entry: Entry) -> list[tuple[Kind, int]]:
-    """What was booked for the attempt of an entry: kinds and amounts."""
+    """Kinds and amounts of the entries already booked for an entry's attempt."""
     prefix = f"e_{entry.video_id}_{entry.attempt}_"
     rows = table.range(entry.month, start=prefix, before=prefix + "~")
     return [(Kind(row.text("kind")), row.number("amount_micro_usd")) for row in rows]
@@ -302,7 +300,7 @@ def key_of(entry: Entry) -> str:
 
 
 def amounts_of(row: Row | None) -> Amounts:
-    """A total, or the change of an entry; zero where there is no row."""
+    """A total, or an entry's change; zero without a row."""
     if row is None:
         return Amounts()
     return Amounts(
@@ -333,14 +331,14 @@ def entry_columns(entry: Entry) -> dict[str, Value]:
 
 
 def _opened(kind: Kind, story: Iterable[tuple[Kind, int]]) -> int:
-    """By how much an entry changes the number of open reservations."""
+    """How an entry changes the number of open reservations."""
     if kind is Kind.RESERVE:
         return 1
     return 0 if Kind.UNKNOWN in dict(story) else -1
 
 
 def _counted(creates: tuple[float, ...], limits: CallerLimits) -> tuple[float, ...]:
-    """The latest creates of a caller with one more, as far as they matter to the rate."""
+    """A caller's creates within the window, with one more."""
     if limits.creates < 0:
         return ()
     recent = [at for at in creates if at > limits.now - limits.window]

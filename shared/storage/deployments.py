@@ -1,8 +1,8 @@
 """The table `deployments`: one row for each upstream, the authority over its quota.
 
-Limits are settings; the row holds what changes (who runs, who submits, pauses, health) and is only
-ever swapped against the version it was decided on. The rows of the partition `line` are snapshots
-for callers to look at (`shared.storage.snapshots`); nothing is decided by them.
+Limits are settings. The row holds what changes (who runs, who submits, pauses, health); a write
+must match the version it was decided on. Rows of the partition `line` are snapshots that callers
+read (`shared.storage.snapshots`); no decision uses them.
 """
 
 import json
@@ -22,7 +22,7 @@ _CONFLICTS = 50
 
 @dataclass(frozen=True)
 class StoredDeployment:
-    """A deployment and the version of its row; `row` is None for one that never ran anything."""
+    """A deployment and the version of its row; `row` is None if it never ran anything."""
 
     state: DeploymentState
     row: Row | None
@@ -33,12 +33,12 @@ class Deployments:
         self._table = table
 
     def get(self, limits: DeploymentState) -> StoredDeployment:
-        """The deployment of a deployment: `limits` as configured, the rest from its row."""
+        """One deployment: `limits` as configured, the rest from its row."""
         row = self._table.get(_PARTITION, limits.deployment)
         return StoredDeployment(limits if row is None else _state(limits, row), row)
 
     def all(self, limits: Iterable[DeploymentState]) -> list[StoredDeployment]:
-        """The deployments of several deployments, in their order: one query."""
+        """Several deployments, in the order of `limits`: one query."""
         rows = {row.key: row for row in self._table.range(_PARTITION)}
         return [
             StoredDeployment(state if row is None else _state(state, row), row)
@@ -47,7 +47,7 @@ class Deployments:
         ]
 
     def replace(self, stored: StoredDeployment, state: DeploymentState) -> StoredDeployment:
-        """The changed deployment, if nobody changed it meanwhile; RowChanged otherwise."""
+        """Write the changed deployment. Raises RowChanged if somebody else changed it first."""
         columns = _columns(state)
         if stored.row is None:
             try:
@@ -65,7 +65,7 @@ class Deployments:
         *,
         read: StoredDeployment | None = None,
     ) -> StoredDeployment:
-        """Apply `how` to the deployment, first as it was `read`, again after every conflict."""
+        """Apply `how` to the deployment: first to `read`, and to a fresh one after a conflict."""
         for attempt in range(_CONFLICTS):
             stored = read or self.get(limits)
             changed = how(stored.state)
@@ -130,8 +130,8 @@ def _outage(row: Row) -> Outage | None:
 
 
 def _outage_of_0_1(out: str) -> Outage | None:
-    """A row that nobody has written since release 0.1.0: the status, a space, and words. What was
-    taken for final then, and is not, is tried again."""
+    """A row last written by release 0.1.0: the status, a space, and a message. Only a 410 is still
+    final; anything else that release gave up on is tried again."""
     status, _, message = out.partition(" ")
     if not status.isdigit():
         return None

@@ -1,7 +1,7 @@
-"""The table `idempotency`: which video a request became, so that repeating it makes no second one.
+"""The table `idempotency`: which video a request became, so a repeat makes no second one.
 
-A row is keyed by what makes two requests the same one: the caller's `Idempotency-Key` on a route,
-or, without a key, the request itself.
+The row key is what makes two requests the same: the caller's `Idempotency-Key` on a route, or,
+without one, the request itself.
 """
 
 import hashlib
@@ -14,9 +14,9 @@ from shared.storage.rows import Row, RowChanged, RowExists, Table, Value
 class Claim:
     """A request that became (or is becoming) a video; `at` is in unix seconds.
 
-    `digest` tells what is made from it, its files' contents included; `asked` what was sent, an
-    image's address instead of the image. Requests without a key, and rows of earlier versions, have
-    no `asked`.
+    `digest` covers what is rendered, with the contents of its files; `asked` covers what was sent,
+    with an image's address instead of the image. Requests without a key, and rows of earlier
+    versions, have no `asked`.
     """
 
     key: str
@@ -45,7 +45,7 @@ class Idempotency:
         return None if row is None else _claim(row)
 
     def claim(self, caller: str, claim: Claim) -> Claim:
-        """The claim that stands for its key: this one, or the one that was there before."""
+        """The claim now on record for its key: this one, or an earlier one."""
         try:
             self._table.insert(caller, claim.key, _columns(claim))
         except RowExists:
@@ -53,7 +53,7 @@ class Idempotency:
         return claim
 
     def replace(self, caller: str, claim: Claim) -> Claim:
-        """This claim in place of whatever stood for its key; who loses a race gets the winner's."""
+        """Put this claim in place of the one on record; the loser of a race gets the winner's."""
         row = self._table.get(caller, claim.key)
         if row is None:
             return self.claim(caller, claim)
@@ -64,13 +64,13 @@ class Idempotency:
         return claim
 
     def forget(self, caller: str, key: str, video_id: str) -> None:
-        """Delete the claim of a video that did not come to be."""
+        """Delete the claim of a video that was never admitted."""
         row = self._table.get(caller, key)
         if row is not None and row.text("video_id") == video_id:
             try:
                 self._table.delete(row)
             except RowChanged:
-                return  # it is another video's by now
+                return  # another video has taken it
 
 
 def _columns(claim: Claim) -> dict[str, Value]:

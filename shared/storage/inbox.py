@@ -1,6 +1,6 @@
-"""The container `inbox`, where other teams drop files, and those in it that wait for something.
+"""The container `inbox`, where other teams drop files, and the rows of files that wait.
 
-Blobs are opened by name, through the app's own client: the URL in an event is only taken apart.
+Blobs are opened by name with the app's own client: an event's URL is only parsed, never requested.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _CHARSET = re.compile(r"""charset\s*=\s*["']?([^"';\s]+)""", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Dropped:
-    """A file in the inbox: `name` within the container, and the version that was found.
+    """One version of a file in the inbox; `name` is within the container.
 
-    `changed_at` is unix seconds. `copied` is False while the store still copies it. `charset` is
-    what its content type says, if it does.
+    `changed_at` is unix seconds. `copied` is False while the store still copies the file. `charset`
+    is the one in its content type, if any.
     """
 
     name: str
@@ -48,15 +48,15 @@ class Dropped:
 
 
 class Inbox:
-    """The dropped files. `account_url` is the blob endpoint of our own account."""
+    """The dropped files. `account_url` is our own account's blob endpoint."""
 
     def __init__(self, container: ContainerClient, account_url: str) -> None:
         self._container = container
         self._account_url = account_url
 
     def position_of(self, url: str) -> tuple[str, str] | None:
-        """Container and blob name that a URL stands for, if it is a plain one of our account: of
-        its blobs, or of its Data Lake endpoint, which events of such clients name."""
+        """Container and blob name of a plain URL of our account; None for any other. The Data Lake
+        endpoint counts too: events caused by its clients name it."""
         ours = urlsplit(self._account_url)
         host = ours.netloc.lower()
         try:
@@ -76,26 +76,26 @@ class Inbox:
         return container, "/".join(segments)
 
     def find(self, name: str) -> Dropped | None:
-        """What lies there under that name now; None for nothing."""
+        """The file of that name as it is now; None if there is none."""
         from azure.core.exceptions import ResourceNotFoundError
 
         try:
-            found = self._container.get_blob_client(name).get_blob_properties()
+            blob = self._container.get_blob_client(name).get_blob_properties()
         except ResourceNotFoundError:
             return None
-        said = _CHARSET.search(found.content_settings.content_type or "")
+        charset = _CHARSET.search(blob.content_settings.content_type or "")
         return Dropped(
             name=name,
-            etag=str(found.etag),
-            size=int(found.size),
-            metadata=dict(found.metadata or {}),
-            changed_at=found.last_modified.timestamp(),
-            copied=found.copy.status != "pending",
-            charset=said and said[1],
+            etag=str(blob.etag),
+            size=int(blob.size),
+            metadata=dict(blob.metadata or {}),
+            changed_at=blob.last_modified.timestamp(),
+            copied=blob.copy.status != "pending",
+            charset=charset and charset[1],
         )
 
     def read(self, file: Dropped) -> bytes | None:
-        """The bytes of that very version; None when it was replaced or deleted meanwhile."""
+        """The bytes of exactly this version; None if it was replaced or deleted meanwhile."""
         from azure.core import MatchConditions
         from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 
@@ -111,8 +111,8 @@ class Inbox:
 
 @dataclass(frozen=True)
 class WaitingFile:
-    """A file that waits for something, and the event that told of it. `etag` is the version that
-    waits, empty where any does."""
+    """A file that waits, and the event that announced it. `etag` is the version that waits; empty
+    for any version."""
 
     name: str
     etag: str
@@ -120,14 +120,14 @@ class WaitingFile:
 
 
 class WaitingFiles:
-    """The rows of waiting files of one kind, a `partition` of the table `outbox`."""
+    """Waiting files of one kind: a `partition` of the table `outbox`."""
 
     def __init__(self, table: Table, partition: str) -> None:
         self._table = table
         self._partition = partition
 
     def note(self, file: WaitingFile, now: float) -> None:
-        """Remember since when a file has been waiting."""
+        """Record that a file waits; the first time counts."""
         columns: dict[str, Value] = {
             "name": file.name,
             "etag": file.etag,
@@ -144,7 +144,7 @@ class WaitingFiles:
                 self._table.delete(row)
 
     def seen_before(self, before: float, *, limit: int) -> list[WaitingFile]:
-        """Files that have been waiting since before that time."""
+        """Files that have waited since before `before`."""
         rows = self._table.range(self._partition, where=f"seen_at lt {before:.6f}", limit=limit)
         return [
             WaitingFile(row.text("name"), row.text("etag"), row.text("event_id")) for row in rows
@@ -156,5 +156,5 @@ def _key(name: str, etag: str) -> str:
 
 
 def _plain(segment: str) -> bool:
-    """Whether a part of a path can only mean itself."""
+    """Whether a path segment has no special meaning."""
     return segment not in ("", ".", "..") and segment.isprintable() and "\\" not in segment

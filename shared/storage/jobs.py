@@ -1,6 +1,6 @@
-"""The table `jobs`: which upstream job belongs to which video, bound once and for good.
+"""The table `jobs`: which upstream job belongs to which video, for good.
 
-The insert binds it: a conflict means that the job is another video's.
+The insert binds the job; a conflict means that it is another video's.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from shared.storage.rows import Row, RowExists, Table, Value, as_key
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One upstream job that we know of. Times are unix seconds."""
+    """One upstream job. Times are unix seconds."""
 
     deployment: str
     job_id: str
@@ -19,7 +19,7 @@ class Job:
     created_at: float
     expires_at: float
     collected: bool = False
-    """Whether nothing is left to fetch: stored, failed, or lost and reported so."""
+    """Whether nothing is left to fetch: stored, failed, or reported as lost."""
 
 
 class Jobs:
@@ -27,7 +27,7 @@ class Jobs:
         self._table = table
 
     def bind(self, job: Job) -> bool:
-        """Make the job this video's; False when it already is another video's."""
+        """Bind the job to its video; False if it is another video's."""
         try:
             self._table.insert(job.deployment, as_key(job.job_id), _columns(job))
         except RowExists:
@@ -36,26 +36,25 @@ class Jobs:
         return True
 
     def get(self, deployment: str, job_id: str) -> Job | None:
-        """One point read; None for a job that is no video's."""
+        """One point read; None for a job that is not bound."""
         row = self._table.get(deployment, as_key(job_id))
         return None if row is None else _job(row)
 
     def free_for(self, video_id: str, deployment: str, job_id: str) -> bool:
-        """Whether a job may (still) become this video's: bound to none, or to it and not
-        over yet."""
+        """Whether a video may take a job: not bound, or bound to this video and not over."""
         row = self._table.get(deployment, as_key(job_id))
         if row is None:
             return True
         return row.text("video_id") == video_id and not row.flag("collected")
 
     def bound_to(self, deployment: str, video_id: str) -> Job | None:
-        """The job that is bound to a video and not over yet: one query in one partition."""
+        """The video's job that is not over yet: one query in one partition."""
         where = f"collected eq false and video_id eq '{video_id}'"
         rows = self._table.range(deployment, where=where, limit=1)
         return _job(rows[0]) if rows else None
 
     def close(self, deployment: str, job_id: str) -> None:
-        """Note that nothing is left to fetch of a job."""
+        """Record that a job has nothing left to fetch."""
         row = self._table.get(deployment, as_key(job_id))
         if row is not None and not row.flag("collected"):
             self._table.replace(row, {**row.values, "collected": True})

@@ -1,7 +1,7 @@
-"""The table `latencies`: what was learned of each kind of render on each deployment.
+"""The table `latencies`: a sketch for each kind of render on each deployment.
 
-A lost update is harmless (one job less was learned), so a read may be a minute old: it is kept in
-this process, and a write says which version it is based on.
+A lost update is harmless (the sketch misses one job), so reads are cached in the process, and a
+write names the version it is based on.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from shared.storage.rows import Row, RowChanged, RowExists, Table, Value, as_key
 
 @dataclass(frozen=True)
 class StoredSketch:
-    """A sketch and the version of its row; both None where nothing was learned yet."""
+    """A sketch and the version of its row; both None before the first job."""
 
     deployment: str
     kind: str
@@ -27,7 +27,7 @@ class Latencies:
         self._kept: dict[tuple[str, str], StoredSketch] = {}
 
     def get(self, deployment: str, kind: str, *, now: float, fresh: float) -> StoredSketch:
-        """What is known, at most `fresh` seconds old: from this process, or one point read."""
+        """The sketch, at most `fresh` seconds old: cached, or one point read."""
         kept = self._kept.get((deployment, kind))
         if kept is not None and 0 <= now - kept.read_at < fresh:
             return kept
@@ -35,7 +35,7 @@ class Latencies:
         return self._keep(StoredSketch(deployment, kind, _sketch(row), row, now))
 
     def replace(self, stored: StoredSketch, sketch: Sketch, *, now: float) -> StoredSketch:
-        """The new sketch, if nobody wrote another one meanwhile; RowChanged otherwise."""
+        """Write the new sketch. Raises RowChanged if somebody else wrote one first."""
         columns: dict[str, Value] = {"v": 1, "sketch": dumps(sketch)}
         key = (stored.deployment, stored.kind)
         try:
@@ -54,7 +54,7 @@ class Latencies:
 
 
 def _sketch(row: Row | None) -> Sketch | None:
-    """What a row holds. One that cannot be read is learned again."""
+    """The sketch of a row; None if it cannot be read, so that learning starts over."""
     if row is None:
         return None
     try:

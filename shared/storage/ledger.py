@@ -1,10 +1,8 @@
-"""The table `ledger`: append-only entries, and the totals that each one changes.
+"""The table `ledger`: append-only entries, and the totals that they change.
 
 A month is one partition, so an entry (`e_...`) and its totals (`t_...`) change in one transaction.
-The entry's key makes writing it twice impossible; the version of each total makes a ceiling exact,
-because two admissions that both read the same total cannot both commit.
-
-What a process writes at the same moment goes into one transaction (see `booking`).
+The entry's key prevents a second write; the versions of the totals make ceilings exact, because two
+admissions that read the same total cannot both commit. `booking` batches concurrent writes.
 """
 
 from collections.abc import Sequence
@@ -33,9 +31,9 @@ class Ledger:
         ceilings: Sequence[Ceiling] = (),
         limits: CallerLimits | None = None,
     ) -> bool:
-        """Book an entry and its totals together; `entry.change` is worked out here.
+        """Book an entry and its totals together; `entry.change` is computed here.
 
-        False when it is there already, or when its attempt was closed otherwise. Raises
+        False if it is already written, or if its attempt was closed in another way. Raises
         OverLimit (nothing was written), LedgerError, or RowChanged after too many conflicts (worth
         a retry).
         """
@@ -44,11 +42,11 @@ class Ledger:
     def refusal(
         self, entry: Entry, ceilings: Sequence[Ceiling], limits: CallerLimits | None
     ) -> OverLimit | None:
-        """Why `write` would refuse a new reservation now, if it would; nothing is written."""
+        """Why `write` would refuse a new reservation now; None if it would not. Writes nothing."""
         return self._booking.refusal(Order(entry, tuple(ceilings), limits))
 
     def is_reserved(self, entry: Entry) -> bool:
-        """Whether the attempt of an entry is reserved and nothing has closed it."""
+        """Whether an entry's attempt is reserved and not closed."""
         return [kind for kind, _ in story_of(self._table, entry)] == [Kind.RESERVE]
 
     def entries(self, month: str, video_id: str = "") -> list[Entry]:
@@ -59,16 +57,16 @@ class Ledger:
     def admitted(
         self, month: str, start_ms: int, end_ms: int, *, caller: str | None, limit: int
     ) -> list[Entry]:
-        """Up to `limit` entries of videos that were admitted in a part of a month (milliseconds
-        since 1970, `end_ms` excluded), of one caller or of all: one range of keys, because a
-        video's id begins with its time."""
+        """Up to `limit` entries of videos admitted in a part of a month (milliseconds since 1970,
+        `end_ms` excluded), of one caller or of all: one range of keys, because a video's id begins
+        with its time."""
         equal = None if caller is None else {"caller": caller}
         start, before = (f"e_video_{max(0, ms):012x}" for ms in (start_ms, end_ms))
         rows = self._table.range(month, start=start, before=before, equal=equal, limit=limit)
         return [_entry(row) for row in rows]
 
     def total(self, month: str, key: str) -> Amounts:
-        """One total; zero where nothing was ever booked."""
+        """One total; zero if nothing was booked."""
         return amounts_of(self._table.get(month, key))
 
     def totals(self, month: str) -> dict[str, Amounts]:

@@ -1,7 +1,7 @@
-"""Short-lived links to one blob, for the Location of a content redirect and for nothing else.
+"""Short-lived links to one blob, only for the Location of a content redirect.
 
-In Azure they are signed with a user delegation key of the managed identity (no account key exists);
-with Azurite, and only there, with the key of the connection string.
+In Azure a user delegation key of the managed identity signs them (no account key exists); with
+Azurite, and only there, the key in the connection string does.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""The table `outbox`: what is to be announced to whom, and what became of it.
+"""The table `outbox`: deliveries, pending and done.
 
     PartitionKey subject (video id)   RowKey delivery id                  the delivery
     PartitionKey `due`                RowKey due time + `_` + delivery id  a pointer to it
     PartitionKey `gone`               RowKey of a receiver                 it answered 410: disabled
 
-A delivery is one row for ever, so making it again is noticed. Every pending one has a pointer under
-the time when it is due, which is all that the sweep reads. Pointers are hints: one that does not
-agree with its delivery is corrected or deleted, and the old one goes last, so none is ever missing.
+A delivery keeps its row, so a second insert is noticed. Each pending one has a pointer under its
+due time; the sweep reads only these. Pointers are hints: one that disagrees with its delivery is
+corrected or deleted, and the old one is deleted last, so none is ever missing.
 """
 
 import json
@@ -26,7 +26,7 @@ _CONFLICTS = 5
 
 @dataclass(frozen=True)
 class StoredDelivery:
-    """A delivery and the version of its row that the next write must find."""
+    """A delivery and the version of its row that the next write must match."""
 
     delivery: Delivery
     row: Row
@@ -37,13 +37,13 @@ class Outbox:
         self._table = table
 
     def put(self, deliveries: Sequence[Delivery]) -> bool:
-        """Put the deliveries of one announcement on record, once. False when they are there."""
+        """Put the deliveries of one announcement on record; False if they already are."""
         subject = as_key(deliveries[0].announcement.subject)
         writes = [Write("insert", as_key(each.id), _columns(each)) for each in deliveries]
         try:
             self._table.transact(subject, writes)
         except RowExists:
-            # whoever wrote them may have died before the pointers
+            # the first writer may have died before it wrote the pointers
             for each in deliveries:
                 stored = self.get(each.announcement.subject, each.id)
                 if stored is not None:
@@ -60,27 +60,27 @@ class Outbox:
     def of(self, subject: str) -> list[StoredDelivery]:
         """Every delivery about a video, oldest first."""
         rows = self._table.range(as_key(subject))
-        found = [StoredDelivery(_delivery(row), row) for row in rows]
-        return sorted(found, key=lambda each: (each.delivery.created_ms, each.delivery.id))
+        stored = [StoredDelivery(_delivery(row), row) for row in rows]
+        return sorted(stored, key=lambda one: (one.delivery.created_ms, one.delivery.id))
 
     def forget(self, subject: str, *, pending: bool = False) -> None:
-        """Delete what was announced of a video, and, once it is, what is `pending`; with it,
-        delete that too. Pointers to what is gone are deleted when they are due."""
+        """Delete a video's deliveries; pending ones when they are done, or now with `pending`.
+        Their pointers are deleted when they fall due."""
         for stored in self.of(subject):
             for _ in range(_CONFLICTS):
-                found = self.get(subject, stored.delivery.id)
-                if found is None:
+                current = self.get(subject, stored.delivery.id)
+                if current is None:
                     break
                 with suppress(RowChanged):
-                    if pending or found.delivery.state is not DeliveryState.PENDING:
-                        self._table.delete(found.row)
+                    if pending or current.delivery.state is not DeliveryState.PENDING:
+                        self._table.delete(current.row)
                     else:
-                        marked = replace(found.delivery, forget=True)
-                        self._table.replace(found.row, _columns(marked))
+                        marked = replace(current.delivery, forget=True)
+                        self._table.replace(current.row, _columns(marked))
                     break
 
     def replace(self, stored: StoredDelivery, delivery: Delivery) -> StoredDelivery:
-        """The changed delivery, if nobody changed it meanwhile; RowChanged otherwise."""
+        """Write the changed delivery. Raises RowChanged if somebody else changed it first."""
         self._point(delivery)
         if delivery.forget and delivery.state is not DeliveryState.PENDING:
             self._table.delete(stored.row)
@@ -94,9 +94,9 @@ class Outbox:
     def due(
         self, before_ms: int, *, limit: int, without: Sequence[str] = ()
     ) -> list[StoredDelivery]:
-        """Pending deliveries whose time has come, the longest overdue first, but for those to the
-        targets `without`. Pointers that do not agree with their deliveries are put right."""
-        found = []
+        """Pending deliveries that are due, the longest overdue first, except those to the targets
+        `without`. Corrects pointers that disagree with their deliveries."""
+        overdue = []
         where = " and ".join(f"target ne '{target}'" for target in without)
         pointers = self._table.range(
             _DUE, before=_time(before_ms), where=where or None, limit=limit
@@ -105,20 +105,19 @@ class Outbox:
             stored = self.get(pointer.text("subject"), pointer.text("delivery"))
             if stored is not None and pointer.key == _pointer_key(stored.delivery):
                 if stored.delivery.state is DeliveryState.PENDING:
-                    found.append(stored)
+                    overdue.append(stored)
                     continue
             elif stored is not None:
                 self._point(stored.delivery)
             with suppress(RowChanged):
                 self._table.delete(pointer)
-        return found
+        return overdue
 
     def is_gone(self, receiver: str) -> bool:
-        """Whether a receiver is disabled."""
+        """Whether a receiver is disabled: it answered 410."""
         return self._table.get(_GONE, receiver) is not None
 
     def set_gone(self, receiver: str, *, gone: bool) -> None:
-        """Disable a receiver, or enable it again."""
         row = self._table.get(_GONE, receiver)
         if gone and row is None:
             with suppress(RowExists):

@@ -1,8 +1,8 @@
-"""The blobs of one container. Finished videos are written in blocks, visible only when whole.
+"""The blobs of one container. Finished videos are written in blocks, visible only when complete.
 
-A block blob does not exist until its block list is committed, and the commit is conditional on
-nothing being there: whatever is interrupted, no half output can be seen, and of two writers the
-first one wins. The sha256 stands in the blob's metadata, so a repeat can tell that it is done.
+A block blob does not exist until its block list is committed, and the commit fails if the blob
+exists: no reader sees half an output, and the first of two writers wins. The metadata has the
+sha256, so a repeat can tell that the work is done.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
 BLOCK = 1024 * 1024
-"""About how much one block holds. Eight copies at once keep four of them each."""
+"""Bytes per block, roughly. Each of eight concurrent copies keeps four blocks in memory."""
 _UNDER_WAY = 2
-"""Blocks that are staged at the same time: the store need not wait for the next one."""
+"""Blocks staged at the same time, so the store need not wait for the next one."""
 
 
 @dataclass(frozen=True)
 class StoredBlob:
-    """A committed blob: its length and the facts that were committed with it."""
+    """A committed blob: its length, and the facts committed with it."""
 
     size: int
     sha256: str
@@ -38,7 +38,7 @@ class StoredBlob:
 
 
 class BlobWriter:
-    """One attempt to write a blob. Blocks of attempts that never commit vanish by themselves."""
+    """One attempt to write a blob. The store drops the blocks of attempts that never commit."""
 
     def __init__(self, container: ContainerClient, name: str) -> None:
         self._client = container.get_blob_client(name)
@@ -47,9 +47,9 @@ class BlobWriter:
 
     @contextmanager
     def behind(self) -> Iterator[Callable[[bytes], None]]:
-        """A function that stages one block after the other, in threads of its own: a call returns
-        when at most one of the blocks before is still under way, and raises what one of them
-        raised. All are staged when the context ends well."""
+        """A function that stages blocks in background threads. A call waits until at most one
+        earlier block is under way, and raises what an earlier one raised. Every block is staged
+        when the context ends without an error."""
         with ThreadPoolExecutor(_UNDER_WAY, thread_name_prefix="block") as threads:
             under_way: deque[Future[None]] = deque()
             stage = in_context(self._stage)
@@ -62,15 +62,15 @@ class BlobWriter:
                 under_way.append(threads.submit(stage, self._blocks[-1], block))
 
             yield write
-            for each in under_way:
-                each.result()
+            for staged in under_way:
+                staged.result()
 
     def _stage(self, block_id: str, block: bytes) -> None:
         self._client.stage_block(block_id, block, length=len(block))
 
     def commit(self, *, sha256: str, content_type: str, facts: Mapping[str, str]) -> bool:
-        """Make the blob visible; False when another attempt was first. Only after `behind` has
-        ended well: the store refuses a list with a block that never came."""
+        """Make the blob visible; False if another attempt was first. Only after `behind` ended
+        without an error: the store refuses a list with a missing block."""
         from azure.core import MatchConditions
         from azure.core.exceptions import ResourceExistsError, ResourceModifiedError
         from azure.storage.blob import BlobBlock, ContentSettings
@@ -88,28 +88,25 @@ class BlobWriter:
 
 
 class Blobs:
-    """The blobs of one container."""
-
     def __init__(self, container: ContainerClient) -> None:
         self._container = container
 
     def check(self) -> None:
-        """Raise unless the container is there and may be read."""
+        """Raise unless the container exists and is readable."""
         self._container.get_container_properties()
 
     def writer(self, name: str) -> BlobWriter:
         return BlobWriter(self._container, name)
 
     def find(self, name: str) -> StoredBlob | None:
-        """The committed blob of that name, if there is one."""
         from azure.core.exceptions import ResourceNotFoundError
 
         try:
-            found = self._container.get_blob_client(name).get_blob_properties()
+            blob = self._container.get_blob_client(name).get_blob_properties()
         except ResourceNotFoundError:
             return None
-        facts = dict(found.metadata or {})
-        return StoredBlob(found.size, facts.pop("sha256", ""), facts)
+        facts = dict(blob.metadata or {})
+        return StoredBlob(blob.size, facts.pop("sha256", ""), facts)
 
     def read(self, name: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
         """The bytes of a blob from `offset`, in pieces of about a megabyte."""
@@ -119,7 +116,7 @@ class Blobs:
         return iter(reader.chunks())
 
     def put(self, name: str, data: bytes, *, content_type: str) -> None:
-        """Write a blob in one piece; another one of that name is replaced."""
+        """Write a blob in one piece, replacing any other of that name."""
         from azure.storage.blob import ContentSettings
 
         self._container.upload_blob(
@@ -127,30 +124,30 @@ class Blobs:
         )
 
     def get(self, name: str) -> tuple[bytes, str] | None:
-        """The bytes of a blob that fits into memory, and its type, if it is there."""
+        """Bytes and content type of a blob that fits into memory; None if there is none."""
         from azure.core.exceptions import ResourceNotFoundError
 
         try:
-            found = self._container.get_blob_client(name).download_blob()
+            blob = self._container.get_blob_client(name).download_blob()
         except ResourceNotFoundError:
             return None
-        return found.readall(), found.properties.content_settings.content_type or ""
+        return blob.readall(), blob.properties.content_settings.content_type or ""
 
     def put_json(self, name: str, document: Mapping[str, Any]) -> None:
-        """Write a small JSON blob; the same content again is fine, another replaces it."""
+        """Write or replace a small JSON blob."""
         data = json.dumps(document, indent=2, ensure_ascii=False).encode()
         self.put(name, data, content_type="application/json")
 
     def get_json(self, name: str) -> dict[str, Any] | None:
-        """The content of a small JSON blob, if it is there."""
-        found = self.get(name)
-        if found is None:
+        """The content of a small JSON blob; None if there is none."""
+        stored = self.get(name)
+        if stored is None:
             return None
-        parsed: dict[str, Any] = json.loads(found[0])
+        parsed: dict[str, Any] = json.loads(stored[0])
         return parsed
 
     def delete_all(self, prefix: str) -> int:
-        """Delete every blob whose name starts with `prefix`; how many there were."""
+        """Delete every blob whose name starts with `prefix`; returns how many."""
         from azure.core.exceptions import ResourceNotFoundError
 
         count = 0

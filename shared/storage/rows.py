@@ -1,8 +1,8 @@
 """Table rows with optimistic concurrency, and writes that survive a lost answer.
 
-Every write carries a fresh token in the column `write_id`. When the storage client repeats a write
-whose answer was lost, the repeat fails with 409 or 412 although the first try went through; the
-token in the stored row tells that case from a real conflict.
+Every write has a fresh token in the column `write_id`. When the storage client repeats a write
+whose answer was lost, the repeat fails with 409 or 412 although the first try succeeded; the token
+in the stored row tells that case from a real conflict.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ _NOT_IN_KEYS = re.compile(r"[/\\\\#?%~\x00-\x1f\x7f-\x9f]")
 
 
 def as_key(text: str) -> str:
-    """A row key for any text: what Table Storage forbids in keys becomes `~` and two hex digits."""
-    return _NOT_IN_KEYS.sub(lambda found: f"~{ord(found[0]):02x}", text)
+    """A row key for any text: characters not allowed in keys become `~` and two hex digits."""
+    return _NOT_IN_KEYS.sub(lambda match: f"~{ord(match[0]):02x}", text)
 
 
 class RowExists(Exception):
-    """An insert found a row of that key that somebody else wrote."""
+    """An insert met a row with the same key that somebody else wrote."""
 
 
 class RowChanged(Exception):
-    """A conditional write found that the row was changed or deleted in the meantime."""
+    """A conditional write met a row that was changed or deleted in the meantime."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row as read: its keys, its columns and the version that a write must still find."""
+    """One row as read: its keys, its columns, and the version that a write must match."""
 
     partition: str
     key: str
@@ -63,7 +63,7 @@ class Row:
         return default if value is None else float(value)
 
     def optional_decimal(self, name: str) -> float | None:
-        """The same, or None where it is missing."""
+        """A decimal that may be missing."""
         return None if self.values.get(name) is None else self.decimal(name)
 
     def flag(self, name: str) -> bool:
@@ -87,7 +87,7 @@ class Table:
         self._client = client
 
     def get(self, partition: str, key: str) -> Row | None:
-        """One point read; None where there is no such row."""
+        """One point read; None if there is no such row."""
         from azure.core.exceptions import ResourceNotFoundError
 
         try:
@@ -109,8 +109,8 @@ class Table:
     ) -> list[Row]:
         """Rows of one partition in key order: keys > `after`, >= `start` and < `before`.
 
-        `where` is a further OData filter on columns, built from constants only; `equal` asks for
-        columns with these values, whatever is in them.
+        `where` is a further OData filter, built from constants only; `equal` filters columns by
+        values, which may be any text.
         """
         filters = ["PartitionKey eq @pk"]
         parameters = {"pk": partition}
@@ -152,7 +152,7 @@ class Table:
         return Row(partition, key, _plain(values), answer["etag"])
 
     def replace(self, row: Row, values: Mapping[str, Value]) -> Row:
-        """Replace all columns of a row if it is still the version read. Raises RowChanged."""
+        """Replace all columns of a row. Raises RowChanged unless it is still the version read."""
         from azure.core import MatchConditions
         from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
         from azure.data.tables import UpdateMode
@@ -173,7 +173,7 @@ class Table:
         return Row(row.partition, row.key, _plain(values), answer["etag"])
 
     def delete(self, row: Row) -> None:
-        """Delete a row if it is still the version read; one that is gone already is fine."""
+        """Delete a row, if it still exists. Raises RowChanged if it is not the version read."""
         from azure.core import MatchConditions
         from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 
@@ -190,10 +190,10 @@ class Table:
             raise RowChanged(f"{row.partition}/{row.key}") from None
 
     def transact(self, partition: str, writes: Sequence[Write]) -> list[Row]:
-        """All or none of the writes (at most 100, one partition). Raises RowExists for a key that
-        is taken and RowChanged for a version that is gone.
+        """All or none of the writes (at most 100, one partition). Raises RowExists if a key is
+        taken, RowChanged if a version is no longer current.
 
-        The rows as written; none of them where only the transaction's answer was lost.
+        Returns the rows as written; none if the transaction succeeded but its answer was lost.
         """
         from azure.data.tables import TableTransactionError
 
@@ -215,8 +215,8 @@ class Table:
         ]
 
     def _if_mine(self, partition: str, key: str, token: str) -> Row | None:
-        found = self.get(partition, key)
-        return found if found is not None and found.values.get(_TOKEN) == token else None
+        row = self.get(partition, key)
+        return row if row is not None and row.values.get(_TOKEN) == token else None
 
     def _went_through(self, partition: str, operations: Sequence[tuple[Any, ...]]) -> bool:
         for operation in operations:

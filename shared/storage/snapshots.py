@@ -1,7 +1,7 @@
 """The line as callers see it: one row of the table `deployments` for each model (`line` / model).
 
-Whoever decides about the line writes everybody's position, so no waiting video ever has a write
-of its own. It is a forecast, some seconds old, and nothing is decided by it.
+The process that decides about the line writes all positions at once, so no waiting video needs its
+own write. A snapshot is a forecast, some seconds old; no decision uses it.
 """
 
 import time
@@ -25,9 +25,9 @@ class Snapshot:
     """A line at a moment (unix seconds).
 
     `text` has the videos in the order of their turns, each as a space, 32 digits of its id, tenths
-    of a second from `at` to its turn, `+`, and tenths of a second of its render. It is searched as
-    it is: whoever asks wants to know one of thousands. `notice` says what holds all of them up
-    beyond their turn.
+    of a second from `at` to its turn, `+`, and tenths of a second of its render. It is searched
+    without parsing: a reader wants one of thousands. `notice` says what holds them all up beyond
+    their turn.
     """
 
     at: float
@@ -39,28 +39,27 @@ class Snapshot:
         return self._start(video_id) >= 0
 
     def position(self, video_id: str) -> int:
-        """1 is next. Whoever is not in the snapshot is where its age puts it: one that came
-        after it behind everybody, one whose turn has come before everybody."""
+        """1 is next. A video that is not in the snapshot gets the place of its age: last if it
+        came later, first if its turn has come."""
         start = self._start(video_id)
         if start < 0:
             return sum(1 for digits in self._digits() if digits < video_id[-_DIGITS:]) + 1
         return self.text.count(" ", 0, start) + 1
 
     def turn(self, video_id: str) -> float:
-        """When a video's turn is expected, as far as that is known: for one that came later, not
-        before the last one's, and for one whose turn has come, the time of the snapshot."""
+        """When a video's turn is expected: the last one's if it came later, the time of the
+        snapshot if its turn has come."""
         return self._spot(self._place(video_id))[0]
 
     def completion(self, video_id: str) -> float | None:
-        """When a video is expected to be rendered; None where that is not known."""
+        """When a video's render is expected to be done; None if that is not known."""
         if not self.has(video_id) and video_id[-_DIGITS:] > max(self._digits(), default=""):
             return None  # it came later
         turn, expected = self._spot(self._place(video_id))
         return None if isinf(turn) else turn + expected
 
     def _place(self, video_id: str) -> int:
-        """Where the text says most about a video: its own place, or that of the one before which
-        its age puts it, or the last."""
+        """Where in the text a video is, or else the next younger one, or else the last."""
         start = self._start(video_id)
         if start >= 0:
             return start
@@ -69,14 +68,14 @@ class Snapshot:
         return self.text.rfind(" ") if first is None else self.text.find(" " + first)
 
     def _digits(self) -> Iterator[str]:
-        """Of every video, in the order of their turns."""
+        """The digits of every video, in the order of their turns."""
         return (spot[:_DIGITS] for spot in self.text.split())
 
     def _start(self, video_id: str) -> int:
         return self.text.find(" " + video_id[-_DIGITS:])
 
     def _spot(self, start: int) -> tuple[float, float]:
-        """Turn and length of the render of the video at a place of the text."""
+        """Turn and render seconds of the video at a place in the text."""
         if start < 0:
             return self.at, 0.0
         turn, expected = self.text[start + 1 + _DIGITS :].split(" ", 1)[0].split("+")
@@ -89,7 +88,7 @@ class Snapshots:
         self._kept: dict[str, tuple[float, Snapshot]] = {}
 
     def get(self, model: str) -> Snapshot:
-        """One point read. An empty one at time 0 where nobody ever waited."""
+        """One point read. An empty snapshot at time 0 if nobody has ever waited."""
         row = self._table.get(_PARTITION, as_key(model))
         if row is None:
             return Snapshot(0.0)
@@ -97,7 +96,7 @@ class Snapshots:
         return Snapshot(row.decimal("at"), text, row.text("notice"), row)
 
     def recent(self, model: str) -> Snapshot:
-        """The same, at most half a second old: a page of a list asks once."""
+        """The same, at most half a second old: one read serves a page of a list."""
         kept = self._kept.get(model)
         if kept is None or time.monotonic() - kept[0] > _KEPT_SECONDS:
             kept = time.monotonic(), self.get(model)
@@ -112,10 +111,10 @@ class Snapshots:
         before: Snapshot,
         notice: str = "",
     ) -> Snapshot:
-        """Write a line down, unless somebody did so since `before` was read: theirs is as good."""
+        """Write a snapshot, unless somebody wrote one since `before` was read: it is as good."""
         text = "".join(
             f" {video.video_id[-_DIGITS:]}{_tenths(turn - at)}+{_tenths(video.expected)}"
-            for video, turn in ((each.video, each.at) for each in forecasts[:MOST_FORECAST])
+            for video, turn in ((f.video, f.at) for f in forecasts[:MOST_FORECAST])
         )
         columns: dict[str, Value] = {"v": 1, "at": at, "waiting": len(forecasts), "notice": notice}
         columns |= split_text("places", text)

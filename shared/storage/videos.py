@@ -1,11 +1,11 @@
 """The table `videos`: what each caller sees, newest first.
 
-A video is two rows of its caller's partition, written in one transaction: `d_` + inverted id holds
-it (ascending keys list the newest first), `a_` + id points to it (oldest first). A stranger's id is
-simply not there: no read crosses a partition.
+A video is two rows in its caller's partition, written in one transaction: `d_` + inverted id has
+the video (ascending keys list the newest first), `a_` + id points to it (oldest first). No read
+crosses a partition, so another caller's id does not exist here.
 
-A video that its caller deleted before its upstream job was over lives on as one row `x_` + inverted
-id, which only the workers see, until its money is known.
+If its caller deletes a video while its upstream job runs, it lives on as one row `x_` + inverted
+id, which only workers see, until its cost is known.
 """
 
 import json
@@ -21,21 +21,21 @@ from shared.storage.rows import Row, RowChanged, Table, Value, Write
 
 _SHOWN, _BURIED = "d_", "x_"
 _AFTER_SHOWN = "d`"
-"""The first key behind them: ` follows _."""
+"""The end of their range: ` follows _."""
 _PIECE = 30_000
 """UTF-16 units per column: Table Storage takes 64 KiB, which is 32,768 of them."""
 
 
 @dataclass(frozen=True)
 class StoredVideo:
-    """A video and the version of its row that the next write must find."""
+    """A video and the version of its row that the next write must match."""
 
     video: Video
     row: Row
 
     @property
     def rescuable(self) -> bool:
-        """Whether its render would still be welcome if it turned up now."""
+        """Whether a render that turns up now would complete it."""
         return rescuable(self.video) and not self.row.key.startswith(_BURIED)
 
 
@@ -44,15 +44,15 @@ class Videos:
         self._table = table
 
     def get(self, caller: str, video_id: str) -> StoredVideo | None:
-        """One point read; None for an id that this caller does not have (any more)."""
+        """One point read; None if this caller does not have the id (any more)."""
         row = self._table.get(caller, row_key(video_id))
         return None if row is None else StoredVideo(_video(row), row)
 
     def find(self, caller: str, video_id: str) -> StoredVideo | None:
-        """`get` for those who work on a video: also when its caller has deleted it."""
-        found = self.get(caller, video_id)
-        if found is not None:
-            return found
+        """`get` for workers: also returns a video that its caller has deleted."""
+        shown = self.get(caller, video_id)
+        if shown is not None:
+            return shown
         row = self._table.get(caller, _buried(video_id))
         return None if row is None else StoredVideo(_video(row), row)
 
@@ -67,13 +67,13 @@ class Videos:
         )
 
     def replace(self, stored: StoredVideo, video: Video) -> StoredVideo:
-        """The changed video, if nobody changed it meanwhile; RowChanged otherwise."""
+        """Write the changed video. Raises RowChanged if somebody else changed it first."""
         if video == stored.video:
             return stored
         return StoredVideo(video, self._table.replace(stored.row, _columns(video)))
 
     def bury(self, stored: StoredVideo) -> None:
-        """Take a video out of its caller's sight but keep it for its workers. RowChanged."""
+        """Hide a video from its caller but keep it for its workers. Raises RowChanged."""
         video = stored.video
         writes = [
             Write("delete", row_key(video.id), {}, stored.row),
@@ -85,8 +85,8 @@ class Videos:
         self._table.transact(video.caller, writes)
 
     def delete(self, caller: str, video_id: str) -> None:
-        """All rows of a video, whatever they are by now. The pointer goes first: a list in either
-        order then shows the video or does not."""
+        """Delete all rows of a video, in whatever version. The pointer goes first, so that a list
+        never has a pointer without its video."""
         for key in (f"a_{video_id}", row_key(video_id), _buried(video_id)):
             while (row := self._table.get(caller, key)) is not None:
                 try:
@@ -123,20 +123,20 @@ class Videos:
         status: Status | None = None,
         model: str | None = None,
     ) -> list[Video]:
-        """Up to `limit` videos newer than `after`, oldest first: the pointers, then one range;
-        with a filter as many of both as it takes to fill the page."""
-        found: list[Video] = []
+        """Up to `limit` videos newer than `after`, oldest first: the pointers, then one range; with
+        a filter, as many of both as fill the page."""
+        videos: list[Video] = []
         for oldest, newest in self._stretches(caller, after, limit):
             rows = self._table.range(
                 caller, start=newest, before=oldest + "~", equal=_equal(status, model)
             )
-            found += [_video(row) for row in reversed(rows)]
-            if len(found) >= limit:
+            videos += [_video(row) for row in reversed(rows)]
+            if len(videos) >= limit:
                 break
-        return found[:limit]
+        return videos[:limit]
 
     def _stretches(self, caller: str, after: str | None, limit: int) -> Iterator[tuple[str, str]]:
-        """Keys of the oldest and the newest video of one stretch of time after the other."""
+        """Keys of the oldest and the newest video of each successive stretch."""
         last = f"a_{after}" if after else ""
         while True:
             pointers = self._table.range(
@@ -161,12 +161,12 @@ def _equal(status: Status | None, model: str | None) -> dict[str, str]:
 
 
 def row_key(video_id: str) -> str:
-    """The key of the row that its caller sees."""
+    """The key of the row that the caller sees."""
     return _SHOWN + inverted(video_id)
 
 
 def is_shown(key: str) -> bool:
-    """Whether a row of the table is a video that its caller sees."""
+    """Whether a key is that of a video that its caller sees."""
     return key.startswith(_SHOWN)
 
 

@@ -1,6 +1,6 @@
-"""The table `work`: everything unfinished, in one partition, and nothing else.
+"""The table `work`: only what is unfinished, in one partition.
 
-Queue and sweep read it; a video's row here is written first and deleted last.
+Line and sweep read it; a video's row here is written first and deleted last.
 """
 
 import json
@@ -20,35 +20,35 @@ _CONFLICTS = 8
 
 @dataclass(frozen=True)
 class Quiet:
-    """A video of whose worker nothing was heard for a while."""
+    """A video whose worker has been silent for a while."""
 
     instance: str
     stage: Phase
 
 
 class WorkTable:
-    """Every `Work` that comes from here carries its version, and every write needs it."""
+    """Every `Work` read here has its version, and every write needs it."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
     def get(self, video_id: str) -> Work | None:
-        """One point read; None when nothing is left to do for this video."""
+        """One point read; None if the video is finished."""
         row = self._table.get(_OPEN, video_id)
         return None if row is None else _work(row)
 
     def insert(self, work: Work) -> Work:
-        """A new row, or RowExists."""
+        """Write a new row. Raises RowExists."""
         return _versioned(work, self._table.insert(_OPEN, work.video_id, _columns(work)))
 
     def replace(self, work: Work) -> Work:
-        """The changed state, if nobody changed it meanwhile; RowChanged otherwise."""
+        """Write the changed state. Raises RowChanged if somebody else changed it first."""
         return _versioned(work, self._table.replace(_row(work), _columns(work)))
 
     def change(self, work: Work, how: Callable[[Work], Work | None]) -> Work | None:
-        """Apply `how` to the state as it was read, and to what is there after a conflict.
+        """Apply `how` to `work`, and after a conflict to the row as it is then.
 
-        None when the row is gone or belongs to another epoch. `how` returns None to leave it.
+        None if the row is gone or belongs to another epoch. `how` returns None for no change.
         """
         current: Work | None = work
         for _ in range(_CONFLICTS):
@@ -64,17 +64,17 @@ class WorkTable:
         raise RowChanged(f"{_OPEN}/{work.video_id} changes too often")
 
     def delete(self, work: Work) -> None:
-        """The last act for a video. RowChanged if somebody changed it meanwhile."""
+        """The last step for a video. Raises RowChanged if somebody else changed it first."""
         self._table.delete(_row(work))
 
     def in_line(self) -> list[QueuedVideo]:
-        """Everyone whose worker waits to be told, in the order of admission: a few columns."""
+        """Videos whose workers wait for a hint, in the order of admission: a few columns."""
         where = f"stage eq '{Phase.WAITING}'"
         rows = self._table.range(_OPEN, where=where, columns=_QUEUED)
         return [_queued(row) for row in rows if row.text("hint")]
 
     def silent(self, before: Mapping[Phase, float], *, limit: int) -> list[Work]:
-        """Work whose heartbeat is older than its stage allows, in the order of admission."""
+        """Work with a heartbeat older than its stage allows, in the order of admission."""
         where = " or ".join(
             f"(stage eq '{stage}' and heartbeat_at lt {heartbeat:.6f})"
             for stage, heartbeat in before.items()
@@ -82,8 +82,8 @@ class WorkTable:
         return [_work(row) for row in self._table.range(_OPEN, where=where, limit=limit)]
 
     def quiet(self, before: float) -> list[Quiet]:
-        """Everything admitted whose last heartbeat is older than `before`, and whatever was
-        restarted without a sign of life since, in the order of admission: a few columns."""
+        """Admitted videos with a heartbeat older than `before`, or restarted and silent since, in
+        the order of admission: a few columns."""
         where = f"stage ne '{Phase.ADMITTING}' and (heartbeat_at lt {before:.6f} or restarts gt 0L)"
         rows = self._table.range(_OPEN, where=where, columns=("stage", "epoch"))
         return [
@@ -92,7 +92,7 @@ class WorkTable:
         ]
 
     def stages(self) -> list[tuple[Phase, float]]:
-        """Stage and time of admission of everything unfinished: two columns of one partition."""
+        """Stage and time of admission of everything unfinished: two columns."""
         rows = self._table.range(_OPEN, columns=("stage", "created_at"))
         return [(Phase(row.text("stage")), row.decimal("created_at")) for row in rows]
 
@@ -158,7 +158,7 @@ _JOB = {
 
 
 def _columns(work: Work) -> dict[str, Value]:
-    """The flat row: what belongs to the attempt has columns of its own."""
+    """The row: fields of the attempt become columns too."""
     stage, intent, job = phase(work), work.intent, work.job
     columns: dict[str, Value] = {name: getattr(work, name) for name in _PLAIN}
     columns |= {
@@ -199,7 +199,7 @@ def _attempt(row: Row) -> Attempt | None:
     deployment, submit = row.text("deployment"), row.text("submit", "nothing")
     if not deployment:
         return None
-    if submit == "nothing":  # what earlier releases left of an earlier intent means nothing
+    if submit == "nothing":  # columns that earlier releases left of an old intent mean nothing
         return Attempt(deployment=deployment)
     intent = Intent(
         at=row.decimal("intent_at"),
@@ -219,7 +219,7 @@ def _job(row: Row, submit: str) -> RunningJob | None:
 
 
 def _present(row: Row, columns: Mapping[str, str]) -> dict[str, Any]:
-    """The columns that have a value, as fields."""
+    """Fields from the columns that have a value."""
     return {
         name: row.values[column]
         for column, name in columns.items()

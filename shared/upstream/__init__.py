@@ -1,1 +1,1 @@
-"""The upstreams: two wires (dialects) behind one protocol. Nothing else knows who answers."""
+"""The upstreams: two dialects behind one protocol. No other code knows which one answers."""

@@ -1,6 +1,6 @@
-"""HTTP to an upstream: authentication, error envelopes, redirects, and what an answer means.
+"""HTTP to an upstream: authentication, error envelopes, redirects, and the meaning of answers.
 
-Nothing is repeated here: a create must not be, and reads are repeated by whoever polls.
+Nothing is retried here: a create must not be, and the worker that polls repeats reads.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 2
 
 _OF_EVERYBODY = frozenset({401, 402, 403, 407, 410})
-"""Not about one request: a key, a role, the bill, a proxy, a model that is gone."""
+"""Problems beyond one request: a key, a role, the bill, a proxy, a model that is gone."""
 _GONE_CODES = frozenset(
     {
         "model_decommissioned",
@@ -62,7 +62,7 @@ _GONE = re.compile(
     r"|no longer (available|supported))",
     re.IGNORECASE,
 )
-"""What a 404 says, in one sentence, of a model that does not come back."""
+"""A sentence of a 404 about a model that does not come back."""
 
 _MODERATION_CODES = frozenset(
     {
@@ -78,7 +78,7 @@ _MODERATION_CODES = frozenset(
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer that was read to its end, within limits of size and time."""
+    """An answer read to its end, within limits of size and time."""
 
     status: int
     headers: Mapping[str, str]
@@ -87,7 +87,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class ErrorBody:
-    """An error answer, whether the body was `{"error": {...}}` or flat, as both occur."""
+    """An error answer; the body may be `{"error": {...}}` or flat, as both occur."""
 
     message: str
     code: str
@@ -128,11 +128,11 @@ class UpstreamHttp:
         files: Sequence[tuple[str, Media]] = (),
         of_job: bool = False,
     ) -> Any:
-        """POST what costs money: JSON, or a form where there are `files`, as (part name, file).
+        """POST a create, which costs money: JSON, or a form if there are `files` (part name, file).
         Returns the JSON of a 2xx.
 
-        With `of_job` the path names a job, and a 404 is about that job. A lost answer is anything
-        but a 2xx, a 4xx other than 408 and 409, or a connection that was never made.
+        With `of_job` the path names a job, and a 404 is about that job. An answer counts as lost
+        unless it is a 2xx, a 4xx other than 408 and 409, or the connection was never made.
         """
         try:
             answer = self._exchange("POST", path, trace, query, body, files)
@@ -158,7 +158,7 @@ class UpstreamHttp:
         return _json_or(self._send("GET", path, trace, query), Unreadable)
 
     def delete(self, path: str, *, trace: str, query: Mapping[str, str]) -> bool:
-        """DELETE; False when there was nothing."""
+        """DELETE; False if there was nothing to delete."""
         try:
             self._send("DELETE", path, trace, query)
         except JobGone:
@@ -169,8 +169,8 @@ class UpstreamHttp:
     def download(self, path: str, *, trace: str, query: Mapping[str, str]) -> Iterator[Content]:
         """GET bytes as a stream.
 
-        Redirects are followed by hand, to HTTPS only and at most twice, and never carry the key:
-        where the bytes lie is not who gave us the key.
+        Follows redirects itself, at most two and only to HTTPS, without the key: the host of the
+        bytes is not the host that issued it.
         """
         url, headers = self._base + path, self._headers(trace)
         params: Mapping[str, str] | None = query
@@ -235,8 +235,8 @@ class UpstreamHttp:
             return self._whole(answer)
 
     def _whole(self, answer: httpx.Response) -> Answer:
-        """`_whole` without our key: some upstreams repeat it in their errors, and what they say is
-        stored, logged and shown."""
+        """`_whole` without our key: some upstreams repeat it in their errors, which are stored,
+        logged and shown."""
         read = _whole(answer)
         auth = self._upstream.auth
         name = "authorization" if isinstance(auth, EntraAuth) else auth.name
@@ -256,7 +256,7 @@ class UpstreamHttp:
         return {name: value, "x-ms-client-request-id": trace, "accept-encoding": "identity"}
 
     def _token(self, auth: EntraAuth) -> str:
-        """Raises NotSent: an identity that is just being set up gets no token yet."""
+        """Raises NotSent: a new identity may not get a token yet."""
         from azure.core.exceptions import AzureError
 
         try:
@@ -265,7 +265,7 @@ class UpstreamHttp:
             raise NotSent(f"no token for {self._upstream.name}: {_kind(error)}") from None
 
     def _secret(self, auth: HeaderAuth) -> str:
-        """Raises NotSent where the app setting is missing."""
+        """Raises NotSent if the app setting is missing."""
         try:
             return secret(auth.secret_setting)
         except SettingsError as error:
@@ -273,9 +273,9 @@ class UpstreamHttp:
 
 
 def error_body(answer: Answer, *, prompt: str = "") -> ErrorBody:
-    """What an error answer says, in any of the shapes that occur, HTML included.
+    """Parse an error answer in any shape that occurs, HTML included.
 
-    `prompt` is cut out: what is said of a deployment is shown to everybody.
+    Cuts out `prompt`: messages about a deployment are shown to all callers.
     """
     try:
         data: Any = json.loads(answer.body)
@@ -300,7 +300,7 @@ def _raise_read_error(name: str, error: httpx.HTTPError) -> NoReturn:
 
 
 def _raise_for(answer: Answer) -> NoReturn:
-    """For reads: only status and code, because the words may repeat the job's prompt."""
+    """For reads: only status and code, because the message may repeat the job's prompt."""
     said = error_body(answer)
     status = answer.status
     words = f"HTTP {status} {said.code}" if _CODE.fullmatch(said.code) else f"HTTP {status}"
@@ -316,7 +316,7 @@ def _raise_for(answer: Answer) -> NoReturn:
 
 
 def _whole(answer: httpx.Response) -> Answer:
-    """Read a JSON-sized answer. Raises Unreadable where it is too large or takes too long."""
+    """Read a JSON-sized answer. Raises Unreadable if it is too large or takes too long."""
     began, body = monotonic(), bytearray()
     for piece in answer.iter_bytes():
         body += piece
@@ -346,7 +346,7 @@ def _redirect_target(url: str, location: str) -> str:
 
 def _length(headers: Mapping[str, str]) -> int | None:
     if headers.get("content-encoding", "identity") != "identity":
-        return None  # it would be the length of what was sent, not of what arrives
+        return None  # the encoded length, not that of the decoded bytes
     value = headers.get("content-length", "")
     return int(value) if value.isdigit() else None
 
@@ -359,7 +359,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def checked(model: type[M], data: Any) -> M:
-    """An answer as the wire promises it. Raises Unreadable for any other."""
+    """Validate an answer against `model`. Raises Unreadable."""
     try:
         return model.model_validate(data)
     except ValidationError:
@@ -367,5 +367,5 @@ def checked(model: type[M], data: Any) -> M:
 
 
 def segment(identifier: str) -> str:
-    """An upstream's id as one segment of a path, whatever is in it."""
+    """An upstream's id, escaped as one path segment."""
     return quote(identifier, safe="")

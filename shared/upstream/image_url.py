@@ -1,7 +1,7 @@
-"""An image that a caller names by its address: fetched over https from hosts the operator listed.
+"""Fetches an image that a caller names by its address, over https, from hosts the operator listed.
 
-No redirect is followed, no key is sent, and size and time are bounded (`shared.bounded_http`), so
-that a caller can neither reach into our network nor keep a worker busy.
+It follows no redirect, sends no key, and bounds size and time (`shared.bounded_http`): a caller can
+neither reach into our network nor keep a worker busy.
 """
 
 from collections.abc import Collection
@@ -14,7 +14,7 @@ from shared.settings.values import LOOPBACK
 
 
 class NotFetched(Exception):
-    """The image could not be fetched, or may not be; the message says why, without the address."""
+    """The image cannot or may not be fetched; the message says why, without the address."""
 
 
 def fetch(url: str, hosts: Collection[str], *, largest: int) -> bytes:

@@ -24,9 +24,9 @@ def created_since(
     """Every listed job created at or after `since`.
 
     `page` takes the extra query (`after`) and returns its jobs, whether there are more, and the id
-    to go on from. Newest first is asked for but not promised by every server, and a job that is
-    overlooked here would be paid for twice: paging stops early only after a page that is visibly
-    in that order. Raises Unreadable for a list that does not end.
+    to continue from. Not every server lists the newest first as asked, and a job missed here would
+    be paid for twice: paging stops early only after a page that is visibly in that order. Raises
+    Unreadable if the list does not end.
     """
     query: dict[str, str] = {}
     for _ in range(_MOST_PAGES):

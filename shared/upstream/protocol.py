@@ -1,15 +1,15 @@
-"""What every dialect can do, and how it says that something went wrong.
+"""The operations of every dialect, and their errors.
 
     UpstreamError
     ├── NotSent            the connection was never made: nothing can have happened
-    ├── AnswerLost         the request may or may not have been carried out
-    ├── Throttled          429: not now; `retry_after` seconds if it said so
+    ├── AnswerLost         a create that may or may not have been carried out
+    ├── Throttled          429: not now; `retry_after` seconds if the answer says so
     ├── Refused            400 and the like: this request will never work
     ├── DeploymentOut      401, 403, 404 of the deployment, 410: it turns everybody away
     ├── JobGone            404 of a job: unknown, expired or deleted
-    └── Unreadable         an answer that is not what the wire promises, or a 5xx on a read
+    └── Unreadable         an answer that breaks the wire's contract, or a 5xx on a read
 
-The classification follows what was seen of the live services: see the tests, which quote it.
+The classes follow answers of the live services; the tests quote them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ from shared.domain.request import VideoRequest
 
 
 class UpstreamError(Exception):
-    """Base of the family; the message may be shown to callers and never holds a secret."""
+    """Base of the family. The message may be shown to callers and never contains a secret."""
 
 
 class NotSent(UpstreamError):
@@ -34,7 +34,7 @@ class AnswerLost(UpstreamError):
 
 
 class Throttled(UpstreamError):
-    """429. `retry_after` is in seconds, None where the answer did not say."""
+    """429. `retry_after` is in seconds; None if the answer does not say."""
 
     def __init__(self, message: str, retry_after: float | None) -> None:
         super().__init__(message)
@@ -42,7 +42,7 @@ class Throttled(UpstreamError):
 
 
 class Refused(UpstreamError):
-    """The upstream will never accept this request; `moderated` when its content is why."""
+    """The upstream will never accept this request; `moderated` if because of its content."""
 
     def __init__(self, message: str, *, status: int, moderated: bool) -> None:
         super().__init__(message)
@@ -51,7 +51,7 @@ class Refused(UpstreamError):
 
 
 class DeploymentOut(UpstreamError):
-    """The deployment turns everybody away. `final`: for good, by its own words."""
+    """The deployment turns everybody away; `final` if it says that this is for good."""
 
     def __init__(self, message: str, *, status: int, final: bool = False) -> None:
         super().__init__(message)
@@ -64,12 +64,12 @@ class JobGone(UpstreamError):
 
 
 class Unreadable(UpstreamError):
-    """The answer to a read made no sense, or the upstream failed to answer it."""
+    """The answer to a read makes no sense, or the upstream failed to give one."""
 
 
 @dataclass(frozen=True)
 class Content:
-    """A download under way: the promised length (None without one), its type and its bytes."""
+    """A download under way: the announced length (None without one), its type and its bytes."""
 
     length: int | None
     content_type: str
@@ -78,7 +78,7 @@ class Content:
 
 @dataclass(frozen=True)
 class Media:
-    """A file that goes along with a create: an image or a video that fits already."""
+    """A file sent with a create: an image or a video that already fits."""
 
     file_name: str
     content_type: str
@@ -86,16 +86,16 @@ class Media:
 
 
 class Dialect(Protocol):
-    """One deployment, spoken to in its dialect. Safe to share between threads.
+    """A client of one deployment. Safe to share between threads.
 
-    `trace` is sent as `x-ms-client-request-id`, so that the upstream's own logs can be searched.
+    `trace` is sent as `x-ms-client-request-id`, to find the request in the upstream's own logs.
     """
 
     def submit(
         self, request: VideoRequest, media: Sequence[Media] = (), *, trace: str
     ) -> JobStatus:
-        """Create the job: one POST, never repeated in here. `media` are the bytes of the request's
-        inputs, in their order. A remix is sent to the job that it starts from.
+        """Create the job: one POST, never retried here. `media` are the request's inputs, in order.
+        A remix goes to the job that it starts from.
 
         Raises NotSent, AnswerLost, Throttled, Refused or DeploymentOut.
         """
@@ -107,7 +107,7 @@ class Dialect(Protocol):
 
     @property
     def extras(self) -> tuple[str, ...]:
-        """What there is of each output beside the video: `thumbnail`, `spritesheet`."""
+        """The pictures that each output has: `thumbnail`, `spritesheet`."""
         ...
 
     def open(
@@ -121,5 +121,5 @@ class Dialect(Protocol):
         ...
 
     def delete(self, job_id: str, *, trace: str) -> bool:
-        """Delete a job; False when it was gone already. Raises as `status`, and Refused."""
+        """Delete a job; False if it was already gone. Raises as `status`, and Refused."""
         ...

@@ -1,6 +1,6 @@
 """One client per deployment, built on first use from its settings.
 
-The dialects are imported then too: an instance that only serves the API never needs HTTP itself.
+The dialects are imported then too: an instance that only serves the API never calls an upstream.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Upstreams:
 
 
 def _dialect(name: str) -> Callable[[UpstreamHttp, str], Dialect]:
-    """What speaks a dialect. Raises ValueError for one that is none: settings name only these."""
+    """The client class of a dialect. Raises ValueError for an unknown one."""
     from shared.upstream.sora1 import Sora1
     from shared.upstream.sora2 import Sora2
 

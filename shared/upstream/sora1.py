@@ -1,8 +1,8 @@
 """The `sora-1` dialect: Azure's video generation jobs.
 
-Source: azure-rest-api-specs `azure-v1-preview` (fields, statuses, paths), Microsoft's quickstart;
-`failure_reason` words beyond the spec from Microsoft's PyRIT. One job has several generations, each
-an MP4 of its own; fewer may come back than were asked for.
+Sources: azure-rest-api-specs `azure-v1-preview` (fields, statuses, paths), Microsoft's quickstart,
+and Microsoft's PyRIT for values of `failure_reason` beyond the spec. A job has several generations,
+each with its own MP4; there may be fewer than requested.
 """
 
 import json
@@ -81,7 +81,7 @@ class Sora1:
             "n_variants": request.variants,
         }
         if media:
-            # a form has text only; the items are one part that holds a JSON array
+            # a form has only text; the items are one part with a JSON array
             body = {name: str(value) for name, value in body.items()}
             body["inpaint_items"] = json.dumps(list(map(_item, request.inputs, media)))
         files = [("files", file) for file in media]
@@ -118,7 +118,7 @@ class Sora1:
 
 
 def _item(described: Input, file: Media) -> dict[str, Any]:
-    """One of `inpaint_items`: where in the output the file begins, and which part of it is used."""
+    """One of `inpaint_items`: where in the output the file begins, and which crop of it is used."""
     item: dict[str, Any] = {
         "frame_index": described.frame_index,
         "type": "video" if described.is_video else "image",

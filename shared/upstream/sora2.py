@@ -24,7 +24,7 @@ _STATES: Mapping[str, JobState] = {
     "cancelled": JobState.CANCELLED,  # not in the enum, but Azure's samples guard against it
 }
 
-# A string by contract; other servers of this wire send a number.
+# a string by contract, but other servers of this wire send a number
 _Seconds = Annotated[int, BeforeValidator(lambda value: int(float(value)))]
 
 
@@ -76,7 +76,7 @@ class Sora2:
                 "size": request.size,
                 "seconds": str(request.seconds),
             }
-            # a file part rather than a data URL: the one form that Azure documents
+            # a file part, not a data URL: the only form that Azure documents
             files = [("input_reference", file) for file in media]
             data = self._http.create("/videos", body, trace=trace, query={}, files=files)
         try:
