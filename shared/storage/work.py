@@ -5,7 +5,7 @@ Line and sweep read it; a video's row here is written first and deleted last.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from shared.domain.job import Part
@@ -116,45 +116,20 @@ def _queued(row: Row) -> QueuedVideo:
     )
 
 
-_PLAIN = (
-    "caller",
-    "model",
-    "epoch",
-    "created_at",
-    "heartbeat_at",
-    "queue_deadline",
-    "day",
-    "reserved",
-    "expected",
-    "kind",
-    "claim",
-    "billing",
-    "hint",
-    "posts",
-    "restarts",
-    "troubles",
-    "deleted",
-    "ended",
-)
-_JOB = {
-    "job_id": "id",
-    "job_created_at": "created_at",
-    "job_expires_at": "expires_at",
-    "job_deadline": "deadline",
-} | {
-    name: name
-    for name in (
-        "sketch",
-        "polls",
-        "progress",
-        "progress_at",
-        "missing_since",
-        "empty_since",
-        "spoiled",
-        "slot_freed",
-    )
+_NOT_PLAIN = ("video_id", "version", "admitted", "deployments", "attempt", "verdict")
+_PLAIN = {each.name: each.name for each in fields(Work) if each.name not in _NOT_PLAIN}
+_RENAMED = {
+    "id": "job_id",
+    "created_at": "job_created_at",
+    "expires_at": "job_expires_at",
+    "deadline": "job_deadline",
 }
-"""Column -> field of `RunningJob`."""
+_JOB = {
+    _RENAMED.get(each.name, each.name): each.name
+    for each in fields(RunningJob)
+    if each.name not in ("parts", "collecting")
+}
+"""Column -> field."""
 
 
 def _columns(work: Work) -> dict[str, Value]:
@@ -191,7 +166,7 @@ def _work(row: Row) -> Work:
         deployments=tuple(json.loads(row.text("deployments", "[]"))),
         attempt=_attempt(row),
         verdict=Verdict.from_json(json.loads(verdict)) if verdict else None,
-        **_present(row, {name: name for name in _PLAIN}),
+        **_present(row, _PLAIN),
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from shared.domain.verdict import Verdict
 from shared.domain.video import IllegalTransition, Stage, Video, advance
-from shared.domain.work import Work
+from shared.domain.work import Phase, Work, phase
 from shared.durable.names import Hint, Outcome, Result
 from shared.lifecycle.services import Services
 from shared.storage.rows import RowChanged
@@ -53,6 +53,18 @@ def begin(services: Services, video_id: str, epoch: int) -> Work | Done:
     if work is None:
         return done("done")
     return work if work.epoch == epoch else done("superseded")
+
+
+def before_job(services: Services, video_id: str, epoch: int) -> Work | Done:
+    """`begin` for a video without a job. Done says where it is if it is past that."""
+    work = begin(services, video_id, epoch)
+    if isinstance(work, Done):
+        return work
+    if phase(work) is Phase.FINISHING:
+        return done("decided")
+    if work.ended:
+        return done("watching")
+    return work if work.job is None else done("submitted")
 
 
 def change(services: Services, work: Work, how: Callable[[Work], Work | None]) -> Work | None:

@@ -11,12 +11,21 @@ from dataclasses import replace
 from shared.domain import endings
 from shared.domain.outage import TurnedAway
 from shared.domain.video import Stage
-from shared.domain.work import Attempt, Intent, Phase, Work, phase
+from shared.domain.work import Attempt, Intent, Work
 from shared.lifecycle import line, slots
 from shared.lifecycle.requests import inputs
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps.reconcile import bind, reconcile
-from shared.lifecycle.steps.step import Done, begin, change, decide, done, overtaken, show, update
+from shared.lifecycle.steps.step import (
+    Done,
+    before_job,
+    change,
+    decide,
+    done,
+    overtaken,
+    show,
+    update,
+)
 from shared.storage.rows import RowChanged
 from shared.telemetry.events import Event, emit
 from shared.upstream.protocol import (
@@ -41,15 +50,9 @@ def submit_job(services: Services, video_id: str, epoch: int) -> Done:
 
     Outcomes: submitted, again, reconcile, decided, watching, done, superseded.
     """
-    work = begin(services, video_id, epoch)
+    work = before_job(services, video_id, epoch)
     if isinstance(work, Done):
         return work
-    if phase(work) is Phase.FINISHING:
-        return done("decided")
-    if work.ended:
-        return done("watching")
-    if work.job is not None:
-        return done("submitted")
     if work.intent is not None:
         # even if the deployment is not configured any more: something may have been sent
         return reconcile(services, work)

@@ -6,11 +6,11 @@ from math import isinf
 from shared.domain import endings
 from shared.domain.quota import DeploymentState, opens_at, opens_by_itself
 from shared.domain.video import Stage
-from shared.domain.work import Attempt, Phase, Work, phase
+from shared.domain.work import Attempt, Work
 from shared.durable.names import Hint
 from shared.lifecycle import line, slots
 from shared.lifecycle.services import Services
-from shared.lifecycle.steps.step import Done, begin, decide, done, overtaken, show, update
+from shared.lifecycle.steps.step import Done, before_job, decide, done, overtaken, show, update
 from shared.storage.deployments import StoredDeployment
 from shared.storage.snapshots import Snapshot
 from shared.telemetry.events import Event, emit
@@ -30,15 +30,9 @@ def take_turn(services: Services, video_id: str, epoch: int, hint: str) -> Done:
 
     Outcomes: granted, waiting, submitted, decided, watching, done, superseded.
     """
-    work = begin(services, video_id, epoch)
+    work = before_job(services, video_id, epoch)
     if isinstance(work, Done):
         return work
-    if phase(work) is Phase.FINISHING:
-        return done("decided")
-    if work.ended:
-        return done("watching")
-    if work.job is not None:
-        return done("submitted")
     if work.intent is not None:
         return done("granted")
     if services.clock() > work.queue_deadline:
