@@ -56,7 +56,7 @@ HEADERS: Mapping[str, tuple[str, Schema]] = {
 _TEXT = """\
 Slow, paid Sora-like video jobs as a dependable API: send a prompt, get an id at once, and end with
 an MP4 in your own storage and a settled cost. The routes and objects are those of OpenAI's videos
-API, so its clients work with another base URL and key; what is ours stands beside it.
+API, so its clients work with another base URL and key; we add some of our own.
 
 Send your key as `Authorization: Bearer KEY` or `api-key: KEY`. Every error has the same envelope
 and says whether anything was charged and whether to try again.
