@@ -1,1 +1,1 @@
-"""Everything that runs the product on one machine. Never deployed."""
+"""Runs the product on one machine. Never deployed."""

@@ -52,7 +52,7 @@ def demo(
     stack = Stack(
         data,
         Ports.from_environment(),
-        # so that a demo whose upstream dies is over in a minute at the default time scale
+        # a demo whose upstream dies ends within a minute at the default time scale
         overrides={
             "JOB_DEADLINE_MINUTES": os.environ.get("JOB_DEADLINE_MINUTES", "20"),
             "QUEUE_DEADLINE_HOURS": os.environ.get("QUEUE_DEADLINE_HOURS", "0.3"),
@@ -96,7 +96,7 @@ def up(
 def settings(
     file: Annotated[Path, typer.Argument(help="Where to.")] = ROOT / "local.settings.json",
 ) -> None:
-    """Write local.settings.json, the settings of this stack, for `func start`."""
+    """Write the settings of this stack to local.settings.json, for `func start`."""
     stack = Stack(_data_dir(), Ports.from_environment(), with_topic=True)
     document = {
         "IsEncrypted": False,
@@ -109,7 +109,7 @@ def settings(
 
 @app.command()
 def new_key(name: str) -> None:
-    """Make a key for the caller NAME: the key once, and what goes into CALLERS."""
+    """Make a key for the caller NAME: print it, once, and its entry for CALLERS."""
     key = secrets.token_urlsafe(32)
     console.print(f"key for {name} (shown only here): {key}")
     console.print(
@@ -119,7 +119,7 @@ def new_key(name: str) -> None:
 
 @app.command()
 def reference() -> None:
-    """Write the README's table of routes anew, after a route was added or changed."""
+    """Rewrite the README's table of routes after a route was added or changed."""
     from local import reference as section
 
     section.write()
@@ -134,7 +134,7 @@ def _say_where(stack: Stack) -> None:
     console.print(f"topic       {stack.topic_url}  (python -m local listen)")
     console.print(f"Azurite     blob {blob}, queue {queue}, table {table} on 127.0.0.1")
     console.print(
-        f"time scale  {stack.settings['TIME_SCALE']}: a minute of Sora takes a part of one"
+        f"time scale  {stack.settings['TIME_SCALE']}: every duration is divided by this"
     )
     console.print(f"logs        {stack.data / 'logs'}")
     console.print("Ctrl-C stops everything.")

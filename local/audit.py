@@ -1,14 +1,13 @@
-"""The account, worked out anew from the raw rows: does every video balance, and every total?
+"""The audit: recomputes the money from raw rows. Does every video balance, and every total?
 
-It shares no code with what it judges, not even how keys are made: rows in, sentences out. What it
-expects:
+It shares no code with what it judges, not even how keys are made: rows in, sentences out. The
+rules:
 
 - An attempt to render begins with one `reserve` and ends with one `settle` or `release`; an
-  `unknown` may stand between them, or last. Its changes add up to what its last entry says.
-- A video that has ended has no reserved money behind it, and its row says what the ledger says.
-- Reserved money belongs to a video that is still being worked on.
-- Each total is the sum of the entries of its month that it counts, in money and in reservations
-  that are open.
+  `unknown` may come between them, or last. Its changes add up to its last entry.
+- A video that has ended has no reserved money, and its row agrees with the ledger.
+- Reserved money belongs to a video with a row in `work`.
+- Each total is the sum of its entries of the month, in money and in open reservations.
 """
 
 from __future__ import annotations
@@ -56,18 +55,16 @@ class Account:
 
 
 def breaches(account: Account) -> list[str]:
-    """Everything that does not add up; an empty list is the only pass."""
+    """Everything that does not balance; only an empty list is a pass."""
     attempts: dict[tuple[str, int], list[Row]] = {}
     for entry in account.entries:
         attempts.setdefault((entry["video_id"], entry["attempt"]), []).append(entry)
-    found = [breach for key, story in attempts.items() for breach in _story(key, story)]
-    found += _videos(account, attempts)
-    found += _totals(account)
-    return found
+    stories = [breach for key, story in attempts.items() for breach in _story(key, story)]
+    return [*stories, *_videos(account, attempts), *_totals(account)]
 
 
 def _story(key: tuple[str, int], story: list[Row]) -> Iterator[str]:
-    """One attempt: is it told in full, and does it add up?"""
+    """Is one attempt complete, and does it add up?"""
     name = f"{key[0]} attempt {key[1]}"
     kinds = [entry["kind"] for entry in story]
     if set(kinds) not in _LEGAL or len(kinds) != len(set(kinds)):
@@ -91,7 +88,7 @@ def _story(key: tuple[str, int], story: list[Row]) -> Iterator[str]:
 
 
 def _videos(account: Account, attempts: Mapping[tuple[str, int], list[Row]]) -> Iterator[str]:
-    """Does the ledger know each video as its row does, and is nothing reserved for nobody?"""
+    """Does the ledger agree with each video's row, and is money reserved only for work?"""
     booked: dict[str, list[int]] = {}
     for (video_id, _), story in attempts.items():
         sums = booked.setdefault(video_id, [0, 0, 0])
@@ -121,10 +118,10 @@ def _videos(account: Account, attempts: Mapping[tuple[str, int], list[Row]]) -> 
             yield f"{video_id} is {row['status']} and nothing is booked for it"
         if state == "settled" and video_id not in working:
             last = max(attempt for video, attempt in attempts if video == video_id)
-            told = sum(entry[STATES[1]] for entry in attempts[video_id, last])
-            if row.get("cost_actual_micro_usd") != told:
-                actual = row.get("cost_actual_micro_usd")
-                yield f"{video_id}: its row says {actual}, its last settlement {told}"
+            settlement = sum(entry[STATES[1]] for entry in attempts[video_id, last])
+            actual = row.get("cost_actual_micro_usd")
+            if actual != settlement:
+                yield f"{video_id}: its row says {actual}, its last settlement {settlement}"
 
 
 def _totals(account: Account) -> Iterator[str]:
@@ -137,16 +134,16 @@ def _totals(account: Account) -> Iterator[str]:
     written = {(row["PartitionKey"], row["RowKey"]): row for row in account.totals}
     for month, key in sorted(sums.keys() | written.keys()):
         row = written.get((month, key), {})
-        told = [row.get(column) or 0 for column in (*STATES, "open")]
+        total = [row.get(column) or 0 for column in (*STATES, "open")]
         summed = sums.get((month, key), [0, 0, 0, 0])
-        if told != summed:
-            yield f"total {month}/{key} says {told}, its entries add up to {summed}"
-        if min(told) < 0:
-            yield f"total {month}/{key} is negative: {told}"
+        if total != summed:
+            yield f"total {month}/{key} says {total}, its entries add up to {summed}"
+        if min(total) < 0:
+            yield f"total {month}/{key} is negative: {total}"
 
 
 def export(account: Account, file: TextIO) -> int:
-    """Write the entries as CSV, oldest first; how many there are."""
+    """Write the entries as CSV, oldest first; returns how many."""
     rows = sorted(account.entries, key=lambda row: (row["day"], row["at"], row["RowKey"]))
     writer = csv.writer(file)
     writer.writerow(CSV_COLUMNS)
@@ -176,7 +173,7 @@ def dollars(micro: int) -> str:
 
 
 def months(account: Account) -> list[tuple[str, tuple[int, int, int]]]:
-    """Reserved, settled and unknown micro-USD of each month, added up from its entries."""
+    """Reserved, settled and unknown micro-USD of each month, summed from its entries."""
     sums: dict[str, list[int]] = {}
     for entry in account.entries:
         month = sums.setdefault(entry["PartitionKey"], [0, 0, 0])
@@ -186,28 +183,28 @@ def months(account: Account) -> list[tuple[str, tuple[int, int, int]]]:
 
 
 def id_of(key: str) -> str:
-    """The video id of a row key: its digits count downwards, so that the newest comes first."""
+    """The video id of a row key, whose digits are inverted to put the newest first."""
     digits = key.removeprefix("d_")
     return "video_" + "".join("fedcba9876543210"[int(digit, 16)] for digit in digits)
 
 
 def read(service: Any) -> Account:
-    """Read the tables of a `TableServiceClient`, as they are."""
+    """Read the tables through a `TableServiceClient`."""
     return Account(*(_rows(service, name) for name in ("ledger", "videos", "work")))
 
 
 def persistent(service: Any, *, looks: int = 3) -> tuple[Account, list[str]]:
-    """The account, and what is wrong at every look: an app that is working changes rows between
-    two reads, and what only that made up is gone at the next."""
+    """The account, and the breaches that every look sees: a running app changes rows between two
+    reads, and a breach that is only such an artefact is gone at the next look."""
     account = read(service)
-    found = breaches(account)
+    remaining = breaches(account)
     for _ in range(looks - 1):
-        if not found:
+        if not remaining:
             break
         account = read(service)
         still = set(breaches(account))
-        found = [breach for breach in found if breach in still]
-    return account, found
+        remaining = [breach for breach in remaining if breach in still]
+    return account, remaining
 
 
 def _rows(service: Any, name: str) -> list[Row]:
@@ -224,5 +221,5 @@ def _rows(service: Any, name: str) -> list[Row]:
 
 
 def _harmless(text: str) -> str:
-    """A spreadsheet must not take a name for a formula."""
+    """Keep a spreadsheet from reading a name as a formula."""
     return f"'{text}" if text[:1] in "=+-@\t\r" else text

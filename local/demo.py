@@ -1,7 +1,7 @@
-"""The main job once: a prompt in, an MP4 and its cost out, and every claim about it checked.
+"""The main job once: a prompt in, a checked MP4 and its cost out.
 
-What it prints is read where it lies (the file, the row in Table Storage, the manifest in Blob
-Storage, the simulator's journal) and compared, rather than taken from the answer of the API.
+It does not trust the API's answer: it reads the file, the row in Table Storage, the manifest in
+Blob Storage and the simulator's journal, and compares them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _POLL = 0.3
 
 @dataclass(frozen=True)
 class Order:
-    """What to ask for; None leaves it to the model's default."""
+    """What to ask for; None is the model's default."""
 
     prompt: str
     model: str
@@ -55,10 +55,8 @@ class DemoFailed(Exception):
 
 
 def run(stack: Stack, order: Order, out: Path, console: Console) -> None:
-    """Order one video from a running stack, show it coming, check and print what came.
-
-    Raises DemoFailed or StackError.
-    """
+    """Order a video from a running stack, show its progress, check and report the result. Raises
+    DemoFailed or StackError."""
     with httpx.Client(
         headers={"Authorization": f"Bearer {API_KEY}"}, timeout=60, trust_env=False
     ) as http:
@@ -142,7 +140,7 @@ def _why(video: dict[str, Any]) -> str:
 
 
 def _download(http: httpx.Client, output: dict[str, Any], video_id: str, out: Path) -> Path:
-    """One output through the API, as a client would: along the redirect to its blob."""
+    """Download an output through the API, as a client does: along the redirect to its blob."""
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{video_id}-{output['index']}.mp4"
     with (
@@ -194,7 +192,7 @@ def _report(stack: Stack, video: dict[str, Any], files: list[Path], console: Con
 
 
 def _played(path: Path) -> tuple[str, str]:
-    """Resolution and duration, found by decoding every frame."""
+    """Resolution and duration, measured by decoding every frame."""
     import av
 
     with av.open(path) as container:

@@ -80,30 +80,30 @@ class Topic:
         self._url = stack.topic_url
 
     def publish(self, *events: dict[str, Any]) -> None:
-        """Publish as an outsider would, on the custom topic."""
+        """Publish on the custom topic, as another team does."""
         self._post("/api/events", list(events))
 
     def emit(self, *events: dict[str, Any]) -> None:
-        """Have the storage account's own topic emit events."""
+        """Emit events from the storage account's own topic."""
         self._post("/system", list(events))
 
     def items(self, after: int = 0) -> Iterator[dict[str, Any]]:
-        """Everything that came, and then what comes."""
+        """All items so far, then new ones as they come."""
         while True:
             for item in self.next(after):
                 yield item
                 after = item["number"]
 
     def next(self, after: int) -> list[dict[str, Any]]:
-        """What came after an item; empty when nothing comes for a while."""
+        """The items after a number; empty if none comes for a while."""
         try:
             answer = httpx.get(
                 f"{self._url}/feed", params={"after": after}, timeout=60, trust_env=False
             )
         except httpx.TransportError:
             raise StackError(_NOT_RUNNING) from None
-        found: list[dict[str, Any]] = answer.json()
-        return found
+        items: list[dict[str, Any]] = answer.json()
+        return items
 
     def _post(self, path: str, events: list[dict[str, Any]]) -> None:
         from shared.delivery.topic import LOOPBACK_KEY
@@ -128,7 +128,7 @@ _NOT_RUNNING = "The local stack is not running here. Start it with: make up"
 def put(
     stack: Stack, blob: str, data: bytes, metadata: dict[str, str] | None = None
 ) -> dict[str, Any]:
-    """Write a blob into the inbox; the event that its storage account would emit for it."""
+    """Write a blob into the inbox; returns the event that a storage account would emit for it."""
     from azure.core.exceptions import AzureError
     from azure.storage.blob import ContentSettings
 
@@ -184,9 +184,9 @@ def _line(item: dict[str, Any]) -> str:
         return _webhook_line(item)
     event = item["event"]
     data = event.get("data") or {}
-    told = data.get("status") or (data.get("error") or {}).get("message") or ""
+    outcome = data.get("status") or (data.get("error") or {}).get("message") or ""
     name = event.get("type", event.get("eventType"))
-    return f"event    {name} {event.get('subject', '')} {told}".rstrip()
+    return f"event    {name} {event.get('subject', '')} {outcome}".rstrip()
 
 
 def _webhook_line(item: dict[str, Any]) -> str:
@@ -201,7 +201,7 @@ def _webhook_line(item: dict[str, Any]) -> str:
 
 
 def _stack() -> Stack:
-    """Where a stack that `make up` started listens: nothing is started here."""
+    """The stack that `make up` started, to know its ports; nothing is started here."""
     return Stack(Path(), Ports.from_environment(), with_topic=True)
 
 

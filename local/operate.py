@@ -1,7 +1,7 @@
-"""What an operator does to a running app, here or on Azure: pause, resume, audit.
+"""An operator's commands for a running app, here or on Azure: pause, resume, audit.
 
-With `STORAGE_ACCOUNT_NAME` in the environment the commands work on that account, as whoever is
-signed in (`az login`); otherwise on the local stack that is up.
+With `STORAGE_ACCOUNT_NAME` in the environment the commands work on that account, as the user of
+`az login`; otherwise on the running local stack.
 """
 
 from __future__ import annotations
@@ -26,21 +26,19 @@ if TYPE_CHECKING:
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Register the commands of this module."""
     app.command()(pause)
     app.command()(resume)
     app.command()(audit)
 
 
 def pause(deployment: Annotated[str, typer.Argument(help="Its name in UPSTREAMS.")]) -> None:
-    """Give a deployment no new jobs; those that run are followed and collected."""
+    """Give a deployment no new jobs; running ones are followed and collected."""
     state = _change(deployment, lambda state: replace(state, paused=True))
     print(f"{deployment} is paused; {len(state.running)} of its jobs are still running.")
 
 
 def resume(deployment: Annotated[str, typer.Argument(help="Its name in UPSTREAMS.")]) -> None:
-    """Give a deployment jobs again that was paused or is gone, and try one at once that turned
-    everybody away."""
+    """Give jobs to a paused or retired deployment again, and end an outage: it is tried at once."""
     state = _change(
         deployment, lambda state: replace(state, paused=False, outage=None, paused_until=0.0)
     )
@@ -54,17 +52,17 @@ def audit(
     from local import audit as books
 
     with _tables() as account:
-        found, breaches = books.persistent(account.tables)
+        read, breaches = books.persistent(account.tables)
     if csv is not None:
         with csv.open("w", newline="", encoding="utf-8") as file:
-            print(f"{books.export(found, file)} entries written to {csv}")
-    for month, sums in books.months(found):
+            print(f"{books.export(read, file)} entries written to {csv}")
+    for month, sums in books.months(read):
         reserved, settled, unknown = map(books.dollars, sums)
         print(f"{month}  reserved ${reserved}  settled ${settled}  unknown ${unknown}")
-    videos = sum(1 for row in found.videos if is_shown(str(row["RowKey"])))
+    videos = sum(1 for row in read.videos if is_shown(str(row["RowKey"])))
     print(
-        f"{len(found.entries)} entries, {len(found.totals)} totals, {videos} videos, "
-        f"{len(found.work)} of them unfinished or watched: "
+        f"{len(read.entries)} entries, {len(read.totals)} totals, {videos} videos, "
+        f"{len(read.work)} of them unfinished or watched: "
         + (f"{len(breaches)} breaches" if breaches else "everything balances")
     )
     for breach in breaches:
@@ -80,14 +78,14 @@ def _change(name: str, how: Callable[[DeploymentState], DeploymentState]) -> Dep
     from shared.storage import layout
     from shared.storage.deployments import Deployments
 
-    # limits are settings; what is changed here lies beside them in the row
-    nameless = DeploymentState(deployment=name, max_running=0, max_creates=0, window=60.0)
+    # limits are settings and not in the row, so any will do
+    state = DeploymentState(deployment=name, max_running=0, max_creates=0, window=60.0)
     with _tables() as account:
-        return Deployments(account.table(layout.DEPLOYMENTS)).change(nameless, how).state
+        return Deployments(account.table(layout.DEPLOYMENTS)).change(state, how).state
 
 
 def _deployments() -> list[str]:
-    """The names in UPSTREAMS, of the environment or of the local stack."""
+    """The names in UPSTREAMS, from the environment or the local stack."""
     try:
         listed = json.loads(_setting("UPSTREAMS"))
         return [str(upstream["name"]) for upstream in listed]

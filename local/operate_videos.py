@@ -1,9 +1,9 @@
-"""`python -m local show|retry|collect VIDEO_ID`: one video, looked at and helped along by hand.
+"""`python -m local show|retry|collect VIDEO_ID`: inspect one video, or help it along by hand.
 
-On the stack of `make up`, or on Azure with `STORAGE_ACCOUNT_NAME` and `UPSTREAMS` of an environment
-(`azd env get-values`), as whoever is signed in to the Azure CLI. All three go through the app's own
-use cases, so what holds for its workers holds here: nothing is paid twice, nothing half is visible.
-Waiting videos cannot be woken from here; they wake by themselves.
+They work on the stack of `make up`, or on Azure with `STORAGE_ACCOUNT_NAME` and `UPSTREAMS` of an
+environment (`azd env get-values`), as the user of the Azure CLI. All three use the app's own use
+cases, with the guarantees of its workers: nothing is paid twice, no half output is visible. They
+cannot wake waiting videos; those wake by themselves.
 """
 
 from __future__ import annotations
@@ -38,17 +38,16 @@ Say = Callable[[str], None]
 _LONG_AGO = 86400.0
 _MOST_STEPS = 20
 _MOST_TRIES = 5
-"""How often one output is tried; the app itself goes on for longer."""
+"""Tries per output; the app itself goes on for longer."""
 
 _VideoId = Annotated[str, typer.Argument(metavar="VIDEO_ID", help="video_ and 32 digits.")]
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Add the commands to `python -m local`."""
 
     @app.command("show")
     def _show(video_id: _VideoId) -> None:
-        """Show what is known of a video: rows, jobs, money, blobs, and where to look in the log."""
+        """Show all about a video: rows, jobs, money, blobs, and where to look in the log."""
         with services_here() as services:
             for line in show(services, video_id):
                 print(line)
@@ -71,7 +70,7 @@ def services_here() -> Iterator[Services]:
     """The app's services on Azure or on the local stack. Raises StackError."""
     if os.environ.get("STORAGE_ACCOUNT_NAME"):
         os.environ.pop("STORAGE_CONNECTION", None)
-        # what these commands do not need, and what only the app itself may read
+        # settings that these commands do not need, or that only the app may read
         os.environ.setdefault("CALLERS", "{}")
         base = os.environ.get("API_BASE_URL", "https://localhost").removesuffix("/openai/v1")
         os.environ.setdefault("PUBLIC_BASE_URL", base)
@@ -102,7 +101,7 @@ def services_here() -> Iterator[Services]:
 
 
 def retry(services: Services, video_id: str) -> str:
-    """Fence the present worker off and let the next sweep start another. Raises StackError."""
+    """Fence off the current worker; the next sweep starts another. Raises StackError."""
     work = services.work.get(checked(video_id))
     if work is None:
         raise StackError(standing(services, video_id))
@@ -110,8 +109,8 @@ def retry(services: Services, video_id: str) -> str:
         raise StackError(
             f"{video_id} is being admitted. The sweep finishes or undoes that within five minutes."
         )
-    # The epoch stops the present worker at its next step; a heartbeat of long ago makes the
-    # next sweep take the video over, which raises the epoch once more.
+    # The epoch stops the current worker at its next step; the old heartbeat makes the next sweep
+    # take the video over, which raises the epoch once more.
     long_ago = services.clock() - _LONG_AGO
     raised = services.work.change(
         work,
@@ -131,7 +130,7 @@ def retry(services: Services, video_id: str) -> str:
 
 
 def collect(services: Services, video_id: str, say: Say) -> None:
-    """Follow, copy and finish, as a worker would. Raises StackError where that is not possible."""
+    """Follow, copy and finish, as a worker would. Raises StackError if that is not possible."""
     if services.work.get(checked(video_id)) is None:
         _collect_again(services, video_id, say)
         return
@@ -182,7 +181,7 @@ def _finish(services: Services, video_id: str) -> Done | None:
 
 
 def _collect_again(services: Services, video_id: str, say: Say) -> None:
-    """A completed video whose files are not all there: fetch those of the same bytes again."""
+    """Fetch the missing files of a completed video again, if their bytes are the same."""
     video = find_video(services, video_id)
     if video is None or video.status is not Status.COMPLETED:
         raise StackError(standing(services, video_id))
@@ -213,7 +212,7 @@ def _collect_again(services: Services, video_id: str, say: Say) -> None:
 
 
 def _copy_same(services: Services, output: Output, content: Content) -> None:
-    """Write the file that the row describes, or nothing."""
+    """Write the file if it is the one that the row describes."""
     writer = services.outputs.writer(output.blob)
     try:
         received = receive(writer, content, lambda: None)

@@ -1,4 +1,4 @@
-"""Ports of loopback: which are free, and who listens."""
+"""Ports on loopback: which are free, and which have a listener."""
 
 import atexit
 import random
@@ -8,13 +8,13 @@ from collections import deque
 from local.processes import StackError
 
 _NUMBERS = range(20_000, 32_000)
-"""Below the ports from which systems serve outgoing connections: one of those may take a port away
-from a server between its end and its restart."""
+"""Below the ephemeral ports: an outgoing connection could take one of those from a server that
+restarts."""
 _RESERVED = 60
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on, and that no other process of ours is given at the same time."""
+    """Ports without a listener, reserved against our other processes."""
     ports: list[int] = []
     for port in random.sample(_NUMBERS, len(_NUMBERS)):
         if len(ports) == count:
@@ -25,7 +25,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def check_port_free(port: int, what: str, setting: str) -> None:
-    """Raise StackError, in one line, if somebody else listens on a port of loopback."""
+    """Raise StackError, in one line, if a port of loopback is in use."""
     if not _is_free(port):
         raise StackError(f"Port {port} ({what}) is in use. Stop what uses it, or set {setting}.")
 
@@ -46,7 +46,7 @@ def _is_free(port: int) -> bool:
     return True
 
 
-# A UDP socket holds the number for whoever is to start a TCP server there: the two do not conflict.
+# a UDP socket reserves the number without conflicting with the TCP server that will use it
 _held: deque[socket.socket] = deque()
 
 

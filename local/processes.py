@@ -1,4 +1,4 @@
-"""Child processes that end with us, whatever way we end, and whose output is kept."""
+"""Child processes whose output is kept, and that end with us, however we end."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _interrupted = Event()
 
 
 class StackError(Exception):
-    """Something the user can put right; the message is one line that says what."""
+    """A problem that the user can fix; the message is one line that says how."""
 
 
 class Child:
-    """A running program with its output in a log file."""
+    """A running program that writes to a log file."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Child:
         return self._process.poll()
 
     def wait_until(self, ready: Callable[[], bool], *, seconds: float) -> None:
-        """Return when `ready` is true. Raises StackError with the log's last lines otherwise."""
+        """Return when `ready` is true. Raises StackError with the last log lines if it never is."""
         until = time.monotonic() + seconds
         while not ready():
             if self.exit_code() is not None:
@@ -80,7 +80,7 @@ class Child:
         return "\n".join(f"  {line}" for line in lines[-count:]) or "  (it printed nothing)"
 
     def signal_kill(self) -> None:
-        """Send SIGKILL, and do not wait."""
+        """Send SIGKILL without waiting."""
         self._process.kill()
 
     def kill(self) -> None:
@@ -90,7 +90,7 @@ class Child:
         _running.discard(self)
 
     def stop(self) -> None:
-        """Ask it to end, and make it end if it does not."""
+        """Send SIGTERM, then SIGKILL if it does not end."""
         if self.exit_code() is None:
             self._process.terminate()
             try:
@@ -102,8 +102,8 @@ class Child:
 
 @contextmanager
 def threads(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads that use our children. A Ctrl-C ends all children at once, because the threads wait
-    for them and nothing else would end those."""
+    """Threads that wait for our children. Ctrl-C kills all children, because nothing else would end
+    the threads."""
     with ThreadPoolExecutor(count) as pool:
         try:
             yield pool
@@ -116,13 +116,13 @@ def threads(count: int) -> Iterator[ThreadPoolExecutor]:
 
 @atexit.register
 def kill_all() -> None:
-    """End all children that still run at once, without waiting: a signal handler may do that."""
+    """Kill all running children without waiting, so that signal handlers may call it."""
     for child in list(_running):
         child.signal_kill()
 
 
 def _die_with_parent() -> None:
-    # Linux: the kernel ends this child when its parent is killed without a chance to clean up
+    # Linux: the kernel kills this child when its parent is killed and cannot clean up
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() == 1:
         os._exit(1)

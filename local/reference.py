@@ -1,4 +1,4 @@
-"""The README's table of routes, written from the OpenAPI document so that it cannot drift."""
+"""The README's table of routes, generated from the OpenAPI document so that it cannot drift."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SECTION = re.compile(r"(<!-- api: .*? -->\n).*?(<!-- /api -->)", flags=re.DOTAL
 
 
 def table() -> str:
-    """Every operation that the document describes, in its order."""
+    """Every operation of the document, in its order."""
     from triggers.contract import document
 
     lines = ["| | below `/openai/v1` | |", "|---|---|---|"]
@@ -22,10 +22,9 @@ def table() -> str:
 
 
 def written(readme: str) -> str:
-    """The README with its section as it should be."""
-    return _SECTION.sub(lambda found: found[1] + table() + found[2], readme)
+    """The README with an up-to-date section."""
+    return _SECTION.sub(lambda match: match[1] + table() + match[2], readme)
 
 
 def write() -> None:
-    """Write the README's table of routes."""
     _README.write_text(written(_README.read_text()))

@@ -1,4 +1,4 @@
-"""How our programs are told to end."""
+"""The signals that end our programs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
 
 
 def end_on_signals() -> None:
-    """Have Ctrl-C, SIGTERM and a terminal that closes raise KeyboardInterrupt in the main thread,
-    once, so that nothing disturbs the clean-up; a second Ctrl-C ends children and us at once.
+    """Make Ctrl-C, SIGTERM and a closing terminal raise KeyboardInterrupt in the main thread, once,
+    so that nothing disturbs the clean-up; a second Ctrl-C kills the children and us.
 
-    A shell has what it starts in the background ignore SIGINT, which says nothing about us; whoever
-    ignores SIGHUP (`nohup`) means it.
+    An ignored SIGINT is not respected, because shells set it for every background job; an ignored
+    SIGHUP (`nohup`) is.
     """
     for number in _numbers():
         if number is signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
@@ -24,13 +24,13 @@ def end_on_signals() -> None:
 
 
 def _first(_number: int, _frame: FrameType | None) -> None:
-    for each in _numbers():
-        signal.signal(each, _again)
+    for number in _numbers():
+        signal.signal(number, _again)
     raise KeyboardInterrupt
 
 
 def _again(number: int, _frame: FrameType | None) -> None:
-    # SIGTERM often comes twice: from whoever ends the group, and from the make above us
+    # SIGTERM often comes twice: for the process group, and from the make above us
     if number == signal.SIGINT:
         kill_all()
         os._exit(128 + number)

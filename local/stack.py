@@ -1,7 +1,7 @@
 """The whole product on loopback: Azurite, the simulator and the Functions host, as child processes.
 
-Any app setting in the environment wins over `local.settings.json`; `FUNCTIONS_PORT`,
-`SIMULATOR_PORT`, `TOPIC_PORT`, `AZURITE_PORTS` (blob,queue,table) and `DATA_DIR` move things.
+App settings in the environment win over `local.settings.json`. `FUNCTIONS_PORT`, `SIMULATOR_PORT`,
+`TOPIC_PORT`, `AZURITE_PORTS` (blob,queue,table) and `DATA_DIR` change ports and the data folder.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _TIMEOUTS = tuple(
 
 @dataclass(frozen=True)
 class Ports:
-    """Where everything listens, on 127.0.0.1."""
+    """The ports of everything, on 127.0.0.1."""
 
     functions: int = 7071
     simulator: int = 7080
@@ -57,16 +57,16 @@ class Ports:
 
     @classmethod
     def any_free(cls) -> Ports:
-        """Ports for a test: nobody else's."""
+        """Free ports, for tests."""
         functions, simulator, topic, *azurite = free_ports(6)
         return cls(functions, simulator, (azurite[0], azurite[1], azurite[2]), topic)
 
 
 @dataclass
 class Stack:
-    """Start with `with Stack(...)`; everything is stopped at the end, whatever happened.
+    """Use as `with Stack(...)`: everything stops at the end, whatever happens.
 
-    `overrides` are app settings above all others. `ephemeral` keeps all state in memory.
+    `overrides` are app settings that win over all others. `ephemeral` keeps all state in memory.
     """
 
     data: Path
@@ -77,12 +77,12 @@ class Stack:
     simulator_config: Path | None = None
     with_host: bool = True
     with_topic: bool = False
-    """Whether results are announced: without the local topic there is nobody to listen."""
+    """Whether the local topic runs and results are announced to it."""
     host_module: str = "local.host"
     rpc_origin: str | None = None
     """A proxy for the durable client's own requests; see `python -m local.host --help`."""
     log_storage: bool = False
-    """Whether Azurite notes every request with its headers, in `storage_log`."""
+    """Whether Azurite logs every request with its headers, in `storage_log`."""
     children: list[Child] = field(default_factory=list)
 
     @property
@@ -103,8 +103,8 @@ class Stack:
 
     @property
     def settings(self) -> dict[str, str]:
-        """The app settings of this stack: the file, then its ports, then the environment, then
-        the overrides."""
+        """The app settings: the file with this stack's ports, the environment, the overrides; later
+        ones win."""
         values = local_settings()
         shared = {name: os.environ[name] for name in _setting_names() if name in os.environ}
         if not self.with_topic:
@@ -141,7 +141,7 @@ class Stack:
             self.start_host()
 
     def stop(self) -> None:
-        """Stop everything, last started first; at once, if that is interrupted."""
+        """Stop everything, last started first; kill the rest if interrupted."""
         try:
             while self.children:
                 self.children[-1].stop()
@@ -155,12 +155,12 @@ class Stack:
         return next(child for child in self.children if child.name == name)
 
     def restart_host(self) -> None:
-        """A new Functions host in place of one that has ended."""
+        """Replace a Functions host that has ended."""
         self.children = [child for child in self.children if child.name != HOST]
         self.start_host()
 
     def ended(self) -> list[Child]:
-        """Children that ended although nobody stopped them."""
+        """Children that ended by themselves."""
         return [child for child in self.children if child.exit_code() is not None]
 
     def start_azurite(self) -> None:
@@ -228,7 +228,7 @@ class Stack:
         return child
 
     def _moved(self, values: dict[str, str]) -> dict[str, str]:
-        """The file's settings with the fixed ports replaced by this stack's."""
+        """The file's settings with this stack's ports."""
         moves = dict(zip(_AZURITE_PORTS, self.ports.azurite, strict=True))
         moves |= {7071: self.ports.functions, 7080: self.ports.simulator, 7081: self.ports.topic}
         moved = {}
@@ -252,14 +252,14 @@ def _setting_names() -> set[str]:
 
 
 def _timeouts(time_scale: float) -> dict[str, str]:
-    """How long what a host had taken is hidden after it has ended: as host.json says, scaled. Only
-    the local host takes less than a minute."""
+    """The visibility timeouts of host.json, scaled: how long messages of a dead host stay hidden.
+    Only the local host accepts less than a minute."""
     span = timedelta(seconds=max(0.5, round(_VISIBILITY_TIMEOUT / time_scale, 3)))
     return {name: str(span) for name in _TIMEOUTS if name not in os.environ}
 
 
 def _every(seconds: float) -> str:
-    """An NCRONTAB schedule of about this period, to the second or the minute."""
+    """An NCRONTAB schedule of about this period, rounded to seconds or minutes."""
     if seconds < 60:
         return f"*/{max(1, round(seconds))} * * * * *"
     return f"0 */{min(59, round(seconds / 60))} * * * *"
@@ -303,7 +303,7 @@ def _answers(url: str) -> bool:
 
 
 def create_storage(connection: str) -> None:
-    """Create what is missing of the app's tables and containers: in Azure, Bicep does."""
+    """Create missing tables and containers of the app; in Azure, Bicep does that."""
     from azure.core.exceptions import ResourceExistsError
 
     from shared.storage import layout

@@ -1,13 +1,13 @@
-"""`python -m local.topic`: what Event Grid and a webhook's receiver are on Azure, on loopback.
+"""`python -m local.topic`: Event Grid and a receiver of webhooks, on loopback.
 
     POST /api/events       the custom topic: CloudEvents or events in the Event Grid schema
-    POST /system           what the storage account's own topic emits
-    POST /webhooks/NAME    a receiver of webhooks that takes everything
-    GET  /feed?after=N     what came after the Nth item, waiting a while for the first
+    POST /system           events of the storage account's own topic
+    POST /webhooks/NAME    a receiver that accepts all webhooks
+    GET  /feed?after=N     the items after the Nth, waiting a while for the first
 
-Like Event Grid it stamps the topic on events that do not say it, subscribes the function on_event
-to requests (`DurableVideo.VideoRequested`) and to the system topic, and repeats what the function
-could not take. Nothing is kept but the last thousand items, in memory.
+Like Event Grid, it adds the topic to events in the Event Grid schema, subscribes the function
+on_event to requests (`DurableVideo.VideoRequested`) and to the system topic, and retries failed
+deliveries. It keeps the last thousand items, in memory.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _PAUSES = (0.5, 1, 2, 4, 8, 15, 30)
 
 
 class LocalTopic:
-    """The items that came, and the deliveries to the function that are under way."""
+    """The items so far, and the deliveries to the function that are under way."""
 
     def __init__(self, functions: str) -> None:
         self._url = f"{functions}/runtime/webhooks/eventgrid"
@@ -122,7 +122,7 @@ class LocalTopic:
                 if answer.is_success or answer.status_code in (400, 413):
                     return
             except httpx.HTTPError:
-                pass  # the host is starting, or was restarted
+                pass  # the host is starting or restarting
             if pause is not None:
                 await asyncio.sleep(pause)
         print(f"{event.get('id')} was never taken by {FUNCTION}", flush=True)

@@ -1,4 +1,4 @@
-"""What is known of one video: its rows, jobs, money and blobs, in words, without its prompt."""
+"""All about one video, as text: its rows, jobs, money and blobs, but not its prompt."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shared.storage.layout import output_blob
 
 
 def show(services: Services, video_id: str) -> list[str]:
-    """Everything that explains a video, without its prompt. Raises StackError."""
+    """All about a video, without its prompt, as lines. Raises StackError."""
     work, entries = services.work.get(checked(video_id)), _entries(services, video_id)
     video = find_video(services, video_id)
     jobs = _jobs(services, video_id)
@@ -126,16 +126,16 @@ def checked(video_id: str) -> str:
 
 
 def _entries(services: Services, video_id: str) -> list[Entry]:
-    """Its ledger entries. They stand in the month of its admission, which the id tells; a video of
+    """Its ledger entries. They are in the month of its admission, which the id gives; a video of
     a month's last moments may be booked in the next."""
     created = created_ms(video_id) / 1000
     months = {_month(created), _month(created + 3600)}
-    found = [entry for month in months for entry in services.ledger.entries(month, video_id)]
-    return sorted(found, key=lambda entry: (entry.attempt, entry.at))
+    entries = [entry for month in months for entry in services.ledger.entries(month, video_id)]
+    return sorted(entries, key=lambda entry: (entry.attempt, entry.at))
 
 
 def find_video(services: Services, video_id: str) -> Video | None:
-    """Its row. Rows lie with their caller, who is known from the work or from the ledger."""
+    """Its video. The row is in its caller's partition; work or ledger name the caller."""
     work, entries = services.work.get(video_id), _entries(services, video_id)
     caller = work.caller if work else entries[0].caller if entries else None
     stored = services.videos.find(caller, video_id) if caller else None
@@ -143,19 +143,19 @@ def find_video(services: Services, video_id: str) -> Video | None:
 
 
 def _jobs(services: Services, video_id: str) -> list[Job]:
-    """Its jobs, on all deployments that are configured."""
+    """Its jobs on all configured deployments."""
     table = services.account.table(layout.JOBS)
-    found = []
+    jobs = []
     for upstream in services.settings.upstreams:
         for row in table.range(upstream.name, where=f"video_id eq '{video_id}'"):
             job = services.jobs.get(upstream.name, row.text("job_id"))
             if job is not None:
-                found.append(job)
-    return found
+                jobs.append(job)
+    return jobs
 
 
 def standing(services: Services, video_id: str) -> str:
-    """How a video without work stands."""
+    """A line about a video without work."""
     video = find_video(services, video_id)
     if video is None:
         return f"Nothing is known of {video_id} here."
@@ -179,7 +179,7 @@ def _month(seconds: float) -> str:
 
 
 def _when(seconds: float | None, now: float) -> str | None:
-    """A time, and how far it is away: `2026-11-21 10:00:00 UTC, 3 min ago`."""
+    """A time and its distance from now: `2026-11-21 10:00:00 UTC, 3 min ago`."""
     if seconds is None:
         return None
     away = abs(seconds - now)

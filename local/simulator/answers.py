@@ -1,4 +1,4 @@
-"""From a reply to what is put on the wire: headers, JSON or HTML, files and their ranges."""
+"""From a reply to its bytes on the wire: headers, JSON or HTML, files and their ranges."""
 
 import json
 from email.utils import formatdate
@@ -17,7 +17,7 @@ from local.simulator.world import World
 
 
 async def answer(world: World, call: Call, reply: Reply, effects: Effects) -> Response:
-    """The response for a reply, with what the fired actions do to it."""
+    """The response for a reply, changed by the fired actions."""
     if reply.dropped:
         return NoAnswer()
     effects.tint(reply)
@@ -38,10 +38,10 @@ def _text(world: World, reply: Reply, effects: Effects) -> Response:
 async def _file(
     world: World, call: Call, reply: Reply, job: Job, file: File, effects: Effects
 ) -> Response:
-    """A file, whole or in part; its downloads are counted, HEAD excepted."""
+    """A file, whole or in part; counts its downloads, except HEAD."""
     try:
         data = await effects.other_movie(job) or world.renderer.path(file).read_bytes()
-    except FileNotFoundError:  # the job went away while the answer was being delayed
+    except FileNotFoundError:  # the job was deleted while the answer was delayed
         is_video = job.dialect == "sora-2"
         gone = (video_not_found if is_video else generation_not_found)(call.path_id)
         return _text(world, Reply(gone.status, gone.body("wrapped")), effects)

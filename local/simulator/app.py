@@ -19,7 +19,7 @@ BASES: dict[Face, str] = {"azure": "/openai/v1", "openai": "/v1"}
 
 
 def build_app(world: World) -> Starlette:
-    """Routes and their life cycle; the world starts and closes with the application."""
+    """The application; the world starts and closes with it."""
     gateway = Gateway(world)
 
     @asynccontextmanager

@@ -24,7 +24,7 @@ class Upload:
 
 @dataclass(frozen=True)
 class Body:
-    """A decoded body. Fields of a form are texts; fields of JSON are whatever they were."""
+    """A decoded body. Fields of a form are text; fields of JSON keep their types."""
 
     fields: dict[str, Any] = field(default_factory=dict)
     files: tuple[Upload, ...] = ()
@@ -32,7 +32,7 @@ class Body:
     raw_sha256: str = ""
 
     def described(self) -> dict[str, Any]:
-        """For the journal: fields (very long texts as their digest) and what the files were.
+        """For the journal: fields (very long texts as digests) and a description of the files.
 
         `fields_sha256` is equal for equal requests, whatever their multipart boundary.
         """
@@ -90,7 +90,7 @@ def _parse_json(raw: bytes) -> dict[str, Any]:
 
 
 def _parse_form(raw: bytes, boundary: str) -> tuple[dict[str, str], list[Upload]]:
-    """RFC 7578, held in memory: the gateway has already bounded the length."""
+    """RFC 7578, in memory: the gateway has already limited the length."""
     fields: dict[str, str] = {}
     files: list[Upload] = []
     mark = b"--" + boundary.encode("latin-1")

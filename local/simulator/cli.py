@@ -59,7 +59,7 @@ def simulate(
     logging.getLogger("simulator").setLevel(logging.INFO)
     settings = _settings(config)
 
-    # The web framework is loaded after the options were found good: --help stays quick.
+    # The web framework is loaded only after the options are valid, to keep --help quick.
     from local.simulator.app import build_app
     from local.simulator.faults.rules import RULES
     from local.simulator.server import HOST, listen, serve
@@ -87,7 +87,6 @@ def simulate(
 
 
 def main() -> None:
-    """Entry point."""
     app(prog_name="python -m local.simulator")
 
 

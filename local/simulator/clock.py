@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 DAY = 86_400.0
-"""Seconds that a job and its media live, from creation [S: sample arithmetic]."""
+"""Lifetime in seconds of a job and its media, from creation [S: sample arithmetic]."""
 
 MINUTE = 60.0
 """Seconds of the window in which creates are counted [3]."""

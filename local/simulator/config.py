@@ -1,4 +1,4 @@
-"""What the simulated resource consists of: deployments, keys, limits, render times.
+"""The simulated resource: deployments, keys, limits, render times.
 
 The JSON config file has the keys of `Config`; every key is optional, an unknown one is an error.
 """
@@ -57,7 +57,7 @@ class Uniform(_Bounded):
 
 
 class Fixed(Strict):
-    """Every job takes exactly so many seconds."""
+    """Every job takes exactly this many seconds."""
 
     type: Literal["fixed"]
     seconds: float = Field(gt=0)
@@ -67,7 +67,7 @@ Distribution = Annotated[Lognormal | Uniform | Fixed, Field(discriminator="type"
 
 
 class RenderTime(Strict):
-    """How long renders take, before the time scale. Filters left out match everything."""
+    """How long renders take, before the time scale. Omitted filters match everything."""
 
     deployment: str | None = None
     size: Size | None = None
@@ -134,7 +134,7 @@ class Config(Strict):
     api_keys: tuple[str, ...] = ("sim-key",)
     """Accepted in `api-key` or as `Authorization: Bearer`."""
     keys_without_role: tuple[str, ...] = ("sim-key-without-role",)
-    """Known callers who lack the role: 403."""
+    """Known callers without the role: 403."""
     request_id_headers: tuple[str, ...] = (
         "x-ms-client-request-id", "x-request-id", "idempotency-key", "x-stainless-retry-count",
     )  # fmt: skip
@@ -153,11 +153,10 @@ class Config(Strict):
         return self
 
     def deployment(self, name: str) -> Deployment | None:
-        """The deployment of that name, or None."""
         return next((entry for entry in self.deployments if entry.name == name), None)
 
     def distribution(self, deployment: str, size: str, seconds: int) -> Distribution:
-        """From which distribution the render time of such a job is drawn."""
+        """The distribution of the render times of such jobs."""
         for entry in self.render_times:
             if (
                 entry.deployment in (None, deployment)

@@ -54,9 +54,9 @@ class Control:
             Route("/_sim/config", self.config, methods=["GET"]),
             Route("/_sim/journal", self.journal, methods=["GET"]),
             Route("/_sim/jobs/{id}", self.job, methods=["GET"]),
-            Route("/_sim/jobs/{id}", _told(self.force), methods=["POST"]),
+            Route("/_sim/jobs/{id}", _explained(self.force), methods=["POST"]),
             Route("/_sim/faults", self.faults, methods=["GET"]),
-            Route("/_sim/faults", _told(self.add_faults), methods=["POST"]),
+            Route("/_sim/faults", _explained(self.add_faults), methods=["POST"]),
             Route("/_sim/faults", self.clear_faults, methods=["DELETE"]),
             Route("/_sim/reset", self.reset, methods=["POST"]),
         ]
@@ -88,7 +88,7 @@ class Control:
         return JSONResponse(shown)
 
     async def journal(self, _: Request) -> Response:
-        """Everything that happened."""
+        """The whole journal."""
         return JSONResponse(journal.report(self._world))
 
     async def job(self, request: Request) -> Response:
@@ -99,7 +99,7 @@ class Control:
         return JSONResponse(journal.entry(self._world, job))
 
     async def force(self, request: Request) -> Response:
-        """Bring a job to a state now: `{"state": "completed"}` and so on."""
+        """Force a job into a state now: `{"state": "completed"}` and so on."""
         studio = self._world.studio
         job = studio.find(request.path_params["id"])
         wanted = _FORCE.validate_json(await request.body())
@@ -119,12 +119,12 @@ class Control:
         return JSONResponse(journal.entry(self._world, job))
 
     async def faults(self, _: Request) -> Response:
-        """All rules in force, with how often they were met (`seen`) and acted (`hits`)."""
+        """All rules in force, with how often they matched (`seen`) and acted (`hits`)."""
         rules = [state.described() for state in self._world.script.states]
         return JSONResponse({"rules": rules, "actions": schema()})
 
     async def add_faults(self, request: Request) -> Response:
-        """Append a JSON list of rules; one bad rule and none is added."""
+        """Append a JSON list of rules; a single bad rule rejects them all."""
         rules = RULES.validate_json(await request.body())
         script = self._world.script
         script.states += [RuleState(rule=rule) for rule in rules]
@@ -132,7 +132,7 @@ class Control:
         return await self.faults(request)
 
     async def clear_faults(self, _: Request) -> Response:
-        """Remove all rules, those of the fault file too."""
+        """Remove all rules, including those of the fault file."""
         self._world.script.states = []
         self._world.store.save_rules([])
         return await self.faults(_)
@@ -144,14 +144,14 @@ class Control:
 
 
 class Elsewhere:
-    """The host that a `redirect` fault points to: notes what came along, and serves it."""
+    """The host that a `redirect` fault points to: records each request, and serves it."""
 
     def __init__(self, world: World, app: ASGIApp) -> None:
         self._world = world
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Note the request and pass it on to the real path, without key and faults."""
+        """Record the request and pass it on to the real path, without key and faults."""
         headers = {name.decode().lower() for name, _ in scope["headers"]}
         path = scope["path"].removeprefix("/_sim/elsewhere")
         self._world.store.note(
@@ -169,19 +169,19 @@ class Elsewhere:
 
 
 def explain(error: ValidationError) -> list[dict[str, Any]]:
-    """What is wrong and where, as JSON."""
+    """Each error and its place, as JSON."""
     return [
         {"where": ".".join(str(step) for step in problem["loc"]), "what": problem["msg"]}
         for problem in json.loads(error.json(include_url=False, include_context=False))
     ]
 
 
-def _told(
+def _explained(
     handler: Callable[[Request], Awaitable[Response]],
 ) -> Callable[[Request], Awaitable[Response]]:
-    """Answer 400 with reasons when the body is not what the handler wants."""
+    """Answer 400 with reasons if the handler rejects the body."""
 
-    async def told(request: Request) -> Response:
+    async def explained(request: Request) -> Response:
         try:
             return await handler(request)
         except ValidationError as error:
@@ -189,7 +189,7 @@ def _told(
                 {"error": {"message": "not valid", "problems": explain(error)}}, status_code=400
             )
 
-    return told
+    return explained
 
 
 def _refused(status: int, message: str) -> Response:

@@ -1,4 +1,4 @@
-"""Refusals of both APIs as values, with the words that the real services use."""
+"""Refusals of both APIs as values, in the words of the real services."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The way of every request: read, authenticate, meet the fault script, be handled, be journaled."""
+"""The path of every request: read, authenticate, apply faults, handle, record in the journal."""
 
 import contextlib
 import logging
@@ -29,7 +29,7 @@ CREATES = ("create", "remix")
 
 @dataclass
 class Passage:
-    """What is known so far about a request on its way."""
+    """The state of a request in the gateway."""
 
     operation: Operation
     call: Call
@@ -168,7 +168,7 @@ class Gateway:
         )
 
     async def _strangers(self, passage: Passage) -> None:
-        """Look-alikes come into being even when the request itself is not carried out."""
+        """Create look-alikes, even if the request itself is not carried out."""
         if not any(isinstance(action, LookAlike) for action in passage.fired):
             return
         passage.call.only_look_alikes = True

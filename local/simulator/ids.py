@@ -1,4 +1,4 @@
-"""Identifiers in the shapes that the real services use."""
+"""Identifiers in the formats of the real services."""
 
 import secrets
 
@@ -21,7 +21,7 @@ def generation_id(now: float) -> str:
 
 
 def request_id() -> str:
-    """What Azure sends as `apim-request-id`."""
+    """A value of Azure's `apim-request-id`."""
     raw = secrets.token_hex(16)
     return "-".join((raw[:8], raw[8:12], raw[12:16], raw[16:20], raw[20:]))
 

@@ -1,7 +1,7 @@
-"""A job: what was asked, what will become of it, and what the world may see of it at a given time.
+"""A job: its request, its plan, and how it looks at a given time.
 
-Everything that happens to a job before its end follows from its plan and the clock, so status and
-progress are functions; only endings are recorded.
+Until it ends, its state follows from its plan and the clock, so status and progress are functions;
+only endings are recorded.
 """
 
 import random
@@ -31,7 +31,7 @@ class _Record(BaseModel):
 
 
 class Spec(_Record):
-    """What is to be rendered: pixels, whole seconds."""
+    """What to render: pixels, whole seconds."""
 
     prompt: str
     width: int
@@ -48,7 +48,7 @@ class Spec(_Record):
 
 
 class Failure(_Record):
-    """How a job fails: at which share of its render time, and with which words.
+    """How a job fails: at which share of its render time, with which code and message.
 
     `code` is `error.code` of Sora 2 and `failure_reason` of Sora 1.
     """
@@ -59,9 +59,9 @@ class Failure(_Record):
 
 
 class Plan(_Record):
-    """What will become of a job. Durations are real seconds: the time scale is already in them.
+    """The future of a job. Durations are real seconds, with the time scale applied.
 
-    `seed` decides the course of the progress and the colours: equal in equal runs, unlike ids.
+    `seed` determines the progress and the colours: equal in equal runs, unlike ids.
     """
 
     seed: str
@@ -112,9 +112,9 @@ class Job(_Record):
     outputs: list[Output]
     remixed_from: str | None = None
     foreign: bool = False
-    """Created by somebody else: a look-alike that no request of the app asked for."""
+    """A stranger's: a look-alike that no request of the app asked for."""
     counts: bool = True
-    """Whether it takes a place under the limits."""
+    """Whether it counts under the limits."""
     ending: Ending | None = None
     ended_at: float | None = None
     error: Failure | None = None
@@ -123,16 +123,16 @@ class Job(_Record):
     request: dict[str, Any] = Field(default_factory=dict)
 
     def due(self) -> float:
-        """When the plan ends the job, unix seconds."""
+        """When the plan ends the job, in unix seconds."""
         share = 1.0 if self.plan.failure is None else self.plan.failure.at
         return self.created_at + share * self.plan.duration
 
     def running(self) -> bool:
-        """Whether the job occupies a place under the running limit."""
+        """Whether the job counts under the running limit."""
         return self.ending is None and self.gone is None
 
     def closed_at(self) -> float | None:
-        """When it stopped occupying that place, or None."""
+        """When it stopped counting, or None."""
         ends = [at for at in (self.ended_at, self.gone_at) if at is not None]
         return min(ends, default=None)
 
@@ -156,7 +156,7 @@ class Job(_Record):
         return percent if self.plan.stuck_at is None else min(percent, self.plan.stuck_at)
 
     def timeline(self, now: float) -> list[dict[str, Any]]:
-        """Every status so far with the time at which it began, and how the job went away."""
+        """Every status so far with its start time, and how the job was removed."""
         until = min(at for at in (now, self.ended_at, self.gone_at) if at is not None)
         steps: list[dict[str, Any]] = []
         for word, begins in PHASES[self.dialect]:

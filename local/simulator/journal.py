@@ -1,4 +1,4 @@
-"""What happened, in enough detail to count duplicates, losses and breaches without the app."""
+"""The journal: enough detail to count duplicates, losses and breaches without the app."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def report(world: World) -> dict[str, Any]:
 
 
 def entry(world: World, job: Job) -> dict[str, Any]:
-    """One job: who asked for it, what became of it, what was fetched."""
+    """One job: its request, its outcome, its downloads."""
     now = world.clock.now()
     fields = job.model_dump(
         include={
@@ -63,8 +63,8 @@ def _deployment(
 ) -> dict[str, Any]:
     """The limits of a deployment and how near its callers came to them.
 
-    A breach cannot be had over the wire, where limits answer 429; `refused` counts those answers.
-    Jobs of strangers are left out unless they were told to count.
+    Callers cannot breach a limit, because a create gets 429; `refused` counts those answers.
+    Jobs of strangers are left out unless they count under the limits.
     """
     mine = [job for job in jobs if job.deployment == deployment.name and job.counts]
     window = world.clock.lasts(MINUTE)

@@ -1,4 +1,4 @@
-"""Whether a deployment takes another job, and what its 429 says about coming back."""
+"""Whether a deployment takes another job, and when its 429 says to retry."""
 
 import math
 from collections.abc import Iterable

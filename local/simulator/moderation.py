@@ -1,4 +1,4 @@
-"""Words in a prompt that decide its fate, so that any refusal can be had on purpose."""
+"""Words in a prompt that trigger a refusal or a failure on purpose."""
 
 from local.simulator.config import Dialect
 from local.simulator.errors import ApiError, content_filter
@@ -28,7 +28,7 @@ WORDS: dict[str, dict[Dialect, Failure]] = {
         "sora-1": Failure(at=0.6, code="internal_error", message=""),  # [S]
     },
 }
-"""Word -> dialect -> how the job fails. The shares of the render time are made up [?]."""
+"""Word -> dialect -> how the job fails. The shares of the render time are invented [?]."""
 
 
 def screen(prompt: str) -> None:

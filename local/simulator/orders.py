@@ -14,7 +14,7 @@ def place(world: World, call: Call, order: Order) -> Job:
 
     Raises:
         ApiError: 429.
-        NotCarriedOut: the fault script lets only strangers' jobs come into being.
+        NotCarriedOut: a fault creates only strangers' jobs.
     """
     for fate in call.fates:
         if isinstance(fate, LookAlike):

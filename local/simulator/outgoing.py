@@ -16,25 +16,25 @@ _SLOW_PIECES = 20
 
 @dataclass
 class Delivery:
-    """How the bytes of an answer leave: whole and at once unless a fault says otherwise."""
+    """How the bytes of an answer are sent: whole and at once, unless a fault says otherwise."""
 
     data: bytes
     declared: int | None = None
-    """Content-Length when it is not the true one."""
+    """A false Content-Length."""
     cut_at: int | None = None
-    """Close the connection after so many bytes."""
+    """Close the connection after this many bytes."""
     padding: int = 0
     """Zero bytes that follow the data."""
     spread: float = 0.0
-    """Real seconds that the body takes to leave."""
+    """Real seconds over which to send the body."""
     on_cut: Callable[[], None] | None = None
 
 
 class Outgoing(Response):
     """An answer with full control over its bytes.
 
-    `on_sent(bytes, whole)` hears how many bytes of the body were handed to the connection, and
-    whether those were all.
+    `on_sent(bytes, whole)` is called with how many bytes of the body were handed to the connection,
+    and whether those were all.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Outgoing(Response):
                 chunk = bytes(min(piece, total - sent))
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
             sent += len(chunk)
-            if delivery.spread and sent < total:  # whoever has the last byte may hang up
+            if delivery.spread and sent < total:  # the client may hang up once it has the last byte
                 await asyncio.sleep(delivery.spread * len(chunk) / total)
         return sent, not transport.is_closing()
 
@@ -104,13 +104,13 @@ class NoAnswer(Response):
 
 
 async def hang_up(scope: Scope, receive: Receive, *, flush: bool) -> None:
-    """Close the TCP connection; `flush` sends first what was already written."""
+    """Close the TCP connection; `flush` first sends what was already written."""
     transport = _transport(scope)
     if flush:
         transport.close()
     else:
         transport.abort()
-    # The server would answer 500 for a request without an answer, unless the client is gone.
+    # Without an answer the server would send 500, unless the client is gone.
     while (await receive())["type"] != "http.disconnect":
         pass
 

@@ -8,7 +8,7 @@ class Unsatisfiable(ValueError):
 
 
 def parse_range(header: str | None, length: int) -> tuple[int, int] | None:
-    """[start, stop) of a file of `length` bytes; None when the whole file is to be sent.
+    """[start, stop) of a file of `length` bytes; None for the whole file.
 
     Malformed headers and lists of ranges are ignored, as the RFC allows.
 

@@ -1,4 +1,4 @@
-"""Files of media, made in a worker thread so that the wire never waits for a codec."""
+"""Media files, made in a worker thread so that the wire never waits for a codec."""
 
 import asyncio
 import functools
@@ -20,8 +20,8 @@ _LOW_QUANTIZER = 40
 class Renderer:
     """Owns the media folder. Equal seed, ordinal, variant and prompt give equal bytes.
 
-    One thread makes everything, one file at a time: a movie costs so little that a second thread
-    would only take the core from somebody else.
+    One thread makes one file at a time: a movie is so cheap that a second thread would only take a
+    core from other work.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -29,14 +29,14 @@ class Renderer:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="render")
 
     async def file(self, job: Job, output: Output, kind: Kind) -> File:
-        """The file of that kind, made now if it was not made before. The caller saves the job."""
+        """The file of that kind, made now if necessary. The caller saves the job."""
         if kind not in output.files:
             made = await self._in_thread(self._make, job, output, kind)
             output.files.setdefault(kind, made)
         return output.files[kind]
 
     async def wrong_movie(self, job: Job, size: tuple[int, int], seconds: int) -> bytes:
-        """A movie of another shape than the job's, for a fault."""
+        """A movie of a wrong size or length, for a fault."""
         return await self._in_thread(self._make_wrong, job, (*size, seconds))
 
     def path(self, file: File) -> Path:
@@ -50,11 +50,11 @@ class Renderer:
     def remove(self, job: Job) -> None:
         """Delete all bytes of a job; its journal keeps their digests."""
         self._unlink(job)
-        # Once more behind whatever the thread is making right now.
+        # once more, after what the thread is making now
         self._thread.submit(self._unlink, job)
 
     def close(self) -> None:
-        """Start nothing more. A movie that is being made is finished: under a second."""
+        """Start nothing more. A movie under way is finished, within a second."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _in_thread(self, work: Callable[..., T], *args: object) -> T:
@@ -62,7 +62,7 @@ class Renderer:
         return await loop.run_in_executor(self._thread, functools.partial(work, *args))
 
     def _make(self, job: Job, output: Output, kind: Kind) -> File:
-        """Make a file, or find the one that was made before a restart or by a twin request."""
+        """Make a file, or reuse one from before a restart or from a concurrent request."""
         target = self._target(job, output, kind)
         if not target.exists():
             partial = target.with_name(f"partial-{target.name}")
@@ -115,7 +115,7 @@ def _movie(
     *,
     low: bool,
 ) -> None:
-    # Codecs and numpy take a third of a second to load: not before the first render.
+    # Codecs and numpy take a third of a second to load, so only the first render loads them.
     from local.simulator.media import movie, picture
 
     width, height, seconds = shape

@@ -41,7 +41,7 @@ class DroppableProtocol(H11Protocol):
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Signals are `serve`'s: uvicorn would raise them again and not exit 0."""
+        """Leave signals to `serve`: uvicorn would raise them again and not exit 0."""
         yield
 
 
@@ -51,7 +51,7 @@ def listen(port: int) -> socket.socket:
     Raises:
         OSError: the port is busy.
     """
-    # With the protocol named, asyncio sets TCP_NODELAY; without it every answer takes 40 ms.
+    # asyncio sets TCP_NODELAY only if the protocol is named; without, every answer takes 40 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -66,7 +66,7 @@ def listen(port: int) -> socket.socket:
 def serve(app: ASGIApp, listener: socket.socket) -> None:
     """Serve until SIGINT or SIGTERM, then stop within about a second."""
 
-    # A render in the worker thread would otherwise hold up every answer for 5 ms at a time.
+    # Otherwise a render in the worker thread would delay every answer by 5 ms at a time.
     sys.setswitchinterval(0.001)
 
     async def run() -> None:

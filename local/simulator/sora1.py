@@ -93,8 +93,8 @@ async def thumbnail(world: World, call: Call) -> Reply:
 
 
 def job_object(world: World, job: Job) -> dict[str, Any]:
-    """[S] the keys. `expires_at` is null until the job has ended, as in Microsoft's sample [S];
-    it counts from creation nevertheless."""
+    """[S] the keys. `expires_at` counts from creation, but is null until the job has ended, as in
+    Microsoft's sample [S]."""
     now = world.clock.now()
     succeeded = job.ending == "completed"
     answer: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""What a Sora 1 request may say. The limits are documented; most of the words are not [?]."""
+"""The fields of a Sora 1 request. The limits are documented; most error texts are not [?]."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ _CROP = ("left_fraction", "top_fraction", "right_fraction", "bottom_fraction")
 
 @dataclass(frozen=True)
 class Asked:
-    """A valid create. `first_image` is what the simulator shows in the picture."""
+    """A valid create. The rendered video shows `first_image`."""
 
     spec: Spec
     first_image: bytes | None
@@ -44,7 +44,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Page:
-    """Which part of the list is wanted."""
+    """The requested part of the list."""
 
     limit: int
     before: str | None

@@ -79,7 +79,7 @@ async def content(world: World, call: Call) -> Reply:
 
 
 async def delete(world: World, call: Call) -> Reply:
-    """DELETE /videos/{id}: 200 and what was deleted [S]; the place under the limit is free [?]."""
+    """DELETE /videos/{id}: 200 and what was deleted [S]; it no longer counts as running [?]."""
     job = _job(call)
     if job.running() and call.deployment is not None and not call.deployment.can_delete_running:
         raise errors.not_deletable(job.id)
@@ -109,7 +109,7 @@ async def remix(world: World, call: Call) -> Reply:
 
 
 def video(world: World, job: Job) -> dict[str, Any]:
-    """The video object: every key present, nulls where there is nothing to say [S]."""
+    """The video object: every key is present, null if it has no value [S]."""
     now = world.clock.now()
     deployment = world.config.deployment(job.deployment)
     shows_prompt = deployment is None or deployment.prompt_in_answers

@@ -1,4 +1,4 @@
-"""What a Sora 2 request may say, checked in the order and with the words of the real service."""
+"""The fields of a Sora 2 request, checked in the order and in the words of the real service."""
 
 import asyncio
 import base64
@@ -44,7 +44,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Page:
-    """Which part of the list is wanted."""
+    """The requested part of the list."""
 
     limit: int
     after: str | None
@@ -189,7 +189,7 @@ def _uploaded(uploads: list[Upload]) -> bytes:
         raise _bad_reference("expected one file, but got several")  # [?]
     kind = uploads[0].content_type.split(";")[0].strip().lower()
     if kind not in _IMAGE_TYPES:
-        # [3] text and code; a video is named there although only pictures are documented.
+        # [3] text and code; it mentions a video although only pictures are documented.
         raise ApiError(
             400,
             f"Invalid file 'input_reference': unsupported mimetype ('{kind}'). Supported file "
@@ -222,10 +222,10 @@ async def _checked(data: bytes, size: tuple[int, int]) -> bytes:
     """[3] the text about the size."""
     from local.simulator.media.stills import image_size
 
-    found = await asyncio.to_thread(image_size, data)
-    if found is None:
+    actual = await asyncio.to_thread(image_size, data)
+    if actual is None:
         raise _bad_reference("the image could not be decoded")
-    if found != size:
+    if actual != size:
         raise ApiError(400, "Inpaint image must match the requested width and height")
     return data
 

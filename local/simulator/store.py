@@ -1,4 +1,4 @@
-"""What survives a restart, `kill -9` included: SQLite, or nothing when there is no folder."""
+"""State that survives a restart, even `kill -9`: SQLite, in memory if there is no folder."""
 
 import json
 import sqlite3
@@ -20,14 +20,14 @@ CREATE TABLE IF NOT EXISTS note (number INTEGER PRIMARY KEY, kind TEXT NOT NULL,
 
 
 class Store:
-    """Rows of JSON. Every call is a transaction of its own; all calls come from one thread."""
+    """Rows of JSON. Every call is one transaction; all calls come from one thread."""
 
     def __init__(self, folder: Path | None) -> None:
-        """Open or create `simulator.sqlite3` in `folder`; in memory when there is none."""
+        """Open or create `simulator.sqlite3` in `folder`; in memory without one."""
         place = ":memory:" if folder is None else str(folder / "simulator.sqlite3")
         self._db = sqlite3.connect(place, isolation_level=None, timeout=0.5)
-        # A killed process loses nothing that was written; only a power cut could. That is the
-        # right price for a development tool.
+        # A killed process loses no writes; only a power cut could, which a development tool may
+        # accept.
         # The exclusive lock keeps a second simulator out of the folder.
         self._db.executescript(
             "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
@@ -59,7 +59,7 @@ class Store:
         return [RuleState.model_validate_json(document) for (document,) in rows]
 
     def count(self, operation: str, status: str) -> None:
-        """One more answer of this status to this operation."""
+        """Count one more answer of this status to this operation."""
         self._db.execute(
             "INSERT INTO tally VALUES (?, ?, 1) "
             "ON CONFLICT (operation, status) DO UPDATE SET count = count + 1",

@@ -1,4 +1,4 @@
-"""The jobs at work: created under limits, rendered, ended, expired."""
+"""The life of jobs: created under limits, rendered, ended, expired."""
 
 import asyncio
 import logging
@@ -18,13 +18,12 @@ from local.simulator.store import Store
 log = logging.getLogger("simulator")
 
 _RENDER_FROM = 0.3
-"""Share of the render time after which the bytes are made: late enough to be lazy, early enough
-that they exist by completion."""
+"""Share of the render time after which the bytes are made: lazily, but ready by completion."""
 
 
 @dataclass
 class Order:
-    """A validated create: everything that a job is made from."""
+    """A validated create."""
 
     deployment: Deployment
     spec: Spec
@@ -37,7 +36,7 @@ class Order:
 
 
 class Studio:
-    """All jobs by id, and one task for each that still has something ahead of it."""
+    """All jobs by id, and a task for each that has not expired."""
 
     def __init__(
         self, config: Config, clock: Clock, seed: int, store: Store, renderer: Renderer
@@ -52,7 +51,7 @@ class Studio:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def start(self) -> None:
-        """Take up what the store holds; whatever fell due in the meantime happens at once."""
+        """Resume the stored jobs; what fell due in the meantime happens at once."""
         for job in self._store.jobs():
             self._add(job)
 
@@ -74,15 +73,14 @@ class Studio:
     # Reading
 
     def all(self) -> list[Job]:
-        """Every job ever created, in order."""
+        """Every job, in order of creation."""
         return list(self._jobs.values())
 
     def next_ordinal(self) -> int:
-        """The ordinal of the job that the next create makes."""
         return len(self._jobs) + 1
 
     def find(self, job_id: str) -> Job | None:
-        """The job of that id, gone or not."""
+        """The job of that id, even if it is gone."""
         return self._jobs.get(job_id)
 
     def find_generation(self, generation_id: str) -> tuple[Job, Output] | None:
@@ -93,7 +91,7 @@ class Studio:
         return job, next(output for output in job.outputs if output.id == generation_id)
 
     def listed(self, dialect: str) -> list[Job]:
-        """Jobs that a list of the dialect may show now, newest first."""
+        """The jobs in a list of the dialect now, newest first."""
         now = self._clock.now()
         shown = [
             job
@@ -112,7 +110,7 @@ class Studio:
     # Changing
 
     def create(self, order: Order) -> Job:
-        """Make a job, unless a limit forbids it; a foreign one is made in any case.
+        """Make a job, unless a limit forbids it; limits do not apply to a foreign one.
 
         Raises:
             ApiError: 429.
@@ -127,12 +125,12 @@ class Studio:
         return job
 
     def save(self, job: Job) -> None:
-        """Keep what changed in a job, such as a download. What a reset forgot stays forgotten."""
+        """Save changes to a job, such as a download. A job removed by a reset stays removed."""
         if self._jobs.get(job.id) is job:
             self._store.save_job(job)
 
     def remove(self, job: Job, how: Gone) -> None:
-        """The job and its media go away; its journal stays."""
+        """Remove the job and its media; its journal stays."""
         if job.gone is not None:
             return
         job.gone, job.gone_at = how, self._clock.now()
@@ -218,7 +216,7 @@ class Studio:
             log.error("job %s broke the simulator", job_id, exc_info=error)
 
     async def _live(self, job: Job) -> None:
-        """From now to the job's end and on to its expiry."""
+        """Run a job to its end and then to its expiry."""
         plan = job.plan
         if plan.vanish_after is not None and job.running():
             await self._until(job.created_at + plan.vanish_after * plan.duration)
@@ -245,7 +243,7 @@ class Studio:
         self.save(job)
 
     async def _until(self, at: float) -> None:
-        """Sleep until a wall-clock time; a clock that was set back makes it look again."""
+        """Sleep until a wall-clock time, even if the clock is set back."""
         while (left := at - self._clock.now()) > 0:  # noqa: ASYNC110 - no event: a clock
             await asyncio.sleep(min(left, 3600))
 
@@ -258,7 +256,7 @@ def most_at_once(spans: Iterable[tuple[float, float | None]]) -> int:
         if end is not None:
             steps.append((end, -1))
     running = most = 0
-    for _, step in sorted(steps):  # at equal times ends come first: a freed place may be taken
+    for _, step in sorted(steps):  # at equal times ends come first, freeing a slot
         running += step
         most = max(most, running)
     return most

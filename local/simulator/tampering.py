@@ -1,4 +1,4 @@
-"""Faults of content: from the true bytes of a file to what is sent instead."""
+"""Faults of content: what is sent instead of a file's true bytes."""
 
 from collections.abc import Callable
 
@@ -14,10 +14,8 @@ from local.simulator.outgoing import Delivery
 
 
 def tampered(data: bytes, action: Action | None, expire: Callable[[], None]) -> Delivery:
-    """The delivery of `data` that the action asks for; whole without one.
-
-    `expire` makes the job expire; it is called when the fault says so.
-    """
+    """The delivery of `data` with the action's fault, if any; `expire` makes the job expire, and is
+    called if the fault says so."""
     length = len(data)
     match action:
         case Truncated(share=share, how="connection"):

@@ -1,4 +1,4 @@
-"""What passes between the gateway and the handlers of an operation."""
+"""The values passed between the gateway and an operation's handler."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Call:
-    """A request that has been read and whose caller is known."""
+    """A request that was read and authenticated."""
 
     face: Face
     method: str
@@ -29,25 +29,25 @@ class Call:
     body: Body = field(default_factory=Body)
     at: float = 0.0
     job: Job | None = None
-    """The job that the path names; None when there is none, or none any more."""
+    """The job that the path names; None if there is none (any more)."""
     output: Output | None = None
     """The generation that the path names (Sora 1)."""
     deployment: Deployment | None = None
     fates: tuple[Action, ...] = ()
-    """Faults that decide what becomes of the job that this call creates."""
+    """Faults that affect the job that this call creates."""
     created: Job | None = None
-    """The job that this call created, whether or not its answer arrives."""
+    """The job that this call created, even if its answer is lost."""
     only_look_alikes: bool = False
-    """The request itself is not carried out; only the jobs of strangers come into being."""
+    """Create only strangers' jobs, and do not carry out the request itself."""
 
     @property
     def model(self) -> object:
-        """What the body says: required on Azure [L], `sora-2` by default on OpenAI [S]."""
+        """The body's model: required on Azure [L], `sora-2` by default on OpenAI [S]."""
         default = "sora-2" if self.face == "openai" else None
         return self.body.fields.get("model", default)
 
     def remembered(self, names: tuple[str, ...]) -> dict[str, Any]:
-        """What the journal keeps of the request that created a job."""
+        """The journal's record of the request that created a job."""
         shown = {name: self.headers[name] for name in names if name in self.headers}
         return {"at": self.at, "path": self.path, "headers": shown, **self.body.described()}
 
@@ -77,8 +77,8 @@ Handler = Callable[["World", Call], Awaitable[Reply]]
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation of a dialect: where it lives and who handles it. Paths are relative to the
-    face's base; `{id}` is the id of a video, job or generation."""
+    """One operation of a dialect: its path and its handler. Paths are relative to the face's base;
+    `{id}` is the id of a video, job or generation."""
 
     dialect: Dialect
     name: str

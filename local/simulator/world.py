@@ -1,4 +1,4 @@
-"""Everything that one simulator consists of, put together."""
+"""All parts of one simulator, assembled."""
 
 import tempfile
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from local.simulator.studio import Studio
 
 @dataclass
 class World:
-    """The parts, and their life from start to close."""
+    """The parts, and their life cycle."""
 
     config: Config
     clock: Clock
@@ -29,18 +29,19 @@ class World:
     scratch: tempfile.TemporaryDirectory[str] | None = field(default=None, repr=False)
 
     def start(self) -> None:
-        """Take up stored jobs. Needs a running event loop."""
+        """Resume stored jobs. Needs a running event loop."""
         self.studio.start()
 
     async def reset(self) -> None:
-        """As after a start with an empty folder; rules of the fault file count from zero."""
+        """Back to the state after a start with an empty folder; the fault file's rules count from
+        zero."""
         await self.studio.reset()
         self.store.clear()
         self.script.states = [RuleState(rule=rule, from_file=True) for rule in self.file_rules]
         self.store.save_rules(self.script.states)
 
     async def close(self) -> None:
-        """Stop everything and keep what belongs to the state folder."""
+        """Stop everything; the state folder stays."""
         await self.studio.stop()
         self.renderer.close()
         self.store.save_rules(self.script.states)
@@ -52,7 +53,7 @@ class World:
 def build_world(
     config: Config, clock: Clock, seed: int, state_dir: Path | None, file_rules: list[Rule]
 ) -> World:
-    """Open the state folder (or none) and put the parts together.
+    """Open the state folder (or none) and assemble the parts.
 
     Raises:
         OSError: the folder cannot be used.
@@ -76,7 +77,7 @@ def build_world(
 
 
 def _merged(file_rules: list[Rule], stored: list[RuleState]) -> list[RuleState]:
-    """The file's rules with the counts they had, then those that were posted."""
+    """The file's rules with their stored counts, then the posted ones."""
     known = {state.rule.model_dump_json(): state for state in stored if state.from_file}
     states = [
         known.get(rule.model_dump_json()) or RuleState(rule=rule, from_file=True)

@@ -1,8 +1,6 @@
-"""What the API promises, in words and schemas: `/openapi.json` is made from this, and nothing else.
+"""The API's contract, the only source of `/openapi.json`; imported on the first request for it.
 
-One module per resource, with its `OPERATIONS`; a new route is one `Operation` in one of them, and a
-new module is one line in `document`. Answers are described by what they are built of
-(`shared.answers`), bodies by what reads them (`triggers.web.bodies`).
-
-Imported on the first request for the document, never with the app.
+Each resource is a module with its `OPERATIONS`: a new route is one `Operation`, a new module one
+line in `document`. The schemas are the models that build answers (`shared.answers`) and parse
+bodies (`triggers.web.bodies`).
 """

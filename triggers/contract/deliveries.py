@@ -1,4 +1,4 @@
-"""Deliveries: what a topic and webhooks were told about a video."""
+"""Deliveries: announcements of a video to the topic and to webhooks."""
 
 from shared.answers.deliveries import DeliveryList
 from triggers.contract.operation import Answer, Body, Operation
@@ -11,7 +11,7 @@ OPERATIONS = (
         path="/videos/{video_id}/deliveries",
         id="listDeliveries",
         tag="Videos",
-        summary="What was and is to be told about it.",
+        summary="Its deliveries, sent and pending.",
         parameters=(VIDEO_ID,),
         answers={200: Answer(text="Its deliveries.", model=DeliveryList)},
         errors={404: "You have no such video."},
@@ -21,7 +21,7 @@ OPERATIONS = (
         path="/videos/{video_id}/redeliver",
         id="redeliverVideo",
         tag="Videos",
-        summary="Tell it again.",
+        summary="Deliver again.",
         text="What has not arrived gets another day of attempts, the first one now; with an `id`, "
         "that delivery, arrived or not. Events keep their ids.",
         parameters=(VIDEO_ID,),
@@ -32,8 +32,8 @@ OPERATIONS = (
         ),
         answers={200: Answer(text="Its deliveries.", model=DeliveryList)},
         errors={
-            400: "The body is not what it can be.",
-            404: "You have no such video, or it no such delivery.",
+            400: "The body is invalid.",
+            404: "You have no such video, or it has no such delivery.",
         },
     ),
 )

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, put together from the descriptions of every resource."""
+"""The OpenAPI 3.1 document, assembled from the operations of every resource."""
 
 import json
 from collections.abc import Mapping
@@ -56,7 +56,7 @@ HEADERS: Mapping[str, tuple[str, Schema]] = {
 _TEXT = """\
 Slow, paid Sora-like video jobs as a dependable API: send a prompt, get an id at once, and end with
 an MP4 in your own storage and a settled cost. The routes and objects are those of OpenAI's videos
-API, so its clients work with another base URL and key; what is ours stands beside it.
+API, so its clients work with another base URL and key; we add some of our own.
 
 Send your key as `Authorization: Bearer KEY` or `api-key: KEY`. Every error has the same envelope
 and says whether anything was charged and whether to try again.
@@ -73,7 +73,6 @@ _OURS: Mapping[int, str] = {
 
 @lru_cache(maxsize=1)
 def operations() -> tuple[Operation, ...]:
-    """Every operation, in the order of the resources."""
     return tuple(operation for resource in RESOURCES for operation in resource.OPERATIONS)
 
 
@@ -116,7 +115,6 @@ def document(server: str) -> dict[str, Any]:
 
 
 def as_json(server: str) -> bytes:
-    """The document as it is served."""
     return json.dumps(document(server), ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -124,8 +122,8 @@ _Names = Mapping[type[BaseModel], Schema]
 
 
 def _schemas() -> tuple[dict[str, Any], _Names]:
-    """Every schema by name, and a reference to the one of each model: bodies as they are read,
-    answers as they are written."""
+    """Every schema by name, and a reference for each model: bodies in validation mode, answers in
+    serialization mode."""
     modes: dict[type[BaseModel], Literal["validation", "serialization"]] = {
         ErrorAnswer: "serialization"
     }
@@ -153,10 +151,10 @@ def _operation(operation: Operation, names: _Names) -> dict[str, Any]:
     if operation.public:
         described["security"] = []
     if operation.parameters:
-        described["parameters"] = [_parameter(each) for each in operation.parameters]
+        described["parameters"] = [_parameter(parameter) for parameter in operation.parameters]
     if operation.body is not None:
         described["requestBody"] = _body(operation.body, names)
-    answers = {status: _answer(each, names) for status, each in operation.answers.items()}
+    answers = {status: _answer(answer, names) for status, answer in operation.answers.items()}
     errors = dict(operation.errors)
     if operation.body is not None:
         errors[411] = "The body came without its length, and so did not arrive."
@@ -181,7 +179,7 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
         "schema": parameter.schema,
     }
     if parameter.where == "query":
-        described["allowEmptyValue"] = True  # the host leaves it out
+        described["allowEmptyValue"] = True  # the host drops it
     if parameter.example is not None:
         described["example"] = parameter.example
     return described
@@ -192,7 +190,7 @@ def _body(body: Body, names: _Names) -> dict[str, Any]:
     examples = {name: {"value": value} for name, value in body.examples.items()}
     content: dict[str, Any] = {JSON: {"schema": schema, "examples": examples}}
     if body.form is not None:
-        # the same model; only what a form cannot carry as it is looks different
+        # the same model, except for fields that a form must encode differently
         described = body.model.model_json_schema(ref_template="#/components/schemas/{model}")
         described.pop("$defs", None)
         fields = {**described["properties"], **body.form}

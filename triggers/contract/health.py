@@ -1,4 +1,4 @@
-"""Is it there, is it ready, and what does it promise: four routes about the service itself."""
+"""The service itself: health, readiness, and this contract."""
 
 from shared.answers.health import Health, Readiness
 from triggers.contract.operation import Answer, Operation

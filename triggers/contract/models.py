@@ -1,4 +1,4 @@
-"""Models: what can be asked for, at what price, and until when."""
+"""Models: capabilities, prices and lifecycle."""
 
 from shared.answers.models import Model, ModelList
 from triggers.contract.operation import Answer, Operation, Parameter

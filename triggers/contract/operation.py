@@ -1,4 +1,4 @@
-"""The parts of a description: an operation, its parameters, its body and its answers."""
+"""Descriptions of an operation, its parameters, its body and its answers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,10 +27,8 @@ class Parameter:
 
 @dataclass(frozen=True, kw_only=True)
 class Body:
-    """What may be sent: a model as JSON and, where `form` is set, the same fields as multipart.
-
-    `form` holds the properties that look different there, by name.
-    """
+    """A request body: a model as JSON and, if `form` is set, the same fields as multipart. `form`
+    has the properties that differ there, by name."""
 
     model: type[BaseModel]
     examples: Mapping[str, Any]
@@ -55,7 +53,7 @@ class Answer:
     model: type[AnswerModel] | None = None
     content: Mapping[str, Schema] = field(default_factory=dict)
     headers: tuple[str, ...] = ()
-    """Names out of `document.HEADERS`, beside `x-request-id`, which every answer has."""
+    """Names from `document.HEADERS`, in addition to `x-request-id`, which every answer has."""
     links: Mapping[str, Link] = field(default_factory=dict)
 
 
@@ -63,8 +61,8 @@ class Answer:
 class Operation:
     """One method of one path (below the base path).
 
-    `errors` are the statuses of the error envelope that callers should expect, with the reasons;
-    401 (unless `public`) and the app's own failures are added by themselves.
+    `errors` are the error statuses to expect, with reasons; `document` adds 401 and the app's own
+    failures unless it is `public`.
     """
 
     method: Literal["get", "head", "post", "delete"]

@@ -14,7 +14,7 @@ OPERATIONS = (
         tag="Money",
         summary="What a request would cost, and whether it would be admitted. Spends nothing.",
         text="Takes the body of `POST /videos`. What can never work gets the 400 that it would "
-        "get there, files included; a ceiling or a rate that it would meet is told in `refusal`.",
+        "get there, files included; `refusal` names a ceiling or a rate that it would pass.",
         body=Body(model=CreateVideo, examples=EXAMPLES, form=FORM),
         answers={200: Answer(text="The quote; nothing was written.", model=Quote)},
         errors={

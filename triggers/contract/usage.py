@@ -1,4 +1,4 @@
-"""Usage: what all videos cost, out of the ledger."""
+"""Usage: what all videos cost, by the ledger."""
 
 from shared.answers.usage import GroupBy, Usage
 from shared.domain.limits import LONGEST_USAGE
@@ -46,7 +46,7 @@ OPERATIONS = (
             200: Answer(text="The sums.", model=Usage, content={"text/csv": {"type": "string"}})
         },
         errors={
-            400: "A parameter is not what it can be, or the period has too many entries.",
+            400: "A parameter is invalid, or the period has too many entries.",
             403: "Another caller's usage is for admins.",
         },
     ),

@@ -1,4 +1,4 @@
-"""Videos: make one, follow it, fetch its files, and be done with it."""
+"""Videos: create, follow, fetch, remix, cancel, delete."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ _KEY = Parameter(
 _CONTENT = (
     Parameter(
         name="variant",
-        text="What of the video.",
+        text="Which file of the video.",
         schema={
             "type": "string",
             "enum": [*VARIANTS],
@@ -51,14 +51,13 @@ _CONTENT = (
     Parameter(
         name="Range",
         where="header",
-        text="A part of the file, where it is streamed; what is no range of bytes is ignored.",
+        text="A part of the file, where it is streamed; an invalid range is ignored.",
         schema={"type": "string", "examples": ["bytes=0-99"]},
     ),
     Parameter(
         name="If-Range",
         where="header",
-        text="The ETag (or date) of what the rest is there of: another one makes `Range` not "
-        "count.",
+        text="The ETag (or date) that the file must still have; otherwise `Range` is ignored.",
         schema={"type": "string"},
     ),
 )
@@ -118,7 +117,7 @@ FORM: dict[str, Schema] = {
         "description": "A JSON array, as one part.",
     },
 }
-"""What looks different in a form: numbers are text there, and files are parts."""
+"""The fields that differ in a form: numbers are text, and files are parts."""
 
 EXAMPLES: dict[str, Any] = {
     "text": {
@@ -192,7 +191,7 @@ OPERATIONS = (
             ),
         ),
         answers={200: Answer(text="A page.", model=VideoList)},
-        errors={400: "A parameter is not what it can be.", 403: _NOT_ADMIN},
+        errors={400: "A parameter is invalid.", 403: _NOT_ADMIN},
     ),
     Operation(
         method="get",
@@ -220,7 +219,7 @@ OPERATIONS = (
             )
         },
         errors={
-            400: "A parameter is not what it can be.",
+            400: "A parameter is invalid.",
             403: _NOT_ADMIN,
             404: "You have no such video.",
         },
@@ -255,7 +254,7 @@ OPERATIONS = (
             ),
         },
         errors={
-            400: "A parameter is not what it can be.",
+            400: "A parameter is invalid.",
             404: "You have no such video, or it has no such variant.",
             409: "The video has no content (yet).",
             412: _NOT_THAT,
@@ -276,7 +275,7 @@ OPERATIONS = (
             304: _UNCHANGED,
         },
         errors={
-            400: "A parameter is not what it can be.",
+            400: "A parameter is invalid.",
             404: "You have no such video, or it has no such variant.",
             409: "The video has no content (yet).",
             412: _NOT_THAT,

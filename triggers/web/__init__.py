@@ -1,1 +1,1 @@
-"""What the HTTP functions share: who calls, what they sent, and how an answer looks."""
+"""Shared by the HTTP functions: authentication, request bodies, and answers."""

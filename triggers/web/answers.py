@@ -19,8 +19,8 @@ NO_STORE = {"cache-control": "no-store"}
 
 
 class Response(func.HttpResponse):
-    """What an HTTP function answers; `routes` takes nothing else. `model` is what its JSON is built
-    of: only the OpenAPI document is JSON without one."""
+    """The answer of an HTTP function; `routes` accepts no other type. `model` is the model of its
+    JSON: only the OpenAPI document is JSON without one."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Response(func.HttpResponse):
 def json_answer(
     body: AnswerModel, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """A JSON answer; never cached, because what it shows changes."""
+    """A JSON answer; never cached, because its content changes."""
     return Response(body, {**NO_STORE, **(headers or {})}, status=status)
 
 
@@ -60,7 +60,7 @@ def public_answer(
 
 
 def redirect(location: str) -> Response:
-    """A redirect that nobody may keep: its location is a short-lived credential."""
+    """A redirect; never cached, because its location is a short-lived credential."""
     headers = {"location": location, **NO_STORE, "referrer-policy": "no-referrer"}
     return Response(b"", headers, status=302)
 
@@ -80,7 +80,7 @@ def problem_answer(problem: Problem) -> Response:
     if problem.retry_after_seconds is not None:
         headers["retry-after"] = str(problem.retry_after_seconds)
     if problem.status in (409, 429) and not problem.retryable:
-        # OpenAI's clients repeat 409 and 429 by themselves; here a repeat cannot help
+        # OpenAI's clients retry 409 and 429; here a retry cannot help
         headers["x-should-retry"] = "false"
     if isinstance(problem, WrongMethod):
         headers["allow"] = ", ".join(problem.allowed)
@@ -92,12 +92,12 @@ def problem_answer(problem: Problem) -> Response:
 
 
 def _printable(text: str) -> str:
-    """A text that quotes what a caller sent, which may hold half a character."""
+    """Make text encodable: it may quote a lone surrogate from a caller."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def answer(work: Callable[[], object]) -> Response:
-    """What `work` answers, or the envelope of what it raises."""
+    """The answer of `work`, or the envelope of the error that it raises."""
     try:
         return _ours(work())
     except Exception as error:  # noqa: BLE001  # the last line before the host's empty 500
@@ -120,7 +120,7 @@ def _ours(answered: object) -> Response:
 
 def _failed(error: Exception) -> Response:
     if isinstance(error, Problem):
-        # the name of an unknown field is the caller's own text, and so is a metadata key
+        # the name of an unknown field, or a metadata key, is the caller's own text: not logged
         param = None if error.code == "unknown_parameter" else (error.param or "").split(".")[0]
         emit(Event.REQUEST_REFUSED, status=error.status, code=error.code, param=param)
         return problem_answer(error)
@@ -134,7 +134,7 @@ def _failed(error: Exception) -> Response:
 
 
 def _hidden(error: Exception) -> Problem:
-    """What a caller is told of a fault that the log has whole."""
+    """The problem that a caller sees for a fault; the log has the details."""
     if is_storage_fault(error):
         return Unavailable("Storage does not answer as it should right now. Try again.")
     hidden = Problem("Something failed here. The log has it.", code="internal_error")

@@ -1,8 +1,8 @@
-"""Who calls? Every HTTP function asks here before it parses anything.
+"""Authentication, before an HTTP function parses anything.
 
-A key comes as `Authorization: Bearer KEY` or `api-key: KEY` and is known by its sha256 only; an
-Entra access token comes as `Authorization: Bearer TOKEN` and counts for the callers who list its
-object id. The platform's `X-MS-CLIENT-*` headers are never read: anybody can send them.
+A key comes as `Authorization: Bearer KEY` or `api-key: KEY`; the settings have only its sha256. An
+Entra access token comes as `Authorization: Bearer TOKEN`; its object id names the caller. The
+platform's `X-MS-CLIENT-*` headers are never read: anybody can send them.
 """
 
 import hashlib
@@ -22,8 +22,8 @@ _CALLER = re.compile(r"(key|entra):[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 @dataclass(frozen=True)
 class Authenticated:
-    """An authenticated caller: `caller` owns videos (`key:NAME` or `entra:OID`), `admin` may look
-    at those of others, `by_api_key_header` says where the key came from."""
+    """An authenticated caller, `key:NAME` or `entra:OID`. An `admin` may read the videos of others;
+    `by_api_key_header` says which header had the key."""
 
     caller: str
     by_api_key_header: bool
@@ -31,7 +31,8 @@ class Authenticated:
 
 
 def authenticate(req: func.HttpRequest) -> Authenticated:
-    """The caller of a request. Raises NotAuthenticated, or Unavailable (not now)."""
+    """The caller of a request. Raises NotAuthenticated, or Unavailable if a token cannot be checked
+    now."""
     api_key = req.headers.get("api-key", "").strip()
     scheme, _, token = req.headers.get("authorization", "").partition(" ")
     bearer = token.strip() if scheme.lower() == "bearer" else ""
@@ -48,7 +49,7 @@ def authenticate(req: func.HttpRequest) -> Authenticated:
 
 
 def on_behalf_of(req: func.HttpRequest, authenticated: Authenticated) -> str:
-    """Whose videos a request is about: the caller's own, or an admin's `?caller=`. Raises
+    """The owner of the videos that a request is about: the caller, or an admin's `?caller=`. Raises
     InvalidRequest or NotAllowed."""
     wanted = parameter(req, "caller")
     if not wanted or wanted == authenticated.caller:
@@ -64,17 +65,17 @@ def on_behalf_of(req: func.HttpRequest, authenticated: Authenticated) -> str:
 
 def _by_key(presented: str) -> str | None:
     digest = hashlib.sha256(presented.encode()).hexdigest()
-    found = None
+    match = None
     for name, caller in settings().callers.items():
         for known in caller.key_sha256:
             if hmac.compare_digest(known, digest):
-                found = f"key:{name}"
-    return found
+                match = f"key:{name}"
+    return match
 
 
 def _by_token(presented: str) -> str | None:
-    """The caller of an access token; None for something that is no token. Raises
-    NotAuthenticated for a token that proves nothing, or whose owner is not a caller."""
+    """The caller of an access token; None if it is not a token. Raises NotAuthenticated for an
+    invalid token or an owner who is not a caller, Unavailable if it cannot be checked now."""
     if not looks_like_token(presented):
         return None
     try:

@@ -1,4 +1,4 @@
-"""May this caller touch that video? Every route with an id asks here."""
+"""Authorisation of every route with a video id."""
 
 import azure.functions as func
 
@@ -10,8 +10,8 @@ from triggers.web.authenticate import Authenticated, authenticate, on_behalf_of
 
 
 def own_video(req: func.HttpRequest, *, admins: bool = False) -> tuple[Authenticated, Video]:
-    """The caller, and its video that the route names; a stranger's is simply not there. With
-    `admins` an admin's `?caller=` counts. Raises NotAuthenticated or NotFound."""
+    """The caller, and its video that the route names. With `admins`, an admin's `?caller=` counts.
+    Raises NotAuthenticated, or NotFound, also for another caller's video."""
     authenticated = authenticate(req)
     caller = on_behalf_of(req, authenticated) if admins else authenticated.caller
     video_id = req.route_params.get("video_id", "")

@@ -1,6 +1,6 @@
-"""What callers send: size checked first, then JSON or multipart, then every field by name.
+"""Request bodies: first the size, then JSON or multipart (`forms`), then every field by name.
 
-Unknown fields are an error and nothing is changed silently. How multipart is read: `forms`.
+Unknown fields are an error, and nothing is changed silently.
 """
 
 import re
@@ -31,7 +31,7 @@ _NO_LENGTH = (
 
 
 def _whole_number(value: Any) -> Any:
-    """A number as OpenAI writes `seconds` (a string) or as JSON has it."""
+    """A number, or a string of digits, as OpenAI writes `seconds`."""
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,6}", value.strip()):
         return int(value)
     return value
@@ -47,7 +47,7 @@ WholeNumber = Annotated[
 
 
 def _unicode(text: str) -> str:
-    """JSON can escape half of a character, which no other encoding can hold."""
+    """Refuse lone surrogates: JSON can escape them, but no encoding can store them."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -86,7 +86,7 @@ class CropBounds(_Body):
     bottom_fraction: Annotated[float, Field(ge=0, le=1)] = 1
 
     def crop(self) -> Crop:
-        """Raises InvalidRequest for one without an inside."""
+        """Raises InvalidRequest if it encloses nothing."""
         if self.left_fraction >= self.right_fraction or self.top_fraction >= self.bottom_fraction:
             raise InvalidRequest("crop_bounds encloses nothing.", param="inpaint_items")
         return Crop(
@@ -125,7 +125,7 @@ class CreateVideo(_Body):
     webhook: WebhookName | None = None
 
     def request(self) -> VideoRequest:
-        """The request with its model's defaults filled in. Raises InvalidRequest."""
+        """The request, with its model's defaults. Raises InvalidRequest."""
         offering = settings().offering(self.model)
         size, seconds = self.size, self.seconds
         if offering:
@@ -161,15 +161,15 @@ class Redeliver(_Body):
 
 @dataclass(frozen=True)
 class NewVideo:
-    """What a create asks for: the request, and the files that it brings."""
+    """A create: the request and its files."""
 
     request: VideoRequest
     sources: tuple[Source, ...] = ()
 
 
 def check_size(req: func.HttpRequest) -> None:
-    """Raise TooLarge or LengthRequired for a body that is not read, before anything is done with
-    the request. Azure's host hands a body over only where its length was announced."""
+    """Raise TooLarge or LengthRequired before anything else is done with the request. Azure's host
+    passes on a body only if the request announces its length."""
     announced = req.headers.get("content-length", "")
     if not announced and not req.get_body() and "transfer-encoding" in req.headers:
         raise LengthRequired(_NO_LENGTH)
@@ -179,10 +179,10 @@ def check_size(req: func.HttpRequest) -> None:
 
 
 def create_video(req: func.HttpRequest) -> NewVideo:
-    """The request in a create's body. Raises InvalidRequest, naming the field."""
+    """Parse a create's body. Raises InvalidRequest, which names the field."""
     form = _form(req)
     uploaded = form.files.pop("input_reference", ())
-    # OpenAI's clients name the parts of a list with brackets
+    # OpenAI's clients add brackets to the names of list parts
     attached = [*form.files.pop("files", ()), *form.files.pop("files[]", ())]
     if form.files:
         name = next(iter(form.files))
@@ -194,7 +194,7 @@ def create_video(req: func.HttpRequest) -> NewVideo:
     if len({file.name for file in attached}) < len(attached):
         raise InvalidRequest("files: two files have the same name.", param="files")
     sources = _sources(body, list(uploaded), {file.name: file.data for file in attached})
-    if len(attached) != sum(1 for each in body.inpaint_items or () if each.file_name):
+    if len(attached) != sum(1 for item in body.inpaint_items or () if item.file_name):
         raise InvalidRequest(
             "files: every attached file is named by the file_name of one of inpaint_items.",
             param="files",
@@ -203,13 +203,13 @@ def create_video(req: func.HttpRequest) -> NewVideo:
 
 
 def parse(fields: Mapping[str, Any]) -> NewVideo:
-    """What the fields of a create's JSON body ask for. Raises InvalidRequest."""
+    """Parse the fields of a create's JSON body. Raises InvalidRequest."""
     body = _validated(CreateVideo, fields)
     return NewVideo(body.request(), _sources(body, [], {}))
 
 
 def remix_video(req: func.HttpRequest, source: VideoRequest) -> VideoRequest:
-    """`source` with what a remix's body changes. Raises InvalidRequest."""
+    """`source` with the changes of a remix's body. Raises InvalidRequest."""
     form = _form(req)
     if form.files:
         name = next(iter(form.files))
@@ -221,7 +221,7 @@ def remix_video(req: func.HttpRequest, source: VideoRequest) -> VideoRequest:
 
 
 def redeliver(req: func.HttpRequest) -> Redeliver:
-    """What a redeliver's body names, if there is one. Raises InvalidRequest."""
+    """Parse a redeliver's body, which is optional. Raises InvalidRequest."""
     if not req.get_body():
         return Redeliver()
     form = _form(req)
@@ -232,7 +232,7 @@ def redeliver(req: func.HttpRequest) -> Redeliver:
 
 
 def repeatable(req: func.HttpRequest, route: str) -> Repeatable:
-    """How a request may be recognised when it comes again. Raises InvalidRequest."""
+    """How to recognise a repeat of a request. Raises InvalidRequest."""
     key = req.headers.get("idempotency-key")
     if key is not None and not _KEY.fullmatch(key):
         raise InvalidRequest(
@@ -245,7 +245,7 @@ def repeatable(req: func.HttpRequest, route: str) -> Repeatable:
 
 def _form(req: func.HttpRequest) -> Form:
     if not req.get_body():
-        if "content-length" not in req.headers:  # chunks, whose header a proxy took away
+        if "content-length" not in req.headers:  # chunked, but a proxy removed the header
             raise LengthRequired(_NO_LENGTH)
         raise InvalidRequest("The body is empty: send a JSON object.", code="invalid_json")
     from werkzeug.http import parse_options_header  # the SDK has loaded it
@@ -283,7 +283,7 @@ def _sources(
         references.append(_at(body.input_reference.image_url, "input_reference"))
     if len(references) > 1:
         raise InvalidRequest("input_reference is sent twice.", param="input_reference")
-    items = [_item(each, attached) for each in body.inpaint_items or ()]
+    items = [_item(item, attached) for item in body.inpaint_items or ()]
     if references and items:
         raise InvalidRequest(
             "input_reference and inpaint_items exclude each other.", param="inpaint_items"
@@ -311,7 +311,7 @@ def _item(item: InpaintItem, attached: Mapping[str, bytes]) -> Source:
 
 
 def _at(url: str, param: str) -> Source:
-    """The file of a data URL, or one that is yet to be fetched."""
+    """The file of a data URL, or an address to fetch later. Raises InvalidRequest."""
     if not data_url.is_data_url(url):
         url = url.strip()
         if len(url) > limits.LONGEST_URL:

@@ -1,6 +1,6 @@
-"""Conditional requests (RFC 9110, 13): what a client has is named by ETag or by date.
+"""Conditional requests (RFC 9110, 13), by ETag or date.
 
-On Azure a header that is sent twice arrives as one, its values joined with commas.
+On Azure a repeated header arrives as one, its values joined with commas.
 """
 
 import re
@@ -17,8 +17,8 @@ _TAG = re.compile(r'\s*(W/)?(?:"([^"]*)"|([^\s,"]+))\s*(?:,|$)', re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Content:
-    """The content that conditions are about: its tag without quotes, and since when it is as it
-    is, in unix seconds. It never changes."""
+    """The content that conditions are about: its tag without quotes, and when it was written, in
+    unix seconds. It never changes."""
 
     tag: str
     since: int
@@ -29,13 +29,13 @@ class Content:
         return {"etag": f'"{self.tag}"', "last-modified": date}
 
     def is_named(self, headers: Mapping[str, str]) -> bool:
-        """Whether a condition names this tag, which only our own answers show."""
+        """Whether a condition names this tag, which clients know only from our answers."""
         conditions = (headers.get(name, "") for name in ("if-none-match", "if-match"))
         return any(tag == self.tag for text in conditions for tag, _ in _tags(text))
 
     def is_known(self, headers: Mapping[str, str]) -> bool:
-        """Whether the client has it already: the answer is 304. Raises PreconditionFailed where
-        the client wants something else that was there before."""
+        """Whether the client already has the content, for a 304. Raises PreconditionFailed if the
+        request is about other content."""
         self._check(headers.get("if-match", ""), headers.get("if-unmodified-since", ""))
         tags = headers.get("if-none-match", "").strip()
         if tags:
@@ -44,7 +44,7 @@ class Content:
         return since is not None and self.since <= since
 
     def range_counts(self, headers: Mapping[str, str]) -> bool:
-        """Whether a Range may be answered with a part: the client has the rest of this content."""
+        """Whether a Range may be answered with a part: no If-Range, or one that names this content."""
         wanted = headers.get("if-range", "").strip()
         if not wanted:
             return True
@@ -56,20 +56,20 @@ class Content:
     def _check(self, tags: str, date: str) -> None:
         before = _seconds(date)
         if tags.strip():
-            holds = tags.strip() == "*" or (self.tag, False) in _tags(tags)
+            met = tags.strip() == "*" or (self.tag, False) in _tags(tags)
         else:
-            holds = before is None or self.since <= before
-        if not holds:
+            met = before is None or self.since <= before
+        if not met:
             raise PreconditionFailed("The content is not the one that the request is about.")
 
 
 def _tags(text: str) -> list[tuple[str, bool]]:
-    """Tags without their quotes, and whether each is a weak one."""
+    """Tags without quotes, and whether each is weak."""
     return [(quoted or bare, bool(weak)) for weak, quoted, bare in _TAG.findall(text)]
 
 
 def _seconds(text: str) -> int | None:
-    """An HTTP date as unix seconds; None for what is none, which does not count."""
+    """An HTTP date as unix seconds; None for an invalid one, which is ignored."""
     try:
         date = parsedate_to_datetime(text)
         return int(date.replace(tzinfo=date.tzinfo or UTC).timestamp())

@@ -1,9 +1,9 @@
-"""Serving an MP4 or a picture of it: as a redirect to a short-lived link, or as bytes.
+"""Serves an MP4 or a picture of it: as a redirect to a short-lived link, or as bytes.
 
-A client that sends its key as `api-key` forwards that header to the redirect's host; it gets bytes.
-A redirect comes before conditions (RFC 9110, 13.2.1): the client takes its headers along, and the
-blob store answers by its own ETag and date. Only one that names our ETag is answered here, because
-the store does not know that.
+A client that sends its key as `api-key` gets bytes: it would forward that header to the redirect's
+host. A redirect ignores conditions (RFC 9110, 13.2.1): the client repeats them to the blob store,
+which has its own ETag and date. Only a condition with our ETag is answered here, because the store
+does not know it.
 """
 
 import re
@@ -114,8 +114,8 @@ def _stream(
 
 
 def _range(header: str, size: int) -> tuple[int, int] | None:
-    """First and last byte of a single range; None for none or for one that is not understood
-    (which RFC 9110 says to ignore); first > last where it lies outside the content."""
+    """First and last byte of a single range; None without one or for an invalid one (RFC 9110 says
+    to ignore it); first > last if it is outside the content."""
     match = re.fullmatch(r"bytes=([0-9]{0,99})-([0-9]{0,99})", header.strip(), re.IGNORECASE)
     if match is None or not (match[1] or match[2]):
         return None

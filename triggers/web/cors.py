@@ -1,7 +1,7 @@
 """Browsers on other origins: closed unless `CORS_ORIGINS` lists them.
 
-Keys travel in headers and never in cookies, so credentials are not allowed to anybody; an origin
-that is not listed gets the same answers without the headers that would let a script read them.
+Keys are sent in headers, never in cookies, so credentials are never allowed. An unlisted origin
+gets the same answers without the headers that would let a script read them.
 """
 
 import azure.functions as func
@@ -13,7 +13,7 @@ _METHODS = "GET, HEAD, POST, DELETE"
 _ALLOWED = (
     "authorization, api-key, content-encoding, content-type, idempotency-key, if-match, "
     "if-modified-since, if-none-match, if-range, if-unmodified-since, prefer, range, "
-    # what OpenAI's own client sends from a browser
+    # from OpenAI's own client in a browser
     "openai-organization, openai-project, x-stainless-arch, x-stainless-custom-poll-interval, "
     "x-stainless-helper-method, x-stainless-lang, x-stainless-os, x-stainless-package-version, "
     "x-stainless-poll-helper, x-stainless-retry-count, x-stainless-runtime, "
@@ -25,13 +25,13 @@ EXPOSED = (
     "idempotent-replayed, openai-poll-after-ms, preference-applied, retry-after, x-request-id, "
     "x-should-retry"
 )
-"""The headers of an answer that a script may read beyond the few that are always open to it."""
+"""The response headers that a script may read beyond those that browsers always expose."""
 
 _KEEP_SECONDS = "600"
 
 
 def headers(req: func.HttpRequest) -> dict[str, str]:
-    """What an answer to this request says to a browser; nothing while the setting is empty."""
+    """The CORS headers of an answer; none while the setting is empty."""
     origins = settings().cors_origins
     if not origins:
         return {}
@@ -39,7 +39,7 @@ def headers(req: func.HttpRequest) -> dict[str, str]:
     if "*" in origins:
         return {"access-control-allow-origin": "*", "access-control-expose-headers": EXPOSED}
     if origin not in origins:
-        return {"vary": "Origin"}  # for caches between: another origin gets another answer
+        return {"vary": "Origin"}  # for caches: another origin may get another answer
     return {
         "access-control-allow-origin": origin,
         "access-control-expose-headers": EXPOSED,
@@ -48,7 +48,7 @@ def headers(req: func.HttpRequest) -> dict[str, str]:
 
 
 def preflight(req: func.HttpRequest) -> func.HttpResponse | None:
-    """The answer to a browser's question before the request proper, None for anything else."""
+    """The answer to a CORS preflight; None for any other request or an unlisted origin."""
     if req.method != "OPTIONS" or "access-control-request-method" not in req.headers:
         return None
     allowed = headers(req)

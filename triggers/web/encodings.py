@@ -1,6 +1,6 @@
-"""Compressed bodies: `Content-Encoding: gzip` or `deflate`, taken apart within the size limit.
+"""Compressed bodies: `Content-Encoding: gzip` or `deflate`, decompressed within the size limit.
 
-Azure's host hands a body over as it came, its encoding beside it (seen on Microsoft's host 4.1037).
+Azure's host passes on the body and its encoding unchanged (seen on Microsoft's host 4.1037).
 """
 
 import zlib
@@ -14,16 +14,16 @@ TAKEN = ("gzip", "deflate")
 
 _MOST_CODINGS = 2
 _MOST_MEMBERS = 100
-"""Parts of one gzip body: each costs a copy of what follows it."""
+"""Members of one gzip body: each costs a copy of the rest."""
 _GZIP, _ZLIB, _RAW = 31, 15, -15
 
 
 def body_of(req: func.HttpRequest, *, largest: int) -> bytes:
     """The body of a request, decompressed. Raises UnsupportedEncoding, InvalidRequest, or TooLarge
-    before more than `largest` bytes are made of it."""
+    before it grows beyond `largest` bytes."""
     named = req.headers.get("content-encoding", "").lower().split(",")
-    codings = [each.strip() for each in named if each.strip() not in ("", "identity")]
-    unknown = [each for each in codings if each.removeprefix("x-") not in TAKEN]
+    codings = [coding.strip() for coding in named if coding.strip() not in ("", "identity")]
+    unknown = [coding for coding in codings if coding.removeprefix("x-") not in TAKEN]
     if unknown or len(codings) > _MOST_CODINGS:
         raise UnsupportedEncoding(
             f"content-encoding {', '.join(codings)[:80]!r} is not taken: send the body as it is, "
@@ -57,7 +57,7 @@ def _inflated(data: bytes, coding: str, largest: int) -> bytes:
 
 
 def _deflate(data: bytes) -> int:
-    """Deflate is zlib's format (RFC 9110); some clients send it without zlib's header."""
+    """Window bits: deflate is zlib's format (RFC 9110), but some clients omit zlib's header."""
     header = data[:2]
     zlib_header = len(header) == 2 and header[0] & 0x0F == 8 and int.from_bytes(header) % 31 == 0
     return _ZLIB if zlib_header else _RAW

@@ -1,8 +1,8 @@
-"""Multipart forms, which OpenAI's clients always create with.
+"""Multipart forms, which OpenAI's clients always use for creates.
 
-The rules: a text part is a scalar as text; `metadata[key]` is one level of object; `inpaint_items`
-is one part that holds a JSON array; a part with a file name is a file. No name comes twice, except
-the files of `files` (or `files[]`).
+A text part is a scalar as text; `metadata[key]` is one level of object; `inpaint_items` is one part
+with a JSON array; a part with a file name is a file. No name may come twice, except `files` (or
+`files[]`).
 """
 
 import json
@@ -23,7 +23,7 @@ _CHARSET_FIELD = "_charset_"
 
 @dataclass(frozen=True)
 class File:
-    """An attached file and the name that it was attached under."""
+    """An attached file and its file name."""
 
     name: str
     data: bytes
@@ -31,7 +31,7 @@ class File:
 
 @dataclass(frozen=True)
 class Form:
-    """A body taken apart: fields as JSON would have them, and files by the part's name."""
+    """A parsed body: fields as in JSON, and files by the part's name."""
 
     fields: dict[str, Any]
     files: dict[str, Sequence[File]]
@@ -46,7 +46,7 @@ class _Part:
 
 
 def read(content_type: str, body: bytes) -> Form:
-    """A multipart body, whose size has been checked. Raises InvalidRequest."""
+    """Parse a multipart body whose size was checked. Raises InvalidRequest."""
     from werkzeug.http import parse_options_header  # the SDK has loaded it
 
     boundary = parse_options_header(content_type)[1].get("boundary", "").encode()
@@ -69,7 +69,7 @@ def read(content_type: str, body: bytes) -> Form:
 
 
 def _parts(boundary: bytes, body: bytes) -> Iterator[_Part]:
-    """The parts as they came: the SDK would replace what it cannot decode. Raises ValueError."""
+    """The parts as raw bytes: the SDK would replace what it cannot decode. Raises ValueError."""
     from werkzeug.http import parse_options_header
     from werkzeug.sansio import multipart
 
@@ -100,7 +100,7 @@ def _pieces(body: bytes) -> Iterator[bytes | None]:
 
 
 def _decoded(parts: Sequence[_Part]) -> list[tuple[str, str]]:
-    """Names and texts. Raises InvalidRequest for one that is not text."""
+    """Names and texts. Raises InvalidRequest for a part that is not text."""
     stated = [part.data for part in parts if part.name == _CHARSET_FIELD]
     default = stated[0].decode("ascii", "replace") if stated else None
     texts = []

@@ -1,7 +1,7 @@
-"""`Prefer: wait=N` (RFC 7240): hold an answer back until the video has ended or N seconds are over.
+"""`Prefer: wait=N` (RFC 7240): delay an answer until the video ends, or for N seconds.
 
-The row is read every two seconds and no thread waits meanwhile. Few may wait at once on one
-instance; the others are answered at once, without `Preference-Applied`.
+The row is read every two seconds, and no thread waits in between. Only a few requests may wait on
+an instance; the others are answered at once, without `Preference-Applied`.
 """
 
 import asyncio
@@ -32,8 +32,8 @@ V = TypeVar("V", bound=_Ending)
 async def until_ended(
     req: func.HttpRequest, video: V, again: Callable[[], V | None]
 ) -> tuple[V, dict[str, str]]:
-    """The video once it has ended or the time is up, and the headers that say so. `again` reads it
-    anew (None when it is gone); it may block."""
+    """The video when it has ended or the time is up, and the headers to add. `again` rereads it
+    (None if it is gone) and may block."""
     global _waiting
     seconds = _wanted(req.headers.get("prefer", ""))
     if not seconds or _waiting >= MOST_WAITING:
@@ -45,13 +45,12 @@ async def until_ended(
             pause = min(_PAUSE, left)
             await asyncio.sleep(pause)
             left -= pause
-            found = await in_thread(again)
-            video = video if found is None else found
+            video = await in_thread(again) or video
     finally:
         _waiting -= 1
     return video, {"preference-applied": f"wait={seconds}"}
 
 
 def _wanted(prefer: str) -> int:
-    found = _WAIT.search(prefer.lower())
-    return min(LONGEST_WAIT, int(found[1])) if found else 0
+    match = _WAIT.search(prefer.lower())
+    return min(LONGEST_WAIT, int(match[1])) if match else 0

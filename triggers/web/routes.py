@@ -1,5 +1,5 @@
-"""Registering HTTP functions: `shared.durable.sdk`'s decorators, what every answer gets (and the
-envelope of what was raised instead), and which methods a path takes."""
+"""Registers HTTP functions: `shared.durable.sdk`'s decorators plus error envelopes and CORS; and
+knows which methods a path takes."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -17,7 +17,7 @@ from triggers.web.answers import Response, answer, answer_async
 Handler = TypeVar("Handler", bound=Callable[..., Response | Awaitable[Response]])
 
 _registered: dict[str, set[str]] = {}
-"""Route template -> methods, filled by the decorators when the functions are."""
+"""Route template -> methods, filled by the decorators."""
 
 _CATCH_ALL = "{*"
 _ORDER = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -57,17 +57,14 @@ def http_with_client(bp: Any, route: str, methods: list[str]) -> Callable[[Handl
 
 
 def methods_of(path: str) -> tuple[str, ...]:
-    """The methods that a path (without its first slash) takes; none where there is none."""
-    found: set[str] = set()
-    for pattern, methods in _patterns():
-        if pattern.fullmatch(path):
-            found |= methods
-    return tuple(sorted(found, key=_ORDER.index))
+    """The methods that a path (without its first slash) takes; empty for an unknown path."""
+    matched = (methods for pattern, methods in _patterns() if pattern.fullmatch(path))
+    return tuple(sorted(set[str]().union(*matched), key=_ORDER.index))
 
 
 @lru_cache(maxsize=1)
 def _patterns() -> list[tuple[re.Pattern[str], set[str]]]:
-    """Every route but the catch-all, as what a path must look like."""
+    """A pattern of the paths of every route but the catch-all, and its methods."""
     return [
         (
             re.compile(
@@ -85,11 +82,11 @@ def _preflight(req: func.HttpRequest) -> func.HttpResponse | None:
     try:
         return cors.preflight(req)
     except SettingsError:
-        return None  # the handler says what is misconfigured
+        return None  # the handler reports what is misconfigured
 
 
 def _opened(req: func.HttpRequest, response: func.HttpResponse) -> func.HttpResponse:
-    """The answer with what lets listed origins read it."""
+    """Add the headers that let listed origins read the answer."""
     try:
         added = cors.headers(req)
     except SettingsError:
