@@ -1,1 +1,0 @@
-"""The entry points: authenticate, parse, call `shared.lifecycle`; never wait for a render."""

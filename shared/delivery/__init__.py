@@ -1,1 +1,0 @@
-"""Delivery of announcements: the Event Grid topic and webhooks."""

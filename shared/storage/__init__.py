@@ -1,1 +1,0 @@
-"""Tables and blobs: the only code that knows how state is laid out in the storage account."""

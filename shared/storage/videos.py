@@ -100,36 +100,32 @@ class Videos:
         *,
         after: str | None,
         limit: int,
+        oldest_first: bool = False,
         status: Status | None = None,
         model: str | None = None,
     ) -> list[Video]:
-        """Up to `limit` videos older than `after`, newest first: one range query."""
+        """Up to `limit` videos older than `after`, newest first, in one range query; or newer than
+        `after`, oldest first."""
+        equal = _equal(status, model)
+        if oldest_first:
+            return self._oldest_first(caller, after, limit, equal)
         rows = self._table.range(
             caller,
             after=row_key(after) if after else "",
             start="" if after else _SHOWN,
             before=_AFTER_SHOWN,
             limit=limit,
-            equal=_equal(status, model),
+            equal=equal,
         )
         return [_video(row) for row in rows]
 
-    def page_oldest_first(
-        self,
-        caller: str,
-        *,
-        after: str | None,
-        limit: int,
-        status: Status | None = None,
-        model: str | None = None,
+    def _oldest_first(
+        self, caller: str, after: str | None, limit: int, equal: dict[str, str]
     ) -> list[Video]:
-        """Up to `limit` videos newer than `after`, oldest first: the pointers, then one range; with
-        a filter, as many of both as fill the page."""
+        """The pointers, then one range; with a filter, as many of both as fill the page."""
         videos: list[Video] = []
         for oldest, newest in self._stretches(caller, after, limit):
-            rows = self._table.range(
-                caller, start=newest, before=oldest + "~", equal=_equal(status, model)
-            )
+            rows = self._table.range(caller, start=newest, before=oldest + "~", equal=equal)
             videos += [_video(row) for row in reversed(rows)]
             if len(videos) >= limit:
                 break

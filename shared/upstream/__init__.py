@@ -1,1 +1,0 @@
-"""The upstreams: two dialects behind one protocol. No other code knows which one answers."""

@@ -1,1 +1,0 @@
-"""Shared by the HTTP functions: authentication, request bodies, and answers."""

@@ -27,8 +27,14 @@ def list_videos(
     model: str | None,
 ) -> answers.VideoList:
     """A page of a caller's videos: at most `limit`, from the one behind `after` on."""
-    page = services.videos.page_oldest_first if oldest_first else services.videos.page
-    read = page(caller, after=after, limit=limit + 1, status=status, model=model)
+    read = services.videos.page(
+        caller,
+        after=after,
+        limit=limit + 1,
+        oldest_first=oldest_first,
+        status=status,
+        model=model,
+    )
     videos = read[:limit]
     return answers.VideoList(
         object="list",

@@ -1,6 +1,7 @@
 """The videos table: round trips, pages in both orders, and walls between callers."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -103,7 +104,7 @@ def test_a_filtered_page_is_full_or_the_last(videos: Videos, order: str) -> None
             each = replace(each, request=replace(each.request, model="it's"))
         videos.insert(each)
         made.append(each)
-    page = videos.page if order == "desc" else videos.page_oldest_first
+    page = partial(videos.page, oldest_first=order == "asc")
     wanted = [each.id for each in made if each.status is Status.CANCELLED]
     odd = [each.id for each in made if each.request.model == "it's"]
     if order == "desc":
@@ -127,7 +128,7 @@ def test_a_buried_video_is_seen_by_its_workers_only(videos: Videos) -> None:
     videos.bury(stored)
     assert videos.get("key:a", video(1).id) is None
     assert videos.page("key:a", after=None, limit=5) == []
-    assert videos.page_oldest_first("key:a", after=None, limit=5) == []
+    assert videos.page("key:a", after=None, limit=5, oldest_first=True) == []
     found = videos.find("key:a", video(1).id)
     assert found is not None
     assert found.video == video(1)
@@ -161,7 +162,7 @@ def test_pages_in_both_orders_show_each_video_once(videos: Videos, limit: int) -
         videos.insert(each)
     for page, expected in (
         (videos.page, [each.id for each in reversed(made)]),
-        (videos.page_oldest_first, [each.id for each in made]),
+        (partial(videos.page, oldest_first=True), [each.id for each in made]),
     ):
         seen: list[str] = []
         after = None

@@ -290,7 +290,7 @@ def test_deleting_an_unfinished_video_hides_it_and_settles_it_later(
     delete_video(services, stored(job).video)
     assert services.videos.get(CALLER, job.id) is None
     assert services.videos.page(CALLER, after=None, limit=5) == []
-    assert services.videos.page_oldest_first(CALLER, after=None, limit=5) == []
+    assert services.videos.page(CALLER, after=None, limit=5, oldest_first=True) == []
     job.drive()
     assert job.booked == Amounts(settled=400_000)
     assert services.videos.find(CALLER, job.id) is None
