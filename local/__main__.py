@@ -133,9 +133,7 @@ def _say_where(stack: Stack) -> None:
     console.print(f"simulator   {stack.simulator_url}  (journal at /_sim/journal)")
     console.print(f"topic       {stack.topic_url}  (python -m local listen)")
     console.print(f"Azurite     blob {blob}, queue {queue}, table {table} on 127.0.0.1")
-    console.print(
-        f"time scale  {stack.settings['TIME_SCALE']}: every duration is divided by this"
-    )
+    console.print(f"time scale  {stack.settings['TIME_SCALE']}: every duration is divided by this")
     console.print(f"logs        {stack.data / 'logs'}")
     console.print("Ctrl-C stops everything.")
 
