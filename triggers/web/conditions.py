@@ -44,7 +44,7 @@ class Content:
         return since is not None and self.since <= since
 
     def range_counts(self, headers: Mapping[str, str]) -> bool:
-        """Whether a Range may get a part: no If-Range, or one that names this content."""
+        """Whether a Range counts: there is no If-Range, or it names this content."""
         wanted = headers.get("if-range", "").strip()
         if not wanted:
             return True

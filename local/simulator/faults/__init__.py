@@ -1,1 +1,1 @@
-"""Fault scripts: rules that say which requests go wrong, how often, and in which way."""
+"""Fault scripts: rules for which requests go wrong, how often, and how."""

@@ -1,4 +1,4 @@
-"""What can go wrong. Every action is a JSON object with a `type`; docs/simulator.md shows each.
+"""The fault actions. Each is a JSON object with a `type`; docs/simulator.md shows them all.
 
 Durations are simulated seconds and are divided by the time scale, like all durations here.
 """
@@ -59,7 +59,7 @@ class Delay(Action):
 
     @property
     def answers(self) -> bool:
-        """A delay goes together with any other action."""
+        """A delay combines with any other action."""
         return False
 
 
@@ -100,11 +100,11 @@ class SlowBody(Action):
     seconds: Duration
 
 
-# Reading a job: what is said of it is wrong.
+# Reading a job: the answer about it is wrong.
 
 
 class _Tint(Action):
-    """Changes fields of an answer and goes together with any other action."""
+    """Changes fields of an answer; combines with any other action."""
 
     @property
     def answers(self) -> bool:
@@ -143,7 +143,7 @@ class ClockSkew(_Tint):
 
 
 class _Fate(_Tint):
-    """Decides what becomes of the job that the request creates."""
+    """Decides the fate of the job that the request creates."""
 
 
 class RenderTime(_Fate):
@@ -291,7 +291,7 @@ def schema() -> dict[str, str]:
 
 
 def _leaves(base: type[Action]) -> list[type[Action]]:
-    found: list[type[Action]] = []
+    leaves: list[type[Action]] = []
     for sub in base.__subclasses__():
-        found += _leaves(sub) if sub.__subclasses__() else [sub]
-    return found
+        leaves += _leaves(sub) if sub.__subclasses__() else [sub]
+    return leaves

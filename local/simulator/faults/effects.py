@@ -1,4 +1,4 @@
-"""The actions that hit one request, carried out at the right moments of its way."""
+"""Carries out the actions that hit one request, each at the right moment."""
 
 import asyncio
 from collections.abc import Callable
@@ -39,7 +39,7 @@ _WORDS: dict[int, tuple[str, str, str | None]] = {
 
 
 class Effects:
-    """What the fired actions do to one call."""
+    """The effects of the fired actions on one call."""
 
     def __init__(self, world: World, call: Call, fired: list[Action]) -> None:
         self._world = world
@@ -54,7 +54,7 @@ class Effects:
                 await asyncio.sleep(self._world.clock.lasts(action.seconds))
 
     def instead_of_processing(self) -> Reply | None:
-        """The answer of an action that keeps the request from being carried out."""
+        """The answer of an action that prevents the request from being carried out."""
         match self.deciding:
             case actions.Drop(when="before"):
                 return Reply(dropped=True)
@@ -81,7 +81,7 @@ class Effects:
                 return None
 
     def instead_of_answer(self, reply: Reply) -> Reply:
-        """The answer, unless an action takes its place after the request was carried out."""
+        """The answer, or that of an action that replaces it after processing."""
         match self.deciding:
             case actions.Drop(when="after"):
                 return Reply(dropped=True, job=reply.job)
@@ -119,7 +119,7 @@ class Effects:
         return self._world.clock.lasts(seconds)
 
     async def other_movie(self, job: Job) -> bytes | None:
-        """Another movie than the job's, when an action wants one."""
+        """A movie to send instead of the job's, if an action asks for one."""
         action = self.deciding
         if not isinstance(action, actions.WrongMovie):
             return None
@@ -153,7 +153,7 @@ class Effects:
         return Reply(error.status, error.body(shape), headers=error.headers)
 
     def _other_host(self) -> str:
-        """This simulator as `localhost`: another host than 127.0.0.1 in every client's eyes."""
+        """This simulator as `localhost`, which clients treat as another host than 127.0.0.1."""
         _, _, port = self._call.headers.get("host", "").partition(":")
         query = f"?{self._call.query}" if self._call.query else ""
         return f"http://localhost:{port or 80}/_sim/elsewhere{self._call.path}{query}"

@@ -14,7 +14,7 @@ OperationName = Literal[
 
 
 class Match(BaseModel):
-    """Narrows a rule to certain jobs; keys left out match everything."""
+    """Narrows a rule to certain jobs; omitted keys match everything."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -35,12 +35,12 @@ class Rule(BaseModel):
     deployment: str | None = None
     match: Match = Match()
     skip: int = Field(default=0, ge=0)
-    """Let the first so many matching requests pass."""
+    """How many matching requests pass before the first hit."""
     times: int | Literal["unlimited"] = Field(default=1)
     """How many requests the action hits."""
     probability: float = Field(default=1, ge=0, le=1)
     seed: int = 0
-    """Of the dice, where `probability` is less than one."""
+    """Seed of the dice, if `probability` is less than one."""
     action: AnyAction
 
     @model_validator(mode="after")

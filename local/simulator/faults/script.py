@@ -1,4 +1,4 @@
-"""The fault script at work: matching, counting, throwing dice."""
+"""Runs a fault script: matching, counting, throwing dice."""
 
 import random
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from local.simulator.faults.rules import Rule
 
 @dataclass(frozen=True)
 class Occasion:
-    """What a rule may look at. `ordinal` and `prompt` are those of the job concerned, if any."""
+    """What a rule can match. `ordinal` and `prompt` are those of the request's job, if any."""
 
     operation: str
     dialect: Dialect
@@ -26,7 +26,7 @@ class Occasion:
 
 
 class RuleState(BaseModel):
-    """A rule, where it came from, and how often it was met and acted."""
+    """A rule, its origin, and how often it matched and acted."""
 
     rule: Rule
     from_file: bool = False
@@ -35,7 +35,7 @@ class RuleState(BaseModel):
     storm_until: float | None = None
 
     def described(self) -> dict[str, Any]:
-        """The rule as it was given, with its counts."""
+        """The rule as given, with its counts."""
         counts = {"seen": self.seen, "hits": self.hits, "from_file": self.from_file}
         return self.rule.model_dump(exclude_none=True) | counts
 
@@ -47,7 +47,7 @@ class Script:
         self._clock = clock
         self.states = states
         self.changed = False
-        """Whether counts changed since somebody last looked, and should be stored."""
+        """Whether counts changed and should be stored."""
 
     def fire(self, occasion: Occasion) -> list[Action]:
         """The actions that hit this request; at most one of them decides the answer."""

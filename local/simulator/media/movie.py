@@ -1,15 +1,13 @@
 """MP4s at the price of one picture.
 
 All movies of one shape share a template: the same clock runs in the strip at the top, and nothing
-else ever moves. Its first frame is the only intra frame; all later ones change the strip and skip
-the rest, which means that they repeat whatever the first frame showed there. So a movie is the
-template with another first frame: one encoded picture instead of hundreds, and the title card
-stays to the last frame.
+else moves. Only the first frame is an intra frame; later ones change the strip and skip the rest,
+which repeats the first frame there. So a movie is the template with another first frame: one
+encoded picture instead of hundreds, and the title card stays to the end.
 
-That is exact, not approximate, under conditions that `_video_stream` sets up and the tests check by
-decoding: one slice, constant quantizer, no deblocking (`ultrafast`), and an identical strip above
-everything that differs, so that the strip of the new first frame is coded bit for bit as in the
-template.
+This is exact under conditions that `_video_stream` sets up and the tests check by decoding: one
+slice, constant quantizer, no deblocking (`ultrafast`), and an identical strip above everything that
+differs, which makes the strip of the new first frame bit for bit that of the template.
 """
 
 import io
@@ -29,7 +27,7 @@ from PIL import Image
 from local.simulator.media.picture import STRIP_LUMA, clock_strip, strip_height
 
 FRAME_RATE = 12
-"""Frames per second: enough for a clock, and half the price of what real renders have."""
+"""Frames per second: enough for a clock, at half the cost of a real render's rate."""
 
 _SAMPLE_RATE = 48_000
 _TONE_HERTZ = 220.0
@@ -38,7 +36,7 @@ _BODY_LUMA = 110
 
 @dataclass(frozen=True)
 class Shape:
-    """What decides the template: pixels, whole seconds, sound or none, quantizer (more: worse)."""
+    """Selects the template: pixels, whole seconds, sound, quantizer (higher is worse)."""
 
     width: int
     height: int

@@ -1,7 +1,7 @@
-"""What is to be seen: a title card with the prompt, under a strip with a running clock.
+"""The picture: a title card with the prompt, under a strip with a running clock.
 
-The strip is at the top and the card below it, because movie.py gives every movie of one shape the
-same strip and relies on an encoder that never looks downwards or rightwards.
+The strip is above the card because movie.py gives every movie of one shape the same strip, and
+relies on an encoder that never looks down or to the right.
 """
 
 import colorsys
@@ -39,8 +39,8 @@ def title_card(
 ) -> Image.Image:
     """The whole first frame except for the strip: RGB, (width, height) pixels.
 
-    `seed` decides the colours. A `reference` image fills the card, as the first frame of a real
-    render would.
+    `seed` determines the colours. A `reference` image fills the card, as it is the first frame of a
+    real render.
     """
     rng = random.Random(seed)
     hue = rng.random()
@@ -63,7 +63,7 @@ def title_card(
 def _paragraph(
     draw: ImageDraw.ImageDraw, text: str, box: tuple[int, int, int, int], size: int
 ) -> None:
-    """Wrap `text` into `box` (left, top, right, bottom); what does not fit ends in dots."""
+    """Wrap `text` into `box` (left, top, right, bottom); cut text ends in dots."""
     left, top, right, bottom = box
     font, step = _font(size), size * 5 // 4
     room = max(1, (bottom - top) // step)

@@ -1,4 +1,4 @@
-"""Pictures made from the frames of a movie, and what can be learned from a caller's media."""
+"""Pictures from the frames of a movie, and the sizes and lengths of a caller's media."""
 
 import io
 from pathlib import Path
