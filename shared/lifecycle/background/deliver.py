@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from time import monotonic
-from typing import Any
 
 from shared.delivery import webhooks
 from shared.delivery.outcome import Undelivered
@@ -212,14 +211,23 @@ def _receiver(webhook: Webhook) -> str:
 
 
 def _log(delivery: Delivery) -> None:
-    about: dict[str, Any] = {
-        "video_id": delivery.announcement.subject,
-        "type": EVENT_PREFIX + delivery.announcement.name,
-        "target": delivery.target,
-        "attempts": delivery.attempts,
-    }
+    announcement = delivery.announcement
     if delivery.state is DeliveryState.DELIVERED:
-        lag = ((delivery.delivered_ms or 0) - delivery.created_ms) / 1000
-        emit(Event.DELIVERED, **about, lag_seconds=lag)
+        emit(
+            Event.DELIVERED,
+            video_id=announcement.subject,
+            type=EVENT_PREFIX + announcement.name,
+            target=delivery.target,
+            attempts=delivery.attempts,
+            lag_seconds=((delivery.delivered_ms or 0) - delivery.created_ms) / 1000,
+        )
     else:
-        emit(Event.NOT_DELIVERED, **about, state=delivery.state, message=delivery.last_error)
+        emit(
+            Event.NOT_DELIVERED,
+            video_id=announcement.subject,
+            type=EVENT_PREFIX + announcement.name,
+            target=delivery.target,
+            attempts=delivery.attempts,
+            state=delivery.state,
+            message=delivery.last_error,
+        )
