@@ -45,7 +45,8 @@ async def until_ended(
             pause = min(_PAUSE, left)
             await asyncio.sleep(pause)
             left -= pause
-            video = await in_thread(again) or video
+            latest = await in_thread(again)
+            video = latest or video
     finally:
         _waiting -= 1
     return video, {"preference-applied": f"wait={seconds}"}
