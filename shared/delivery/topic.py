@@ -16,7 +16,6 @@ from shared.domain.announcement import EVENT_PREFIX, Announcement
 from shared.entra.app_credential import credential
 
 if TYPE_CHECKING:
-    from azure.core.credentials import AzureKeyCredential, TokenCredential
     from azure.core.messaging import CloudEvent
     from azure.eventgrid import EventGridPublisherClient
 
@@ -51,24 +50,20 @@ class Topic:
 
     @cached_property
     def _client(self) -> EventGridPublisherClient:
+        from azure.core.credentials import AzureKeyCredential
         from azure.eventgrid import EventGridPublisherClient
 
+        # settings allow http only for loopback
+        loopback = urlsplit(self._endpoint).scheme == "http"
         return EventGridPublisherClient(
             self._endpoint,
-            self._credential(),
+            AzureKeyCredential(LOOPBACK_KEY) if loopback else credential(),
             # the outbox repeats failed attempts
             retry_total=0,
             permit_redirects=False,
             connection_timeout=5,
             read_timeout=10,
         )
-
-    def _credential(self) -> AzureKeyCredential | TokenCredential:
-        from azure.core.credentials import AzureKeyCredential
-
-        if urlsplit(self._endpoint).scheme == "http":  # settings allow it only for loopback
-            return AzureKeyCredential(LOOPBACK_KEY)
-        return credential()
 
 
 def cloud_event(announcement: Announcement, source: str) -> CloudEvent[object]:

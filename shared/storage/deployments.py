@@ -34,17 +34,12 @@ class Deployments:
 
     def get(self, limits: DeploymentState) -> StoredDeployment:
         """One deployment: `limits` as configured, the rest from its row."""
-        row = self._table.get(_PARTITION, limits.deployment)
-        return StoredDeployment(limits if row is None else _state(limits, row), row)
+        return _stored(limits, self._table.get(_PARTITION, limits.deployment))
 
     def all(self, limits: Iterable[DeploymentState]) -> list[StoredDeployment]:
         """Several deployments, in the order of `limits`: one query."""
         rows = {row.key: row for row in self._table.range(_PARTITION)}
-        return [
-            StoredDeployment(state if row is None else _state(state, row), row)
-            for state in limits
-            for row in [rows.get(state.deployment)]
-        ]
+        return [_stored(state, rows.get(state.deployment)) for state in limits]
 
     def replace(self, stored: StoredDeployment, state: DeploymentState) -> StoredDeployment:
         """Write the changed deployment. Raises RowChanged if somebody else changed it first."""
@@ -138,9 +133,11 @@ def _outage_of_0_1(out: str) -> Outage | None:
     return Outage(status=int(status), message=message, since=0.0, final=status == "410")
 
 
-def _state(limits: DeploymentState, row: Row) -> DeploymentState:
+def _stored(limits: DeploymentState, row: Row | None) -> StoredDeployment:
+    if row is None:
+        return StoredDeployment(limits, None)
     running: dict[str, Any] = json.loads(row.text("running", "{}"))
-    return replace(
+    state = replace(
         limits,
         running={video_id: float(slot["until"]) for video_id, slot in running.items()},
         callers={video_id: str(slot["caller"]) for video_id, slot in running.items()},
@@ -157,3 +154,4 @@ def _state(limits: DeploymentState, row: Row) -> DeploymentState:
         paused=row.flag("held"),
         outage=_outage(row),
     )
+    return StoredDeployment(state, row)

@@ -84,11 +84,11 @@ class Outbox:
         self._point(delivery)
         if delivery.forget and delivery.state is not DeliveryState.PENDING:
             self._table.delete(stored.row)
-            self._unpoint(stored.delivery)
+            self._table.discard(_DUE, _pointer_key(stored.delivery))
             return StoredDelivery(delivery, stored.row)
         row = self._table.replace(stored.row, _columns(delivery))
         if delivery.due_ms != stored.delivery.due_ms or delivery.state != DeliveryState.PENDING:
-            self._unpoint(stored.delivery)
+            self._table.discard(_DUE, _pointer_key(stored.delivery))
         return StoredDelivery(delivery, row)
 
     def due(
@@ -118,13 +118,11 @@ class Outbox:
         return self._table.get(_GONE, receiver) is not None
 
     def set_gone(self, receiver: str, *, gone: bool) -> None:
-        row = self._table.get(_GONE, receiver)
-        if gone and row is None:
+        if not gone:
+            self._table.discard(_GONE, receiver)
+        elif not self.is_gone(receiver):
             with suppress(RowExists):
                 self._table.insert(_GONE, receiver, {})
-        elif row is not None and not gone:
-            with suppress(RowChanged):
-                self._table.delete(row)
 
     def _point(self, delivery: Delivery) -> None:
         if delivery.state is DeliveryState.PENDING:
@@ -135,12 +133,6 @@ class Outbox:
             }
             with suppress(RowExists):
                 self._table.insert(_DUE, _pointer_key(delivery), pointer)
-
-    def _unpoint(self, delivery: Delivery) -> None:
-        row = self._table.get(_DUE, _pointer_key(delivery))
-        if row is not None:
-            with suppress(RowChanged):
-                self._table.delete(row)
 
 
 def _time(milliseconds: int) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -188,6 +189,13 @@ class Table:
             return
         except ResourceModifiedError:
             raise RowChanged(f"{row.partition}/{row.key}") from None
+
+    def discard(self, partition: str, key: str) -> None:
+        """Delete a row, if it exists, unless somebody changes it at the same time."""
+        row = self.get(partition, key)
+        if row is not None:
+            with suppress(RowChanged):
+                self.delete(row)
 
     def transact(self, partition: str, writes: Sequence[Write]) -> list[Row]:
         """All or none of the writes (at most 100, one partition). Raises RowExists if a key is

@@ -45,15 +45,14 @@ class Videos:
 
     def get(self, caller: str, video_id: str) -> StoredVideo | None:
         """One point read; None if this caller does not have the id (any more)."""
-        row = self._table.get(caller, row_key(video_id))
-        return None if row is None else StoredVideo(_video(row), row)
+        return self._stored(caller, row_key(video_id))
 
     def find(self, caller: str, video_id: str) -> StoredVideo | None:
         """`get` for workers: also returns a video that its caller has deleted."""
-        shown = self.get(caller, video_id)
-        if shown is not None:
-            return shown
-        row = self._table.get(caller, _buried(video_id))
+        return self.get(caller, video_id) or self._stored(caller, _buried(video_id))
+
+    def _stored(self, caller: str, key: str) -> StoredVideo | None:
+        row = self._table.get(caller, key)
         return None if row is None else StoredVideo(_video(row), row)
 
     def insert(self, video: Video) -> None:

@@ -35,13 +35,9 @@ def created_since(
         last = last or (jobs[-1].id if jobs else None)
         if not more or last is None:
             return
-        if len(jobs) > 1 and jobs[0].created_at > jobs[-1].created_at and _older(jobs, since):
+        if jobs and jobs[-1].created_at < min(since, jobs[0].created_at):
             return
         if query.get("after") == last:
             raise Unreadable("the list of jobs does not go on")
         query = {"after": last}
     raise Unreadable(f"the list of jobs has more than {_MOST_PAGES} pages")
-
-
-def _older(jobs: list[J], since: float) -> bool:
-    return jobs[-1].created_at < since

@@ -45,7 +45,7 @@ async def until_ended(
             pause = min(_PAUSE, left)
             await asyncio.sleep(pause)
             left -= pause
-            latest: V | None = await in_thread(again)
+            latest = await in_thread(again)
             video = latest or video
     finally:
         _waiting -= 1
