@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from shared.storage.rows import RowExists, Table, Value
+from shared.storage.rows import RowExists, Table, Value, discard
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
@@ -138,7 +138,7 @@ class WaitingFiles:
             self._table.insert(self._partition, _key(file.name, file.etag), columns)
 
     def forget(self, name: str, etag: str = "") -> None:
-        self._table.discard(self._partition, _key(name, etag))
+        discard(self._table, self._partition, _key(name, etag))
 
     def seen_before(self, before: float, *, limit: int) -> list[WaitingFile]:
         """Files that have waited since before `before`."""

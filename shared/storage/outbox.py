@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from shared.domain.announcement import Announcement, Delivery, DeliveryState, Name
 from shared.domain.text import plain
-from shared.storage.rows import Row, RowChanged, RowExists, Table, Value, Write, as_key
+from shared.storage.rows import Row, RowChanged, RowExists, Table, Value, Write, as_key, discard
 from shared.storage.videos import join_text, split_text
 
 _DUE = "due"
@@ -84,11 +84,11 @@ class Outbox:
         self._point(delivery)
         if delivery.forget and delivery.state is not DeliveryState.PENDING:
             self._table.delete(stored.row)
-            self._table.discard(_DUE, _pointer_key(stored.delivery))
+            discard(self._table, _DUE, _pointer_key(stored.delivery))
             return StoredDelivery(delivery, stored.row)
         row = self._table.replace(stored.row, _columns(delivery))
         if delivery.due_ms != stored.delivery.due_ms or delivery.state != DeliveryState.PENDING:
-            self._table.discard(_DUE, _pointer_key(stored.delivery))
+            discard(self._table, _DUE, _pointer_key(stored.delivery))
         return StoredDelivery(delivery, row)
 
     def due(
@@ -119,7 +119,7 @@ class Outbox:
 
     def set_gone(self, receiver: str, *, gone: bool) -> None:
         if not gone:
-            self._table.discard(_GONE, receiver)
+            discard(self._table, _GONE, receiver)
         elif not self.is_gone(receiver):
             with suppress(RowExists):
                 self._table.insert(_GONE, receiver, {})

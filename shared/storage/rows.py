@@ -190,13 +190,6 @@ class Table:
         except ResourceModifiedError:
             raise RowChanged(f"{row.partition}/{row.key}") from None
 
-    def discard(self, partition: str, key: str) -> None:
-        """Delete a row, if it exists, unless somebody changes it at the same time."""
-        row = self.get(partition, key)
-        if row is not None:
-            with suppress(RowChanged):
-                self.delete(row)
-
     def transact(self, partition: str, writes: Sequence[Write]) -> list[Row]:
         """All or none of the writes (at most 100, one partition). Raises RowExists if a key is
         taken, RowChanged if a version is no longer current.
@@ -232,6 +225,14 @@ class Table:
                 entity = operation[1]
                 return self._if_mine(partition, entity["RowKey"], entity[_TOKEN]) is not None
         return False
+
+
+def discard(table: Table, partition: str, key: str) -> None:
+    """Delete a row, if it exists, unless somebody changes it at the same time."""
+    row = table.get(partition, key)
+    if row is not None:
+        with suppress(RowChanged):
+            table.delete(row)
 
 
 def _operation(partition: str, write: Write) -> tuple[Any, ...]:
