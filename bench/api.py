@@ -25,7 +25,7 @@ from bench.schedules import SEED
 from local.stack import API_KEY, Ports, Stack
 from shared.domain.ids import new_video_id
 from shared.storage.accounts import Account
-from shared.storage.layout import VIDEOS
+from shared.storage.names import VIDEOS
 from shared.storage.videos import row_key
 from tests.faults.gate import Gate
 

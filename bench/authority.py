@@ -26,7 +26,7 @@ from shared.lifecycle.requests.admit import admit
 from shared.lifecycle.services import Services, build
 from shared.lifecycle.steps import follow_job, submit_job, take_turn
 from shared.settings.app import settings
-from shared.storage.layout import DEPLOYMENTS, WORK
+from shared.storage.names import DEPLOYMENTS, WORK
 
 DEPTHS = (100, 1000, 10_000)
 _CALLER = "key:local"

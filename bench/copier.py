@@ -21,7 +21,7 @@ from shared.domain.job import Part
 from shared.domain.work import Attempt, RunningJob, Work
 from shared.lifecycle.services import Services, services
 from shared.lifecycle.steps import collect_output
-from shared.storage.layout import OUTPUTS_CONTAINER
+from shared.storage.names import OUTPUTS_CONTAINER
 
 CONTENT = "{endpoint}/openai/v1/videos/mb-{megabytes}/content"
 

@@ -27,7 +27,7 @@ from bench.source import size_of
 from local.ports import free_ports, listens
 from local.processes import Child
 from local.stack import ROOT, Ports, Stack
-from shared.storage.layout import OUTPUTS_CONTAINER
+from shared.storage.names import OUTPUTS_CONTAINER
 
 SIZES = (5, 50, 500)
 """Megabytes."""

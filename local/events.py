@@ -133,7 +133,7 @@ def put(
     from azure.storage.blob import ContentSettings
 
     from shared.storage.accounts import Account
-    from shared.storage.layout import INBOX_CONTAINER
+    from shared.storage.names import INBOX_CONTAINER
 
     account = Account(connection=stack.settings["STORAGE_CONNECTION"])
     kind = mimetypes.guess_type(blob)[0] or "application/octet-stream"

@@ -75,13 +75,13 @@ def _change(name: str, how: Callable[[DeploymentState], DeploymentState]) -> Dep
     known = _deployments()
     if name not in known:
         raise StackError(f"There is no deployment {name!r}. UPSTREAMS has: {', '.join(known)}.")
-    from shared.storage import layout
+    from shared.storage import names
     from shared.storage.deployments import Deployments
 
     # limits are settings and not in the row, so any will do
     state = DeploymentState(deployment=name, max_running=0, max_creates=0, window=60.0)
     with _tables() as account:
-        return Deployments(account.table(layout.DEPLOYMENTS)).change(state, how).state
+        return Deployments(account.table(names.DEPLOYMENTS)).change(state, how).state
 
 
 def _deployments() -> list[str]:

@@ -30,7 +30,7 @@ from shared.lifecycle.steps.finish_video import finish_video
 from shared.lifecycle.steps.follow_job import follow_job
 from shared.lifecycle.steps.step import Done
 from shared.settings.app import SettingsError, settings
-from shared.storage.layout import output_blob
+from shared.storage.names import output_blob
 from shared.upstream.protocol import Content, JobGone, UpstreamError
 
 Say = Callable[[str], None]

@@ -306,12 +306,12 @@ def create_storage(connection: str) -> None:
     """Create missing tables and containers of the app; in Azure, Bicep does that."""
     from azure.core.exceptions import ResourceExistsError
 
-    from shared.storage import layout
+    from shared.storage import names
     from shared.storage.accounts import Account
 
     account = Account(connection=connection)
-    for table in layout.TABLES:
+    for table in names.TABLES:
         account.tables.create_table_if_not_exists(table)
-    for container in layout.CONTAINERS:
+    for container in names.CONTAINERS:
         with suppress(ResourceExistsError):
             account.blobs.create_container(container)

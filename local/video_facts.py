@@ -10,9 +10,9 @@ from shared.domain.ledger import Entry
 from shared.domain.video import Video
 from shared.domain.work import Work, instance_id, phase
 from shared.lifecycle.services import Services
-from shared.storage import layout
+from shared.storage import names
 from shared.storage.jobs import Job
-from shared.storage.layout import output_blob
+from shared.storage.names import output_blob
 
 
 def show(services: Services, video_id: str) -> list[str]:
@@ -144,7 +144,7 @@ def find_video(services: Services, video_id: str) -> Video | None:
 
 def _jobs(services: Services, video_id: str) -> list[Job]:
     """Its jobs on all configured deployments."""
-    table = services.account.table(layout.JOBS)
+    table = services.account.table(names.JOBS)
     jobs = []
     for upstream in services.settings.upstreams:
         for row in table.range(upstream.name, where=f"video_id eq '{video_id}'"):

@@ -9,7 +9,7 @@ from importlib import import_module
 import pytest
 
 from local.stack import ROOT
-from shared.storage import layout
+from shared.storage import names
 
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text()
 SHARED = ROOT / "shared"
@@ -38,7 +38,7 @@ def test_what_the_glossary_names_exists(name: str) -> None:
 
 def test_the_glossary_has_every_table() -> None:
     named = re.findall(r"^\| `(\w+)` \|", section(GLOSSARY, "Tables"), flags=re.MULTILINE)
-    assert sorted(named) == sorted(layout.TABLES)
+    assert sorted(named) == sorted(names.TABLES)
 
 
 def test_a_word_of_the_glossary_means_one_thing() -> None:

@@ -10,7 +10,7 @@ from shared.delivery.topic import Topic
 from shared.domain.limits import QUOTES_A_MINUTE
 from shared.lifecycle.requests.pace import Pace
 from shared.settings.app import Settings, settings
-from shared.storage import layout
+from shared.storage import names
 from shared.storage.accounts import Account
 from shared.storage.deployments import Deployments
 from shared.storage.idempotency import Idempotency
@@ -91,23 +91,23 @@ def build(settings: Settings) -> Services:
     return Services(
         settings=settings,
         account=account,
-        videos=Videos(account.table(layout.VIDEOS)),
-        work=WorkTable(account.table(layout.WORK)),
-        jobs=Jobs(account.table(layout.JOBS)),
-        deployments=Deployments(account.table(layout.DEPLOYMENTS)),
-        snapshots=Snapshots(account.table(layout.DEPLOYMENTS)),
-        latencies=Latencies(account.table(layout.LATENCIES)),
-        ledger=Ledger(account.table(layout.LEDGER)),
-        idempotency=Idempotency(account.table(layout.IDEMPOTENCY)),
-        outputs=Blobs(account.container(layout.OUTPUTS_CONTAINER)),
-        inputs=Blobs(account.container(layout.INPUTS_CONTAINER)),
+        videos=Videos(account.table(names.VIDEOS)),
+        work=WorkTable(account.table(names.WORK)),
+        jobs=Jobs(account.table(names.JOBS)),
+        deployments=Deployments(account.table(names.DEPLOYMENTS)),
+        snapshots=Snapshots(account.table(names.DEPLOYMENTS)),
+        latencies=Latencies(account.table(names.LATENCIES)),
+        ledger=Ledger(account.table(names.LEDGER)),
+        idempotency=Idempotency(account.table(names.IDEMPOTENCY)),
+        outputs=Blobs(account.container(names.OUTPUTS_CONTAINER)),
+        inputs=Blobs(account.container(names.INPUTS_CONTAINER)),
         links=LinkSigner(account.blobs, account_key=account.emulator_key),
         upstreams=Upstreams(),
-        inbox=Inbox(account.container(layout.INBOX_CONTAINER), account.blobs.url),
-        lone_images=WaitingFiles(account.table(layout.OUTBOX), LONE_IMAGES),
-        unfinished_files=WaitingFiles(account.table(layout.OUTBOX), UNFINISHED_FILES),
-        rejections=Blobs(account.container(layout.REJECTED_CONTAINER)),
-        outbox=Outbox(account.table(layout.OUTBOX)),
+        inbox=Inbox(account.container(names.INBOX_CONTAINER), account.blobs.url),
+        lone_images=WaitingFiles(account.table(names.OUTBOX), LONE_IMAGES),
+        unfinished_files=WaitingFiles(account.table(names.OUTBOX), UNFINISHED_FILES),
+        rejections=Blobs(account.container(names.REJECTED_CONTAINER)),
+        outbox=Outbox(account.table(names.OUTBOX)),
         topic=Topic(settings.event_topic_endpoint),
         courier=Courier(),
         quotes=Pace(QUOTES_A_MINUTE, settings.durations.of(60), time.time),

@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from shared.storage.accounts import Account
-from shared.storage.layout import CONTAINERS, INPUTS_CONTAINER, OUTBOX, TABLES, VIDEOS
+from shared.storage.names import CONTAINERS, INPUTS_CONTAINER, OUTBOX, TABLES, VIDEOS
 from tests.conftest import Simulator
 from tests.support import leaks, loopback
 from tests.support.leaks import Captured, Secret

@@ -17,7 +17,7 @@ from local.events import Topic
 from local.ports import free_ports
 from local.stack import WEBHOOK, Ports, Stack
 from shared.lifecycle.services import Services
-from shared.storage.layout import INBOX_CONTAINER
+from shared.storage.names import INBOX_CONTAINER
 from tests.conftest import LAST_ACCOUNT, Simulator, storage_account
 from tests.shared.lifecycle.conftest import Job, Order
 from tests.support.receivers import Receiver

@@ -28,7 +28,7 @@ from shared.lifecycle.background.inbox import (
 from shared.lifecycle.requests.admit import Admitted
 from shared.lifecycle.requests.remove import delete_video
 from shared.lifecycle.services import Services
-from shared.storage.layout import REJECTED_CONTAINER
+from shared.storage.names import REJECTED_CONTAINER
 from tests.conftest import Simulator
 from tests.events.conftest import Inbox, Told, tell
 from tests.support.driver import drive

@@ -22,7 +22,7 @@ from standardwebhooks import Webhook
 from local.events import Topic, put
 from local.ports import free_ports
 from local.stack import API_KEY, HOST, ROOT, WEBHOOK, Stack
-from shared.storage import layout
+from shared.storage import names
 from shared.storage.accounts import Account
 from tests.conftest import Simulator
 from tests.events.conftest import LATE_SECRET, Feed, environment
@@ -271,11 +271,11 @@ def test_no_secret_is_in_rows_logs_or_events(whole: Stack, feed: Feed) -> None:
         secrets.add(whole.settings[name].removeprefix("whsec_"))
     account = Account(connection=whole.settings["STORAGE_CONNECTION"])
     texts = {"host": whole.child(HOST).log.read_text()}
-    for table in layout.TABLES:
+    for table in names.TABLES:
         rows = [dict(row) for row in account.tables.get_table_client(table).list_entities()]
         texts[table] = repr(rows)
-    for name in account.container(layout.REJECTED_CONTAINER).list_blob_names():
-        blob = account.container(layout.REJECTED_CONTAINER).download_blob(name)
+    for name in account.container(names.REJECTED_CONTAINER).list_blob_names():
+        blob = account.container(names.REJECTED_CONTAINER).download_blob(name)
         texts[name] = blob.readall().decode()
     account.close()
     texts["feed"] = json.dumps(Topic(whole).next(0))

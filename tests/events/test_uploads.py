@@ -24,7 +24,7 @@ from shared.lifecycle.requests.admit import Admitted
 from shared.lifecycle.services import Services
 from shared.storage.inbox import Dropped
 from shared.storage.inbox import Inbox as Store
-from shared.storage.layout import INBOX_CONTAINER, REJECTED_CONTAINER
+from shared.storage.names import INBOX_CONTAINER, REJECTED_CONTAINER
 from tests.events.conftest import Inbox, Told
 from tests.events.test_inbox import picture
 from triggers.events import parse

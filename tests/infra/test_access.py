@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from shared.storage import layout
+from shared.storage import names
 from tests.infra.bicep.evaluate import Deployment, Later, Resource
 from tests.infra.templates import EVERYTHING, FILES, INFRA, OPERATOR, PUBLISHER, ROOT, deployed
 
@@ -107,7 +107,7 @@ def test_each_table_means_each_table() -> None:
             if where(each.scope) == "each table"
             and who(made, each["properties.principalId"]) == person
         ]
-        assert sorted(scopes) == sorted(layout.TABLES)
+        assert sorted(scopes) == sorted(names.TABLES)
 
 
 def test_every_model_account_is_opened_to_the_app() -> None:

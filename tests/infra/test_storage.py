@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.storage import layout
+from shared.storage import names
 from tests.infra.templates import EVERYTHING, deployed
 
 NOT_OF_THE_APP = {
@@ -15,18 +15,18 @@ NOT_OF_THE_APP = {
 }
 
 
-def names(kind: str) -> list[str]:
+def deployed_names(kind: str) -> list[str]:
     return [each.name for each in deployed(**EVERYTHING).of(f"Microsoft.Storage/{kind}")]
 
 
 def test_the_tables_are_those_of_the_code() -> None:
-    assert sorted(names("storageAccounts/tableServices/tables")) == sorted(layout.TABLES)
+    assert sorted(deployed_names("storageAccounts/tableServices/tables")) == sorted(names.TABLES)
 
 
 def test_the_containers_are_those_of_the_code() -> None:
-    made = names("storageAccounts/blobServices/containers")
+    made = deployed_names("storageAccounts/blobServices/containers")
     assert len(made) == len(set(made))
-    assert set(made) - set(NOT_OF_THE_APP) == set(layout.CONTAINERS) - set(NOT_OF_THE_APP)
+    assert set(made) - set(NOT_OF_THE_APP) == set(names.CONTAINERS) - set(NOT_OF_THE_APP)
 
 
 def kept(**changes: Any) -> dict[str, int]:
@@ -42,15 +42,15 @@ def kept(**changes: Any) -> dict[str, int]:
 
 @pytest.mark.parametrize("days", [1, 30, 3650])
 def test_videos_are_kept_as_long_as_the_app_says(days: int) -> None:
-    assert kept(videoRetentionDays=days)[f"{layout.OUTPUTS_CONTAINER}/"] == days
+    assert kept(videoRetentionDays=days)[f"{names.OUTPUTS_CONTAINER}/"] == days
 
 
 def test_for_ever_means_that_no_rule_deletes_videos() -> None:
-    assert f"{layout.OUTPUTS_CONTAINER}/" not in kept(videoRetentionDays=0)
+    assert f"{names.OUTPUTS_CONTAINER}/" not in kept(videoRetentionDays=0)
 
 
 def test_what_callers_sent_is_not_kept_long() -> None:
-    assert kept()[f"{layout.INPUTS_CONTAINER}/"] == 14
+    assert kept()[f"{names.INPUTS_CONTAINER}/"] == 14
     assert kept()["deadletter/"] == 30
 
 

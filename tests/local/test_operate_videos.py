@@ -21,7 +21,7 @@ from shared.lifecycle.background.sweep import sweep
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps.follow_job import follow_job
 from shared.settings.app import settings
-from shared.storage.layout import output_blob
+from shared.storage.names import output_blob
 from tests.conftest import Simulator
 from tests.shared.lifecycle.background.test_sweep import die_after
 from tests.shared.lifecycle.conftest import Job, Order

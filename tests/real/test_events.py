@@ -13,7 +13,7 @@ from azure.storage.blob import ContainerClient
 from standardwebhooks import Webhook
 
 from local.events import put
-from shared.storage.layout import REJECTED_CONTAINER
+from shared.storage.names import REJECTED_CONTAINER
 from tests.conftest import Simulator
 from tests.events.conftest import SECRET
 from tests.events.test_stack import picture

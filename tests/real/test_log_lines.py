@@ -14,7 +14,7 @@ import pytest
 
 from shared.domain.announcement import DeliveryState
 from shared.lifecycle.services import Services
-from shared.storage import layout
+from shared.storage import names
 from tests.conftest import Simulator
 from tests.real.conftest import RealStack, services_of
 from tests.real.host import Host
@@ -51,12 +51,12 @@ def proven(services: Services) -> Iterator[str]:
             for attempt in range(1, delivery.attempts):
                 yield rf"event=not_delivered video_id={video.id} .*attempts={attempt} "
     for deployment in ("sora-2", "sora"):
-        for row in services.account.table(layout.JOBS).range(deployment):
+        for row in services.account.table(names.JOBS).range(deployment):
             video_id, job_id = row.text("video_id"), re.escape(row.text("job_id"))
             yield rf"event=job_submitted video_id={video_id} .*job_id={job_id} "
             if any(video.id == video_id and video.outputs for video in videos):
                 yield rf"event=job_ended video_id={video_id} .*job_id={job_id} "
-    for blob in services.account.container(layout.REJECTED_CONTAINER).list_blob_names():
+    for blob in services.account.container(names.REJECTED_CONTAINER).list_blob_names():
         yield rf"event=event_rejected .*rejection={blob.removesuffix('.json')} "
 
 

@@ -13,7 +13,7 @@ from shared.domain.errors import LimitReached, RateLimited
 from shared.domain.request import VideoRequest
 from shared.lifecycle.requests.admit import admit
 from shared.lifecycle.services import Services
-from shared.storage.layout import CONTAINERS, TABLES
+from shared.storage.names import CONTAINERS, TABLES
 from tests.support.surface import send
 
 App = Callable[..., Services]

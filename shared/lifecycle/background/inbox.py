@@ -26,7 +26,7 @@ from shared.lifecycle.requests.claims import Repeatable
 from shared.lifecycle.requests.inputs import Source
 from shared.lifecycle.services import Services
 from shared.storage.inbox import Dropped, WaitingFile
-from shared.storage.layout import INBOX_CONTAINER, REJECTED_CONTAINER, rejected_blob
+from shared.storage.names import INBOX_CONTAINER, REJECTED_CONTAINER, rejected_blob
 from shared.telemetry.events import Event, emit
 
 VIDEO_REQUESTED = EVENT_PREFIX + "VideoRequested"

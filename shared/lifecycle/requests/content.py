@@ -2,7 +2,7 @@
 
 from shared.domain.video import Extra, Output
 from shared.lifecycle.services import Services
-from shared.storage.layout import OUTPUTS_CONTAINER
+from shared.storage.names import OUTPUTS_CONTAINER
 
 
 def link(services: Services, file: Output | Extra) -> str:

@@ -15,7 +15,7 @@ from shared.domain.media.pictures import BadPicture
 from shared.domain.request import Crop, Input, VideoRequest
 from shared.domain.video import Video
 from shared.lifecycle.services import Services
-from shared.storage.layout import input_blob, video_folder
+from shared.storage.names import input_blob, video_folder
 from shared.upstream.image_url import NotFetched, fetch
 from shared.upstream.protocol import Media
 

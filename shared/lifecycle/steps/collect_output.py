@@ -26,7 +26,7 @@ from shared.lifecycle.steps.step import (
     is_first_sign,
     update,
 )
-from shared.storage.layout import extra_blob, output_blob
+from shared.storage.names import extra_blob, output_blob
 from shared.storage.outputs import BLOCK, BlobWriter
 from shared.telemetry.events import Event, emit
 from shared.upstream.protocol import Content, Dialect, JobGone, Throttled, UpstreamError

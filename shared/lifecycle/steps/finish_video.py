@@ -34,7 +34,7 @@ from shared.lifecycle.requests import inputs
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps.step import Done, begin, change, done, update
 from shared.settings.app import SettingsError
-from shared.storage.layout import EXTRAS, extra_blob, manifest_blob, output_blob, video_folder
+from shared.storage.names import EXTRAS, extra_blob, manifest_blob, output_blob, video_folder
 from shared.storage.rows import RowChanged
 from shared.telemetry.events import Event, emit
 from shared.upstream.protocol import UpstreamError

@@ -14,7 +14,7 @@ from shared.domain.work import Attempt, RunningJob, Work
 from shared.durable import names
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import collect_output, finish_video, submit_job, take_turn
-from shared.storage.layout import manifest_blob, output_blob
+from shared.storage.names import manifest_blob, output_blob
 from tests.conftest import Simulator
 from tests.shared.lifecycle.conftest import Order
 

@@ -18,8 +18,8 @@ from shared.lifecycle.background.sweep import suspects, sweep
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import collect_output, finish_video, follow_job, submit_job, take_turn
 from shared.lifecycle.steps.step import update
-from shared.storage.layout import output_blob
 from shared.storage.ledger import Ledger
+from shared.storage.names import output_blob
 from tests.shared.lifecycle.conftest import CALLER, Job, Order
 from tests.support.driver import drive
 

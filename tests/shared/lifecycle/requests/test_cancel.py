@@ -25,7 +25,7 @@ from shared.lifecycle.steps import (
     submit_job,
     take_turn,
 )
-from shared.storage.layout import video_folder
+from shared.storage.names import video_folder
 from shared.storage.rows import RowChanged
 from tests.conftest import Simulator
 from tests.shared.lifecycle.conftest import CALLER, Job, Order

@@ -27,7 +27,7 @@ from shared.lifecycle.requests.admit import Admitted, admit
 from shared.lifecycle.requests.claims import Repeatable
 from shared.lifecycle.requests.inputs import Source
 from shared.lifecycle.services import Services
-from shared.storage.layout import video_folder
+from shared.storage.names import video_folder
 from tests.conftest import Simulator
 from tests.shared.lifecycle.conftest import CALLER, Job
 from tests.support.movies import movie, timeless

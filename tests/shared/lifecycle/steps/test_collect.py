@@ -17,7 +17,7 @@ from shared.lifecycle.requests.views import shown
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps.collect_output import Spoiled, receive
 from shared.lifecycle.steps.step import before_deadline
-from shared.storage.layout import manifest_blob, output_blob
+from shared.storage.names import manifest_blob, output_blob
 from shared.upstream.protocol import Content, JobGone
 from shared.upstream.sora2 import Sora2
 from tests.conftest import Simulator
