@@ -1,4 +1,4 @@
-"""HTTP to an upstream: authentication, error envelopes, redirects, and the meaning of answers.
+"""HTTP to an upstream: authentication, limits of size and time, redirects.
 
 Nothing is retried here: a create must not be, and the worker that polls repeats reads.
 """
@@ -6,102 +6,31 @@ Nothing is retried here: a create must not be, and the worker that polls repeats
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from time import monotonic, time
+from dataclasses import replace
+from time import monotonic
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote, urljoin, urlsplit
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from shared.domain import retry_after
 from shared.entra.app_credential import credential
 from shared.settings.app import SettingsError, secret
 from shared.settings.upstreams import EntraAuth, HeaderAuth, Upstream
 from shared.settings.values import LOOPBACK
 from shared.telemetry.events import silence_urls
-from shared.upstream.protocol import (
-    AnswerLost,
-    Content,
-    DeploymentOut,
-    JobGone,
-    Media,
-    NotSent,
-    Refused,
-    Throttled,
-    Unreadable,
-)
+from shared.upstream.protocol import AnswerLost, Content, JobGone, Media, NotSent, Unreadable
+from shared.upstream.status_codes import Answer, raise_for_create, raise_for_read
 
 _TIMEOUT = httpx.Timeout(connect=5.0, read=60.0, write=60.0, pool=10.0)
 _LARGEST_JSON = 8 * 1024 * 1024
 _LONGEST_ANSWER = 90.0
 _LONGEST_DOWNLOAD = 900.0
-_LARGEST_MESSAGE = 500
 _SHORTEST_KEY = 8
-_CODE = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 2
-
-_OF_EVERYBODY = frozenset({401, 402, 403, 407, 410})
-"""Problems beyond one request: a key, a role, the bill, a proxy, a model that is gone."""
-_GONE_CODES = frozenset(
-    {
-        "model_decommissioned",
-        "model_deprecated",
-        "model_retired",
-        "modeldeprecated",
-        "modelretired",
-    }
-)
-_GONE = re.compile(
-    r"\bmodel\b([^.;\n]|\.(?=\S)){0,60}\b(has been|was|is) (now )?"
-    r"(decommissioned|deprecated|discontinued|retired|shut down|sunset"
-    r"|no longer (available|supported))",
-    re.IGNORECASE,
-)
-"""A sentence of a 404 about a model that does not come back."""
-
-_MODERATION_CODES = frozenset(
-    {
-        "moderation_blocked",  # Sora 2 jobs, seen live
-        "content_filter",  # Azure's general shape, seen live for chat
-        "content_policy_violation",
-        "responsibleaipolicyviolation",  # Sora 1 spec, inner_error.code
-        "input_moderation",
-        "output_moderation",
-    }
-)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An answer read to its end, within limits of size and time."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True)
-class ErrorBody:
-    """An error answer; the body may be `{"error": {...}}` or flat, as both occur."""
-
-    message: str
-    code: str
-    inner_code: str
-
-    @property
-    def moderated(self) -> bool:
-        return bool({self.code.lower(), self.inner_code.lower()} & _MODERATION_CODES)
-
-    @property
-    def gone(self) -> bool:
-        """Whether it says that the model does not come back."""
-        codes = {self.code.lower(), self.inner_code.lower()}
-        return bool(codes & _GONE_CODES) or _GONE.search(self.message) is not None
 
 
 class UpstreamHttp:
@@ -129,29 +58,16 @@ class UpstreamHttp:
         of_job: bool = False,
     ) -> Any:
         """POST a create, which costs money: JSON, or a form if there are `files` (part name, file).
-        Returns the JSON of a 2xx.
-
-        With `of_job` the path names a job, and a 404 is about that job. An answer counts as lost
-        unless it is a 2xx, a 4xx other than 408 and 409, or the connection was never made.
-        """
+        Returns the JSON of a 2xx. With `of_job` the path names a job."""
         try:
             answer = self._exchange("POST", path, trace, query, body, files)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise NotSent(f"no connection to {self._upstream.name}: {_kind(error)}") from None
         except (httpx.HTTPError, Unreadable) as error:
             raise AnswerLost(f"the answer to a create was lost: {_kind(error)}") from None
-        if 200 <= answer.status < 300:
-            return _json_or(answer, AnswerLost)
-        if not 400 <= answer.status < 500 or answer.status in (408, 409):
-            raise AnswerLost(f"a create was answered with {answer.status}")
-        said = error_body(answer, prompt=str(body.get("prompt") or ""))
-        everybody = answer.status in _OF_EVERYBODY or (answer.status == 404 and not of_job)
-        if everybody and not said.moderated:
-            final = answer.status == 410 or (answer.status == 404 and said.gone)
-            raise DeploymentOut(said.message, status=answer.status, final=final)
-        if answer.status == 429:
-            raise Throttled(said.message, retry_after.read(answer.headers, time()))
-        raise Refused(said.message, status=answer.status, moderated=said.moderated)
+        if not 200 <= answer.status < 300:
+            raise_for_create(answer, prompt=str(body.get("prompt") or ""), of_job=of_job)
+        return _json_or(answer, AnswerLost)
 
     def read(self, path: str, *, trace: str, query: Mapping[str, str]) -> Any:
         """GET JSON of a job or a list."""
@@ -186,7 +102,7 @@ class UpstreamHttp:
                     headers, params = {}, None
                     continue
                 if answer.status_code != 200:
-                    _raise_for(self._whole(answer))
+                    raise_for_read(self._whole(answer))
                 yield Content(
                     length=_length(answer.headers),
                     content_type=answer.headers.get("content-type", "").split(";")[0].strip(),
@@ -213,7 +129,7 @@ class UpstreamHttp:
         except httpx.HTTPError as error:
             _raise_read_error(self._upstream.name, error)
         if not 200 <= answer.status < 300:
-            _raise_for(answer)
+            raise_for_read(answer)
         return answer
 
     def _exchange(
@@ -272,47 +188,10 @@ class UpstreamHttp:
             raise NotSent(str(error)) from None
 
 
-def error_body(answer: Answer, *, prompt: str = "") -> ErrorBody:
-    """Parse an error answer in any shape that occurs, HTML included.
-
-    Cuts out `prompt`: messages about a deployment are shown to all callers.
-    """
-    try:
-        data: Any = json.loads(answer.body)
-    except ValueError:
-        return ErrorBody(f"HTTP {answer.status} without a JSON body", "", "")
-    if isinstance(data, dict) and isinstance(data.get("error"), dict):
-        data = data["error"]
-    if not isinstance(data, dict):
-        return ErrorBody(f"HTTP {answer.status}", "", "")
-    inner = data.get("inner_error") or data.get("innererror") or {}
-    inner_code = inner.get("code") if isinstance(inner, dict) else None
-    message = str(data.get("message") or f"HTTP {answer.status}")
-    if prompt:
-        message = re.sub(rf"(?<!\w){re.escape(prompt)}(?!\w)", "[prompt]", message)
-    return ErrorBody(message[:_LARGEST_MESSAGE], str(data.get("code") or ""), str(inner_code or ""))
-
-
 def _raise_read_error(name: str, error: httpx.HTTPError) -> NoReturn:
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
         raise NotSent(f"no connection to {name}: {_kind(error)}") from None
     raise Unreadable(f"{name} did not answer: {_kind(error)}") from None
-
-
-def _raise_for(answer: Answer) -> NoReturn:
-    """For reads: only status and code, because the message may repeat the job's prompt."""
-    said = error_body(answer)
-    status = answer.status
-    words = f"HTTP {status} {said.code}" if _CODE.fullmatch(said.code) else f"HTTP {status}"
-    if status == 404:
-        raise JobGone(words)
-    if status in (401, 403, 410):
-        raise DeploymentOut(words, status=status)
-    if status == 429:
-        raise Throttled(words, retry_after.read(answer.headers, time()))
-    if 400 <= status < 500 and status != 408:
-        raise Refused(words, status=status, moderated=said.moderated)
-    raise Unreadable(words)
 
 
 def _whole(answer: httpx.Response) -> Answer:
