@@ -7,6 +7,7 @@ import azure.functions as func
 
 from shared.answers.errors import ErrorAnswer, ErrorDetail
 from shared.answers.model import AnswerModel
+from shared.domain import retry_after
 from shared.domain.errors import Problem, Unavailable, UnsupportedEncoding, WrongMethod
 from shared.durable import names
 from shared.lifecycle.services import is_storage_fault
@@ -76,9 +77,7 @@ def problem_answer(problem: Problem) -> Response:
         charged=problem.charged,
         **({} if problem.stage is None else {"stage": problem.stage}),
     )
-    headers: dict[str, str] = {}
-    if problem.retry_after_seconds is not None:
-        headers["retry-after"] = str(problem.retry_after_seconds)
+    headers = retry_after.header(problem.retry_after_seconds)
     if problem.status in (409, 429) and not problem.retryable:
         # OpenAI's clients retry 409 and 429; here a retry cannot help
         headers["x-should-retry"] = "false"
