@@ -22,8 +22,7 @@ from shared.lifecycle.requests.admit import Admitted, admit
 from shared.lifecycle.requests.cancel import cancel_video
 from shared.lifecycle.requests.remix import remix_video
 from shared.lifecycle.requests.remove import delete_video
-from shared.lifecycle.requests.views import find_video, video_object
-from shared.lifecycle.services import services
+from shared.lifecycle.services import is_storage_fault, services
 from shared.telemetry.events import Event, emit
 from shared.telemetry.offload import in_thread
 from triggers.web import bodies, prefer
@@ -53,7 +52,14 @@ class _Seen(NamedTuple):
 
 
 def _seen(video: Video) -> _Seen:
-    return _Seen(video, video_object(services(), video))
+    """Without the position in line where it cannot be read now: the worker of a video that was
+    admitted or cancelled must be started or woken all the same."""
+    try:
+        return _Seen(video, views.video_object(services(), video))
+    except Exception as error:
+        if not is_storage_fault(error):
+            raise
+        return _Seen(video, views.shown(video))
 
 
 @http_with_client(bp, f"{BASE_PATH}/videos", ["POST"])
@@ -97,7 +103,7 @@ async def get_video(req: func.HttpRequest) -> Response:
     first = await in_thread(lambda: _seen(own_video(req, admins=True)[1]))
 
     def again() -> _Seen | None:
-        video = find_video(services(), first.video.caller, first.video.id)
+        video = views.find_video(services(), first.video.caller, first.video.id)
         return None if video is None else _seen(video)
 
     seen, headers = await prefer.until_ended(req, first, again)

@@ -6,7 +6,7 @@ from shared.domain.money import usd
 from shared.domain.video import Output, Status, Video
 from shared.durable.names import BASE_PATH
 from shared.lifecycle.line import QueuePosition, position_of
-from shared.lifecycle.services import Services, is_storage_fault
+from shared.lifecycle.services import Services
 from shared.settings.app import settings
 
 
@@ -46,14 +46,8 @@ def list_videos(
 
 
 def video_object(services: Services, video: Video) -> answers.Video:
-    """A video with its position in line, without it where that cannot be read now: whoever has
-    admitted or cancelled a video goes on to wake its worker."""
-    try:
-        return shown(video, position_of(services, video))
-    except Exception as error:
-        if not is_storage_fault(error):
-            raise
-        return shown(video)
+    """A video with its position in line, which may be read from storage."""
+    return shown(video, position_of(services, video))
 
 
 def shown(video: Video, place: QueuePosition | None = None) -> answers.Video:
