@@ -141,8 +141,8 @@ class Work:
         return self.job.id if self.job else None
 
     @property
-    def try_at(self) -> tuple[str | None, str | None, str | None]:
-        """What tells one try from another: deployment, intent and job."""
+    def attempt_key(self) -> tuple[str | None, str | None, str | None]:
+        """What tells one attempt from another, and before its POST from after it."""
         return self.deployment, self.intent.by if self.intent else None, self.job_id
 
     @property

@@ -31,11 +31,11 @@ def reconcile(services: Services, work: Work) -> Done:
     """
     durations, now = services.settings.durations, services.clock()
     assert work.intent is not None, "there is something to reconcile"
-    if work.intent.connection_ended_at is None:
+    ended = work.intent.connection_ended_at
+    if ended is None:
         # a worker died between intent and answer; its connection has ended by now
+        ended = now
         work = update(services, work, lambda its: its.with_intent(connection_ended_at=now)) or work
-    intent = work.intent
-    ended = intent.connection_ended_at if intent and intent.connection_ended_at else now
     upstream = services.settings.upstream(work.deployment or "")
     client = services.client(work.deployment or "")
     if upstream is None or client is None:

@@ -95,9 +95,12 @@ def update(
 
 
 def goes_on(current: Work, work: Work) -> bool:
-    """Whether neither the video's end nor its try at a deployment has changed between two reads."""
-    ends = [(each.verdict is None, each.ended) for each in (current, work)]
-    return ends[0] == ends[1] and current.try_at == work.try_at
+    """Whether neither the video's end nor its attempt has changed between two reads."""
+    return (current.verdict is None, current.ended, current.attempt_key) == (
+        work.verdict is None,
+        work.ended,
+        work.attempt_key,
+    )
 
 
 def overtaken(services: Services, work: Work, hints: tuple[Hint, ...] = ()) -> Done:

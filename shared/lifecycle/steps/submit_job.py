@@ -78,7 +78,7 @@ def _post(services: Services, work: Work, attempt: Attempt, client: Dialect) -> 
     mine = Intent(at=services.clock(), by=uuid.uuid4().hex)
 
     def intend(current: Work) -> Work | None:
-        if current.try_at != work.try_at or current.verdict is not None:
+        if current.attempt_key != work.attempt_key or current.verdict is not None:
             return None
         return replace(current, attempt=replace(attempt, intent=mine), posts=current.posts + 1)
 
@@ -209,7 +209,7 @@ def _never_created(services: Services, work: Work) -> Done:
     """Nothing was created, and meanwhile the video was cancelled (or another worker has it)."""
 
     def nothing(current: Work) -> Work | None:
-        if current.attempt is None or current.try_at != work.try_at:
+        if current.attempt is None or current.attempt_key != work.attempt_key:
             return None
         return replace(current, attempt=replace(current.attempt, intent=None))
 
