@@ -4,7 +4,7 @@ import azure.functions as func
 
 from shared.durable.sdk import blueprint
 from shared.lifecycle.requests.deliveries import list_deliveries as deliveries
-from shared.lifecycle.requests.deliveries import tell_again
+from shared.lifecycle.requests.deliveries import send_again
 from shared.lifecycle.services import services
 from shared.telemetry.offload import in_thread
 from triggers.web import bodies
@@ -26,7 +26,7 @@ async def redeliver_video(req: func.HttpRequest) -> Response:
     def work() -> str:
         bodies.check_size(req)
         _, video = own_video(req)
-        tell_again(services(), video.id, bodies.redeliver(req).id)
+        send_again(services(), video.id, bodies.redeliver(req).id)
         return video.id
 
     # the list gets a second hop, because the first one waits a moment for its deliveries

@@ -12,7 +12,7 @@ def list_deliveries(services: Services, video_id: str) -> answers.DeliveryList:
     return answers.DeliveryList(object="list", data=shown, has_more=False)
 
 
-def tell_again(services: Services, video_id: str, delivery_id: str | None) -> None:
+def send_again(services: Services, video_id: str, delivery_id: str | None) -> None:
     """Send one delivery, or all that have not arrived, soon; they get another day of attempts.
     Raises NotFound for an unknown one."""
     for delivery in redeliver(services, video_id, delivery_id):
