@@ -7,8 +7,24 @@ from contextlib import contextmanager
 
 import pytest
 
-from shared.domain.work import Phase, Work, phase
+from shared.domain.work import Phase, RunningJob, Work, phase
 from shared.storage.work import WorkTable
+
+WAITING = Work(
+    video_id="video_1",
+    caller="key:a",
+    model="sora-2",
+    epoch=1,
+    created_at=0.0,
+    heartbeat_at=0.0,
+    queue_deadline=9e9,
+    deployments=("d",),
+    day="2026-11-29",
+    reserved=400_000,
+    expected=60.0,
+)
+"""A video that waits for its turn, with nothing behind it."""
+RUNNING = RunningJob(id="job", created_at=0.0, expires_at=9e9, deadline=9e9)
 
 FOLLOWS: Mapping[Phase, frozenset[Phase]] = {
     Phase.ADMITTING: frozenset({Phase.ADMITTING, Phase.WAITING, Phase.FINISHING}),

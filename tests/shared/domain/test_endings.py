@@ -13,26 +13,14 @@ from shared.domain.money import Price
 from shared.domain.request import VideoRequest
 from shared.domain.verdict import Verdict
 from shared.domain.video import Cost, CostState, Stage, Status, Video
-from shared.domain.work import Attempt, Intent, RunningJob, Work
+from shared.domain.work import Attempt, Intent, Work
+from tests.support.states import RUNNING, WAITING
 
-RESERVED = 400_000
+RESERVED = WAITING.reserved
 PRICE = Price(version="v", per_second_micro_usd=100_000)
 BILLED = replace(PRICE, failed_render="settled")
-WAITING = Work(
-    video_id="video_1",
-    caller="key:a",
-    model="sora-2",
-    epoch=1,
-    created_at=0.0,
-    heartbeat_at=0.0,
-    queue_deadline=9e9,
-    deployments=("d",),
-    day="2026-11-29",
-    reserved=RESERVED,
-    expected=60.0,
-)
 SENT = replace(WAITING, posts=1, attempt=Attempt(deployment="d", intent=Intent(at=10.0, by="me")))
-JOB = RunningJob(id="job", created_at=10.0, expires_at=1000.0, deadline=500.0)
+JOB = replace(RUNNING, created_at=10.0, expires_at=1000.0, deadline=500.0)
 RENDERING = replace(SENT, attempt=Attempt(deployment="d", job=JOB))
 RENDERED = RENDERING.with_job(parts=(Part("job", 4),), slot_freed=True)
 VIDEO = Video(

@@ -8,7 +8,8 @@ import pytest
 
 from shared.domain.endings import timed_out
 from shared.domain.work import Phase, Work, instance_id, phase, video_of
-from tests.shared.domain.test_endings import RENDERED, RENDERING, SENT, WAITING
+from tests.shared.domain.test_endings import RENDERED, RENDERING, SENT
+from tests.support.states import WAITING
 
 COLLECTING = RENDERED.with_job(collecting=True)
 

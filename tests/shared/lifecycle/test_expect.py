@@ -11,7 +11,7 @@ import pytest
 from shared.domain import latency, polling
 from shared.domain.job import JobState, JobStatus
 from shared.domain.request import VideoRequest
-from shared.domain.work import Attempt, Phase, RunningJob, Work
+from shared.domain.work import Attempt, Phase, Work
 from shared.lifecycle import expect
 from shared.lifecycle.background.sweep import _allowed
 from shared.lifecycle.services import Services
@@ -20,6 +20,7 @@ from shared.storage.latencies import Latencies, StoredSketch
 from shared.upstream.protocol import Dialect
 from tests.conftest import TIME_SCALE, Simulator
 from tests.shared.lifecycle.conftest import Order
+from tests.support.states import RUNNING
 
 REQUEST = VideoRequest(model="sora-2", prompt="p", width=720, height=1280, seconds=4)
 
@@ -57,7 +58,7 @@ class SeenRunningOnce:
         return replace(job, state=JobState.RUNNING, word="in_progress", progress=10, parts=())
 
 
-RUNNING = RunningJob(id="job", created_at=1000.0, expires_at=9e9, deadline=9e9)
+JOB = replace(RUNNING, created_at=1000.0)
 
 
 def work() -> Work:
@@ -75,7 +76,7 @@ def work() -> Work:
         expected=0.7,
         kind=expect.kind_of(REQUEST),
         posts=1,
-        attempt=Attempt(deployment="sora-2", job=RUNNING),
+        attempt=Attempt(deployment="sora-2", job=JOB),
     )
 
 
@@ -105,7 +106,7 @@ def ended(created_at: float | None, finished_at: float | None) -> JobStatus:
     ],
 )
 def test_how_long_a_render_took(job: JobStatus, seconds: float) -> None:
-    took = expect.took(work(), RUNNING, job, 1110.0)
+    took = expect.took(work(), JOB, job, 1110.0)
     assert took == pytest.approx(seconds, abs=1.01 if seconds == 0 else 0.01)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain.work import RunningJob, Work, instance_id
+from shared.domain.work import Work, instance_id
 from shared.durable.names import Hint
 from shared.lifecycle import line, slots
 from shared.lifecycle.services import Services, build
@@ -27,6 +27,7 @@ from shared.storage.deployments import Deployments
 from shared.storage.snapshots import Snapshots
 from shared.storage.work import WorkTable
 from tests.support.memory import MemoryTable
+from tests.support.states import RUNNING
 
 RENDER = 45.0
 START = 1_796_000_000.0
@@ -127,8 +128,7 @@ def make_run(make_settings: Callable[..., Settings]) -> Callable[..., Run]:
 
 def _rendering(work: Work) -> Work:
     assert work.attempt is not None
-    job = RunningJob(id="job", created_at=0.0, expires_at=9e9, deadline=9e9)
-    return replace(work, posts=1, attempt=replace(work.attempt, job=job))
+    return replace(work, posts=1, attempt=replace(work.attempt, job=RUNNING))
 
 
 class _NoVideos:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from shared.domain.job import Part
-from shared.domain.work import Attempt, Intent, Phase, RunningJob, Work, phase
+from shared.domain.work import Attempt, Intent, Phase, RunningJob, phase
 from shared.storage.work import WorkTable
 from tests.support.memory import MemoryTable
-from tests.support.states import flaws
+from tests.support.states import WAITING, flaws
 
 ROWS = json.loads((Path(__file__).parent / "rows" / "work-0.1.json").read_text())
 """One row for each state of a video, as the first release wrote them: flat, forty columns."""
@@ -97,20 +97,7 @@ def test_what_is_written_is_what_the_first_release_would_have_written(
 
 
 def test_a_new_video_is_read_back(memory: MemoryTable) -> None:
-    work = Work(
-        video_id="video_1",
-        caller="key:a",
-        model="sora-2",
-        epoch=1,
-        created_at=1.0,
-        heartbeat_at=1.0,
-        queue_deadline=9.0,
-        deployments=("a",),
-        day="2026-11-29",
-        reserved=1,
-        expected=2.0,
-        admitted=False,
-    )
+    work = replace(WAITING, admitted=False)
     works = WorkTable(memory)
     works.insert(work)
     assert works.get("video_1") == work

@@ -13,7 +13,7 @@ import pytest
 from shared.domain.errors import Unavailable
 from shared.domain.ledger import Amounts
 from shared.domain.video import Status
-from shared.domain.work import Attempt, Phase, RunningJob, instance_id, phase
+from shared.domain.work import Attempt, Phase, instance_id, phase
 from shared.lifecycle.background.sweep import suspects, sweep
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import collect_output, finish_video, follow_job, submit_job, take_turn
@@ -22,6 +22,7 @@ from shared.storage.ledger import Ledger
 from shared.storage.names import output_blob
 from tests.shared.lifecycle.conftest import CALLER, Job, Order
 from tests.support.driver import drive
+from tests.support.states import RUNNING
 
 
 def complete_the_render(job: Job) -> None:
@@ -151,8 +152,7 @@ def test_those_who_ought_to_be_worked_on_are_asked_about_first(
     first = order()
     (work,) = services.work.all()
     shape = replace(work, heartbeat_at=0.0)
-    known = RunningJob(id="job", created_at=0.0, expires_at=9e9, deadline=9e9)
-    rendering = replace(shape, posts=1, attempt=Attempt(deployment="sora-2", job=known))
+    rendering = replace(shape, posts=1, attempt=Attempt(deployment="sora-2", job=RUNNING))
     waiting = [f"{first.id[:-6]}{number:06x}" for number in range(300)]
     for video_id in waiting:
         services.work.insert(replace(shape, video_id=video_id, version=""))

@@ -11,7 +11,7 @@ import pytest
 
 from shared.domain.ledger import Kind
 from shared.domain.video import Status
-from shared.domain.work import Attempt, RunningJob
+from shared.domain.work import Attempt
 from shared.durable import names
 from shared.lifecycle.requests.views import shown
 from shared.lifecycle.services import Services
@@ -23,6 +23,7 @@ from shared.upstream.sora2 import Sora2
 from tests.conftest import Simulator
 from tests.shared.lifecycle.conftest import Order
 from tests.support.movies import movie, timeless
+from tests.support.states import RUNNING
 
 
 def content_fault(times: int, **action: Any) -> dict[str, Any]:
@@ -141,7 +142,7 @@ def test_a_pause_ends_with_the_deadline_of_its_job(order: Order) -> None:
     work = order().work
     assert work is not None
     assert before_deadline(work, 90.0, 30.0) == 30.0
-    job = RunningJob(id="job", created_at=0.0, expires_at=9e9, deadline=100.0)
+    job = replace(RUNNING, deadline=100.0)
     work = replace(work, attempt=Attempt(deployment="sora-2", job=job))
     assert before_deadline(work, 10.0, 30.0) == 30.0
     assert before_deadline(work, 90.0, 30.0) == pytest.approx(10.1)
