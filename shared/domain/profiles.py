@@ -1,0 +1,101 @@
+"""How each server of `/v1/videos` is spoken to: one row for each, with where its facts were seen.
+
+An upstream names its profile, and may replace any part of it (`wire` in `UPSTREAMS`). What holds
+for every server (words, errors, ids in any form) is not here: it is read the same way everywhere.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+ProfileName = Literal[
+    "azure",
+    "openai",
+    "litellm",
+    "vllm-omni",
+    "sglang",
+    "tensorrt-llm",
+    "bifrost",
+    "new-api",
+    "openrouter",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """The habits of one kind of server."""
+
+    path_prefix: str = "/v1"
+    auth_header: str = "Authorization"
+    """The header of the key, where the upstream's `auth` does not say."""
+    create: Literal["json", "form", "openrouter"] = "json"
+    """How a create without a file is sent; with one it is a form, but for `openrouter`, which takes
+    data URLs and has field names of its own."""
+    video_query: Mapping[str, str] = field(default_factory=dict)
+    """The query of a download of the MP4."""
+    pictures: tuple[str, ...] = ()
+    """The pictures that each output has: values of `variant`."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Sent with every request."""
+    can_list: bool = True
+    """Whether it lists its jobs: without a list, a lost answer ends the video."""
+    list_query: Mapping[str, str] = field(default_factory=dict)
+    can_delete: bool = True
+    can_delete_running: bool = False
+    """Whether a DELETE stops a job that runs."""
+    lists_own_models: bool = True
+    """Whether its list names a job's model as the create did; gateways name their provider's."""
+
+
+_OPENAI_LIST = {"limit": "100", "order": "desc"}
+_PICTURES = ("thumbnail", "spritesheet")
+
+PROFILES: Mapping[ProfileName, Profile] = {
+    # Microsoft's v1 surface: recorded answers and its documentation of video generation
+    "azure": Profile(
+        path_prefix="/openai/v1",
+        auth_header="api-key",
+        video_query={"variant": "video"},
+        pictures=_PICTURES,
+        list_query=_OPENAI_LIST,
+    ),
+    # openai-openapi, and the official SDKs
+    "openai": Profile(
+        video_query={"variant": "video"}, pictures=_PICTURES, list_query=_OPENAI_LIST
+    ),
+    # litellm 1.108, run: the router repeats a create twice unless told not to; the list needs its
+    # provider; `variant` is ignored, so each picture would be the MP4; DELETE is 405
+    "litellm": Profile(
+        headers={"x-litellm-num-retries": "0"},
+        list_query={**_OPENAI_LIST, "custom_llm_provider": "openai"},
+        can_delete=False,
+        lists_own_models=False,
+    ),
+    # vllm-omni 0.30.0, run: creates are read from forms only; any `variant` gives the MP4; DELETE
+    # aborts a running job
+    "vllm-omni": Profile(create="form", can_delete_running=True),
+    # sglang 0.5.23, run: `variant` is an output's number, else 404; DELETE forgets a job that goes
+    # on running
+    "sglang": Profile(list_query=_OPENAI_LIST),
+    # TensorRT-LLM 0076e939, its code: one page, oldest first; DELETE cancels
+    "tensorrt-llm": Profile(can_delete_running=True),
+    # bifrost 15c50f35, its code: `variant` is passed on; the list needs its provider
+    "bifrost": Profile(
+        path_prefix="/openai/v1",
+        video_query={"variant": "video"},
+        pictures=_PICTURES,
+        list_query={**_OPENAI_LIST, "provider": "openai"},
+        lists_own_models=False,
+    ),
+    # new-api 05393ffc, its code: no list, no DELETE, `variant` is dropped
+    "new-api": Profile(can_list=False, can_delete=False, lists_own_models=False),
+    # OpenRouter's documentation of its video API: own field names, no list, no DELETE
+    "openrouter": Profile(
+        path_prefix="/api/v1",
+        create="openrouter",
+        video_query={"index": "0"},
+        can_list=False,
+        can_delete=False,
+        lists_own_models=False,
+    ),
+}
