@@ -136,10 +136,12 @@ def failed_render(work: Work, price: Price | None) -> tuple[Kind, int, str]:
 
 def timed_out(work: Work) -> Verdict:
     """The deadline has passed; the render, and its cost, may still turn up."""
+    complaint = work.job.complaint if work.job else None
     return _failed(
         "timed_out",
         "The render was not in storage JOB_DEADLINE_MINUTES after its submission. "
-        "If it turns up before the upstream deletes it, this video completes after all.",
+        "If it turns up before the upstream deletes it, this video completes after all."
+        + (f" The upstream last said: {complaint}" if complaint else ""),
         stage=Stage.COLLECTING if work.parts else Stage.RENDERING,
         retryable=True,
         money=Kind.UNKNOWN,

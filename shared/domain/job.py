@@ -1,5 +1,7 @@
 """The upstream's job, as every dialect reports it."""
 
+import re
+from base64 import b64decode
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -48,13 +50,33 @@ class JobStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class JobSummary:
-    """An upstream job in a list; `prompt` is None if the list does not show it."""
+    """An upstream job in a list. What the list does not show is unknown: None, 0 or empty."""
 
     job_id: str
-    created_at: float
+    created_at: float | None
     model: str
     width: int
     height: int
-    seconds: int
+    seconds: float
     variants: int
     prompt: str | None
+
+
+def identity(job_id: str) -> str:
+    """What create, status and list of one job have in common: gateways write what they need to
+    find a job again into its id, and not everywhere the same.
+
+    LiteLLM 1.108: `video_` and base64 of `litellm:custom_llm_provider:P;model_id:M;video_id:ID`,
+    with `;deployment_id:D` after it but in lists. Bifrost: `ID:provider`.
+    """
+    if job_id.startswith("video_"):
+        packed = job_id.removeprefix("video_")
+        try:
+            inner = b64decode(packed + "=" * (-len(packed) % 4), validate=True).decode("ascii")
+        except ValueError:
+            inner = ""
+        packed_id = re.search(r";video_id:([^;]+)", inner)
+        if inner.startswith("litellm:") and packed_id:
+            return identity(packed_id[1])
+    plain = re.fullmatch(r"(.+):[a-z][a-z0-9_-]*", job_id)
+    return plain[1] if plain else job_id

@@ -40,11 +40,18 @@ class Profile:
     can_list: bool = True
     """Whether it lists its jobs: without a list, a lost answer ends the video."""
     list_query: Mapping[str, str] = field(default_factory=dict)
+    list_is_own: bool = True
+    """Whether its list is surely that of the server which creates the jobs. Elsewhere it proves
+    that there is no job only if it shows another one of the same deployment."""
     can_delete: bool = True
     can_delete_running: bool = False
     """Whether a DELETE stops a job that runs."""
     lists_own_models: bool = True
     """Whether its list names a job's model as the create did; gateways name their provider's."""
+    lists_as_asked: bool = True
+    """Whether its list repeats size and length as they were asked for, not as they were made."""
+    words: Mapping[str, str] = field(default_factory=dict)
+    """Status words beyond those that are understood of every server: word -> a `JobState`."""
 
 
 _OPENAI_LIST = {"limit": "100", "order": "desc"}
@@ -64,19 +71,23 @@ PROFILES: Mapping[ProfileName, Profile] = {
         video_query={"variant": "video"}, pictures=_PICTURES, list_query=_OPENAI_LIST
     ),
     # litellm 1.108, run: the router repeats a create twice unless told not to; the list needs its
-    # provider; `variant` is ignored, so each picture would be the MP4; DELETE is 405
+    # provider, and is then that of the provider's public address, whatever `api_base` is (unless
+    # `completion_model` is set); `variant` is ignored, so each picture would be the MP4; DELETE is
+    # 405
     "litellm": Profile(
         headers={"x-litellm-num-retries": "0"},
         list_query={**_OPENAI_LIST, "custom_llm_provider": "openai"},
+        list_is_own=False,
         can_delete=False,
         lists_own_models=False,
+        lists_as_asked=False,
     ),
     # vllm-omni 0.30.0, run: creates are read from forms only; any `variant` gives the MP4; DELETE
     # aborts a running job
     "vllm-omni": Profile(create="form", can_delete_running=True),
-    # sglang 0.5.23, run: `variant` is an output's number, else 404; DELETE forgets a job that goes
-    # on running
-    "sglang": Profile(list_query=_OPENAI_LIST),
+    # sglang 0.5.23, run: `variant` is an output's number, else 404; its list has the length that
+    # was really made; DELETE forgets a job that goes on running
+    "sglang": Profile(list_query=_OPENAI_LIST, lists_as_asked=False),
     # TensorRT-LLM 0076e939, its code: one page, oldest first; DELETE cancels
     "tensorrt-llm": Profile(can_delete_running=True),
     # bifrost 15c50f35, its code: `variant` is passed on; the list needs its provider
@@ -86,6 +97,7 @@ PROFILES: Mapping[ProfileName, Profile] = {
         pictures=_PICTURES,
         list_query={**_OPENAI_LIST, "provider": "openai"},
         lists_own_models=False,
+        lists_as_asked=False,
     ),
     # new-api 05393ffc, its code: no list, no DELETE, `variant` is dropped
     "new-api": Profile(can_list=False, can_delete=False, lists_own_models=False),
@@ -97,5 +109,6 @@ PROFILES: Mapping[ProfileName, Profile] = {
         can_list=False,
         can_delete=False,
         lists_own_models=False,
+        lists_as_asked=False,
     ),
 }

@@ -31,11 +31,11 @@ def header(seconds: int | None) -> dict[str, str]:
 
 def read(headers: Mapping[str, str], now: float) -> float | None:
     """The seconds that an upstream asks for: `retry-after-ms`, or `Retry-After` as seconds or a
-    date; None without either. `now` is in unix seconds."""
+    date, also as LiteLLM passes its provider's on; None without any. `now` is in unix seconds."""
     try:
         if milliseconds := headers.get("retry-after-ms"):
             return max(0.0, float(milliseconds) / 1000)
-        value = headers.get("retry-after")
+        value = headers.get("retry-after") or headers.get("llm_provider-retry-after")
         if not value:
             return None
         if value.strip().replace(".", "", 1).isdigit():

@@ -67,6 +67,8 @@ class RunningJob:
     """How often an output was not a whole MP4."""
     slot_freed: bool = False
     """Whether its slot is free: the job is known to be over."""
+    complaint: str | None = None
+    """What the upstream said when it last gave no answer about the job, or no output."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,8 @@
 import re
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
@@ -12,7 +13,8 @@ from shared.domain import limits
 from shared.domain.capabilities import Capabilities
 from shared.domain.models import MODELS, PRICES
 from shared.domain.money import Price, micro_usd
-from shared.settings.values import Name, Strict, https
+from shared.domain.profiles import PROFILES, Profile, ProfileName
+from shared.settings.values import Name, Strict, https, private_host
 
 _AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 
@@ -32,8 +34,49 @@ class HeaderAuth(Strict):
     """
 
     type: Literal["header"]
-    name: str = "api-key"
+    name: str | None = None
+    """The profile's, unless it is given."""
     secret_setting: str
+
+
+class NoAuth(Strict):
+    """No key: a server of one's own in a private network."""
+
+    type: Literal["none"]
+
+
+Auth = Annotated[EntraAuth | HeaderAuth | NoAuth, Field(discriminator="type")]
+
+
+class WireConfig(Strict):
+    """Replaces parts of a profile; see `shared.domain.profiles.Profile`."""
+
+    path_prefix: str | None = None
+    create: Literal["json", "form", "openrouter"] | None = None
+    video_query: dict[str, str] | None = None
+    pictures: tuple[Literal["thumbnail", "spritesheet"], ...] | None = None
+    headers: dict[str, str] | None = None
+    can_list: bool | None = None
+    list_query: dict[str, str] | None = None
+    list_is_own: bool | None = None
+    can_delete: bool | None = None
+    can_delete_running: bool | None = None
+    lists_own_models: bool | None = None
+    lists_as_asked: bool | None = None
+    words: dict[str, Literal["running", "succeeded", "failed", "cancelled"]] | None = None
+
+    @field_validator("path_prefix")
+    @classmethod
+    def _prefix(cls, value: str | None) -> str | None:
+        return None if value is None else ("/" + value.strip("/")).rstrip("/")
+
+    @field_validator("headers")
+    @classmethod
+    def _no_key(cls, value: dict[str, str] | None) -> dict[str, str] | None:
+        for name in value or {}:
+            if name.lower() in ("authorization", "api-key", "cookie"):
+                raise ValueError(f"{name} is a key: name its app setting in auth.secret_setting")
+        return value
 
 
 class PriceConfig(Strict):
@@ -91,20 +134,27 @@ class Upstream(Strict):
     """One deployment: an endpoint, its wire, its limits and its price."""
 
     name: Name
-    dialect: Literal["sora-1", "sora-2"]
+    dialect: Literal["sora-1", "sora-2"] = "sora-2"
+    profile: ProfileName | None = None
+    """The kind of server, which sets all of `wire` that is not given. Without one it is spoken to
+    as Azure is, but only Azure's own hosts are trusted to list what they were asked for."""
+    wire: WireConfig = WireConfig()
     endpoint: str
-    path_prefix: str = "/openai/v1"
+    plain_http: bool = False
+    """Whether `endpoint` may be http: to a private host only."""
+    path_prefix: str | None = None
+    """As `can_list` and `can_delete_running` beside it the older place of what is in `wire`."""
     deployment: str
     """The `model` on the wire: in Azure the name of the model deployment."""
     model: str
     """The public model name that callers ask for."""
-    auth: Annotated[EntraAuth | HeaderAuth, Field(discriminator="type")]
+    auth: Auth
     max_running: Annotated[int, Field(ge=0, le=limits.MOST_RUNNING)] = 2
     max_creates_per_minute: Annotated[int, Field(ge=0, le=limits.MOST_CREATES)] = 2
     prices: PriceConfig | None = None
     capabilities: CapabilitiesConfig | None = None
-    can_list: bool = True
-    can_delete_running: bool = False
+    can_list: bool | None = None
+    can_delete_running: bool | None = None
     retires_at: datetime | None = None
 
     @field_validator("endpoint")
@@ -113,16 +163,27 @@ class Upstream(Strict):
         parts = urlsplit(value)
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError("must be a plain URL without credentials, query or fragment")
-        return https(value)
+        return value.rstrip("/")
 
     @field_validator("path_prefix")
     @classmethod
-    def _prefix(cls, value: str) -> str:
-        return "/" + value.strip("/") if value.strip("/") else ""
+    def _prefix(cls, value: str | None) -> str | None:
+        return None if value is None else ("/" + value.strip("/")).rstrip("/")
+
+    @field_validator("auth", mode="before")
+    @classmethod
+    def _auth(cls, value: Any) -> Any:
+        return {"type": "none"} if value == "none" else value
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         host = urlsplit(self.endpoint).hostname or ""
+        if not (self.plain_http and urlsplit(self.endpoint).scheme == "http"):
+            https(self.endpoint)
+        elif not private_host(host):
+            raise ValueError("plain_http is for private hosts only: use https for this one")
+        if self.dialect == "sora-1" and self.profile not in (None, "azure"):
+            raise ValueError("only Azure speaks the dialect sora-1")
         if isinstance(self.auth, EntraAuth) and not host.endswith(_AZURE_HOSTS):
             raise ValueError("auth entra sends tokens only to Azure's own host names")
         if self.prices is None and self.model not in PRICES:
@@ -130,6 +191,30 @@ class Upstream(Strict):
         if self.capabilities is None and self.model not in MODELS:
             raise ValueError(f"model {self.model!r} has no built-in capabilities: give them")
         return self
+
+    @cached_property
+    def speaks(self) -> Profile:
+        """How this upstream is spoken to: its profile, with what its entry replaces."""
+        host = urlsplit(self.endpoint).hostname or ""
+        known = self.profile is not None or self.dialect == "sora-1" or host.endswith(_AZURE_HOSTS)
+        given = {
+            "lists_as_asked": None if known else False,
+            "path_prefix": self.path_prefix,
+            "can_list": self.can_list,
+            "can_delete_running": self.can_delete_running,
+            **self.wire.model_dump(exclude_none=True),
+        }
+        parts = {name: value for name, value in given.items() if value is not None}
+        return replace(PROFILES[self.profile or "azure"], **parts)
+
+    @property
+    def key_header(self) -> str | None:
+        """The header that carries the key; None where there is no key."""
+        if isinstance(self.auth, NoAuth):
+            return None
+        if isinstance(self.auth, EntraAuth):
+            return "Authorization"
+        return self.auth.name or self.speaks.auth_header
 
     @property
     def price(self) -> Price:

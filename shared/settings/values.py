@@ -9,6 +9,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
+_PRIVATE_NAMES = (".internal", ".local", ".lan", ".svc", ".home.arpa")
+"""Kubernetes' services, Container Apps' internal names, and what RFC 8375 and habit set apart."""
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 
 
@@ -28,6 +31,15 @@ def https(value: str) -> str:
     if not loopback and (parts.scheme != "https" or not parts.hostname):
         raise ValueError("must be an https URL (http only for loopback)")
     return value.rstrip("/")
+
+
+def private_host(host: str) -> bool:
+    """Whether a host is a private address, or a name that only private networks have."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return "." not in host or host.endswith(_PRIVATE_NAMES)
+    return address.is_private and not address.is_link_local and not address.is_unspecified
 
 
 def receiver(value: str) -> str:

@@ -5,6 +5,7 @@ The insert binds the job; a conflict means that it is another video's.
 
 from dataclasses import dataclass
 
+from shared.domain.job import identity
 from shared.storage.rows import Row, RowExists, Table, Value, as_key
 
 
@@ -29,20 +30,20 @@ class Jobs:
     def bind(self, job: Job) -> bool:
         """Bind the job to its video; False if it is another video's."""
         try:
-            self._table.insert(job.deployment, as_key(job.job_id), _columns(job))
+            self._table.insert(job.deployment, _key(job.job_id), _columns(job))
         except RowExists:
-            row = self._table.get(job.deployment, as_key(job.job_id))
+            row = self._table.get(job.deployment, _key(job.job_id))
             return row is not None and row.text("video_id") == job.video_id
         return True
 
     def get(self, deployment: str, job_id: str) -> Job | None:
         """One point read; None for a job that is not bound."""
-        row = self._table.get(deployment, as_key(job_id))
+        row = self._table.get(deployment, _key(job_id))
         return None if row is None else _job(row)
 
     def free_for(self, video_id: str, deployment: str, job_id: str) -> bool:
         """Whether a video may take a job: not bound, or bound to this video and not over."""
-        row = self._table.get(deployment, as_key(job_id))
+        row = self._table.get(deployment, _key(job_id))
         if row is None:
             return True
         return row.text("video_id") == video_id and not row.flag("collected")
@@ -55,7 +56,7 @@ class Jobs:
 
     def close(self, deployment: str, job_id: str) -> None:
         """Record that a job has nothing left to fetch."""
-        row = self._table.get(deployment, as_key(job_id))
+        row = self._table.get(deployment, _key(job_id))
         if row is not None and not row.flag("collected"):
             self._table.replace(row, {**row.values, "collected": True})
 
@@ -63,6 +64,11 @@ class Jobs:
         """Jobs of a deployment that still have something to fetch."""
         rows = self._table.range(deployment, where="collected eq false", limit=limit)
         return [_job(row) for row in rows]
+
+
+def _key(job_id: str) -> str:
+    """A job is claimed by what its create and the upstream's list have in common."""
+    return as_key(identity(job_id))
 
 
 def _columns(job: Job) -> dict[str, Value]:

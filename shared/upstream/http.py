@@ -5,24 +5,24 @@ Nothing is retried here: a create must not be, and the worker that polls repeats
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from time import monotonic
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 from urllib.parse import quote, urljoin, urlsplit
 
 import httpx
-from pydantic import BaseModel, ValidationError
 
 from shared.entra.app_credential import credential
 from shared.settings.app import SettingsError, secret
 from shared.settings.upstreams import EntraAuth, HeaderAuth, Upstream
 from shared.settings.values import LOOPBACK
 from shared.telemetry.events import silence_urls
+from shared.upstream import reading
 from shared.upstream.protocol import AnswerLost, Content, JobGone, Media, NotSent, Unreadable
-from shared.upstream.status_codes import Answer, raise_for_create, raise_for_read
+from shared.upstream.reading import Answer
+from shared.upstream.status_codes import raise_for_create, raise_for_read
 
 _TIMEOUT = httpx.Timeout(connect=5.0, read=60.0, write=60.0, pool=10.0)
 _LARGEST_JSON = 8 * 1024 * 1024
@@ -31,6 +31,11 @@ _LONGEST_DOWNLOAD = 900.0
 _SHORTEST_KEY = 8
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 2
+_NOT_SO = frozenset({400, 404, 422})
+"""What servers answer that do not know a query of a download."""
+
+
+_NOTHING: Mapping[str, str] = {}
 
 
 class UpstreamHttp:
@@ -38,7 +43,7 @@ class UpstreamHttp:
 
     def __init__(self, upstream: Upstream, transport: httpx.BaseTransport | None = None) -> None:
         self._upstream = upstream
-        self._base = upstream.endpoint + upstream.path_prefix
+        self._base = upstream.endpoint + upstream.speaks.path_prefix
         self._client = httpx.Client(
             timeout=_TIMEOUT, follow_redirects=False, trust_env=False, transport=transport
         )
@@ -53,65 +58,97 @@ class UpstreamHttp:
         body: Mapping[str, Any],
         *,
         trace: str,
-        query: Mapping[str, str],
+        query: Mapping[str, str] = _NOTHING,
         files: Sequence[tuple[str, Media]] = (),
+        form: bool = False,
         of_job: bool = False,
     ) -> Any:
-        """POST a create, which costs money: JSON, or a form if there are `files` (part name, file).
-        Returns the JSON of a 2xx. With `of_job` the path names a job."""
+        """POST a create, which costs money: JSON, or a form if one is asked for or there are
+        `files` (part name, file). Returns the JSON of a 2xx. With `of_job` the path names a job."""
+        sent = _form(body, files) if form or files else {"json": body}
         try:
-            answer = self._exchange("POST", path, trace, query, body, files)
+            answer = self._exchange("POST", path, trace, query, **sent)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise NotSent(f"no connection to {self._upstream.name}: {_kind(error)}") from None
         except (httpx.HTTPError, Unreadable) as error:
             raise AnswerLost(f"the answer to a create was lost: {_kind(error)}") from None
-        if not 200 <= answer.status < 300:
+        if not answer.ok:
             raise_for_create(answer, prompt=str(body.get("prompt") or ""), of_job=of_job)
         return _json_or(answer, AnswerLost)
 
-    def read(self, path: str, *, trace: str, query: Mapping[str, str]) -> Any:
-        """GET JSON of a job or a list."""
-        return _json_or(self._send("GET", path, trace, query), Unreadable)
+    def get(self, path: str, *, trace: str, query: Mapping[str, str] = _NOTHING) -> Answer:
+        """GET a job or a list: the answer, whatever its status."""
+        return self._send("GET", path, trace, query)
 
-    def delete(self, path: str, *, trace: str, query: Mapping[str, str]) -> bool:
+    def read(self, path: str, *, trace: str, query: Mapping[str, str] = _NOTHING) -> Any:
+        """GET the JSON of a job or a list. Raises for any status but a 2xx."""
+        answer = self.get(path, trace=trace, query=query)
+        if not answer.ok:
+            raise_for_read(answer)
+        return _json_or(answer, Unreadable)
+
+    def delete(self, path: str, *, trace: str, query: Mapping[str, str] = _NOTHING) -> bool:
         """DELETE; False if there was nothing to delete."""
+        answer = self._send("DELETE", path, trace, query)
         try:
-            self._send("DELETE", path, trace, query)
+            if not answer.ok:
+                raise_for_read(answer)
         except JobGone:
             return False
         return True
 
     @contextmanager
-    def download(self, path: str, *, trace: str, query: Mapping[str, str]) -> Iterator[Content]:
-        """GET bytes as a stream.
+    def download(
+        self, path: str, *, trace: str, queries: Sequence[Mapping[str, str]] = (_NOTHING,)
+    ) -> Iterator[Content]:
+        """GET bytes as a stream; with each of the queries, until one is not refused.
 
         Follows redirects itself, at most two and only to HTTPS, without the key: the host of the
         bytes is not the host that issued it.
         """
-        url, headers = self._base + path, self._headers(trace)
-        params: Mapping[str, str] | None = query
+        answer = self._followed(self._base + path, queries[0], trace)
+        for query in queries[1:]:
+            if answer.status_code in _NOT_SO:
+                answer.close()
+                answer = self._followed(self._base + path, query, trace)
+        try:
+            if answer.status_code != 200:
+                raise_for_read(self._whole(answer))
+            yield Content(
+                length=_length(answer.headers),
+                content_type=answer.headers.get("content-type", "").split(";")[0].strip(),
+                pieces=self._pieces(answer),
+            )
+        finally:
+            answer.close()
+
+    def _followed(self, url: str, query: Mapping[str, str], trace: str) -> httpx.Response:
+        """The open answer at the end of the redirects."""
+        headers, params = self._headers(trace), dict(query) or None
         for _ in range(_MOST_REDIRECTS + 1):
             request = self._client.build_request("GET", url, params=params, headers=headers)
             try:
                 answer = self._client.send(request, stream=True)
             except httpx.HTTPError as error:
                 _raise_read_error(self._upstream.name, error)
-            try:
-                if answer.status_code in _REDIRECTS:
-                    url = _redirect_target(url, answer.headers.get("location", ""))
-                    headers, params = {}, None
-                    continue
-                if answer.status_code != 200:
-                    raise_for_read(self._whole(answer))
-                yield Content(
-                    length=_length(answer.headers),
-                    content_type=answer.headers.get("content-type", "").split(";")[0].strip(),
-                    pieces=self._pieces(answer),
-                )
-                return
-            finally:
-                answer.close()
+            if answer.status_code not in _REDIRECTS:
+                return answer
+            answer.close()
+            url = self._redirect_target(url, answer.headers.get("location", ""))
+            headers, params = {}, None
         raise Unreadable(f"more than {_MOST_REDIRECTS} redirects")
+
+    def _redirect_target(self, url: str, location: str) -> str:
+        """HTTPS, or the same plain server that the operator configured."""
+        target = urljoin(url, location)
+        parts, before = urlsplit(target), urlsplit(url)
+        plain = parts.scheme == "http" and (
+            (parts.hostname in LOOPBACK and before.hostname in LOOPBACK)
+            or (self._upstream.plain_http and parts.netloc == urlsplit(self._base).netloc)
+        )
+        if not location or not (parts.scheme == "https" or plain):
+            raise Unreadable("a redirect to something that is not HTTPS")
+        return target
 
     def _pieces(self, answer: httpx.Response) -> Iterator[bytes]:
         began = monotonic()
@@ -125,28 +162,16 @@ class UpstreamHttp:
 
     def _send(self, method: str, path: str, trace: str, query: Mapping[str, str]) -> Answer:
         try:
-            answer = self._exchange(method, path, trace, query)
+            return self._exchange(method, path, trace, query)
         except httpx.HTTPError as error:
             _raise_read_error(self._upstream.name, error)
-        if not 200 <= answer.status < 300:
-            raise_for_read(answer)
-        return answer
 
     def _exchange(
-        self,
-        method: str,
-        path: str,
-        trace: str,
-        query: Mapping[str, str],
-        body: Mapping[str, Any] | None = None,
-        files: Sequence[tuple[str, Media]] = (),
+        self, method: str, path: str, trace: str, query: Mapping[str, str], **body: Any
     ) -> Answer:
-        form: dict[str, Any] = {"json": body}
-        if files:
-            parts = [(name, (f.file_name, f.data, f.content_type)) for name, f in files]
-            form = {"data": body, "files": parts}
+        headers, params = self._headers(trace), dict(query) or None
         with self._client.stream(
-            method, self._base + path, params=query, headers=self._headers(trace), **form
+            method, self._base + path, params=params, headers=headers, **body
         ) as answer:
             return self._whole(answer)
 
@@ -154,22 +179,28 @@ class UpstreamHttp:
         """`_whole` without our key: some upstreams repeat it in their errors, which are stored,
         logged and shown."""
         read = _whole(answer)
-        auth = self._upstream.auth
-        name = "authorization" if isinstance(auth, EntraAuth) else auth.name
-        key = answer.request.headers.get(name, "").removeprefix("Bearer ")
+        name = self._upstream.key_header
+        key = answer.request.headers.get(name, "").removeprefix("Bearer ") if name else ""
         if len(key) < _SHORTEST_KEY:
             return read
         return replace(read, body=read.body.replace(key.encode(), b"[key]"))
 
     def _headers(self, trace: str) -> dict[str, str]:
-        auth = self._upstream.auth
+        return {
+            **self._upstream.speaks.headers,
+            **self._key(),
+            "x-ms-client-request-id": trace,
+            "accept-encoding": "identity",
+        }
+
+    def _key(self) -> dict[str, str]:
+        name, auth = self._upstream.key_header, self._upstream.auth
         if isinstance(auth, EntraAuth):
-            name, value = "Authorization", f"Bearer {self._token(auth)}"
-        else:
-            name, value = auth.name, self._secret(auth)
-            if name.lower() == "authorization":
-                value = f"Bearer {value}"
-        return {name: value, "x-ms-client-request-id": trace, "accept-encoding": "identity"}
+            return {"Authorization": f"Bearer {self._token(auth)}"}
+        if name is None or not isinstance(auth, HeaderAuth):
+            return {}
+        value = self._secret(auth)
+        return {name: f"Bearer {value}" if name.lower() == "authorization" else value}
 
     def _token(self, auth: EntraAuth) -> str:
         """Raises NotSent: a new identity may not get a token yet."""
@@ -206,21 +237,23 @@ def _whole(answer: httpx.Response) -> Answer:
     return Answer(answer.status_code, answer.headers, bytes(body))
 
 
+def _form(body: Mapping[str, Any], files: Sequence[tuple[str, Media]]) -> dict[str, Any]:
+    """A multipart form: every field is text, and a part of its own."""
+    fields = [(name, (None, _as_text(value))) for name, value in body.items()]
+    parts = [(name, (file.file_name, file.data, file.content_type)) for name, file in files]
+    return {"files": [*fields, *parts]}
+
+
+def _as_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _json_or(answer: Answer, error: type[AnswerLost] | type[Unreadable]) -> Any:
-    try:
-        return json.loads(answer.body)
-    except ValueError:
+    data = reading.parsed(answer.body)
+    if data is None:
         kind = answer.headers.get("content-type", "nothing")
-        raise error(f"{kind} where JSON was expected") from None
-
-
-def _redirect_target(url: str, location: str) -> str:
-    target = urljoin(url, location)
-    parts = urlsplit(target)
-    loopback = parts.hostname in LOOPBACK and urlsplit(url).hostname in LOOPBACK
-    if not location or not (parts.scheme == "https" or (parts.scheme == "http" and loopback)):
-        raise Unreadable("a redirect to something that is not HTTPS")
-    return target
+        raise error(f"{kind} where JSON was expected")
+    return data
 
 
 def _length(headers: Mapping[str, str]) -> int | None:
@@ -232,17 +265,6 @@ def _length(headers: Mapping[str, str]) -> int | None:
 
 def _kind(error: Exception) -> str:
     return type(error).__name__
-
-
-M = TypeVar("M", bound=BaseModel)
-
-
-def checked(model: type[M], data: Any) -> M:
-    """Validate an answer against `model`. Raises Unreadable."""
-    try:
-        return model.model_validate(data)
-    except ValidationError:
-        raise Unreadable("the answer is not what this wire promises") from None
 
 
 def segment(identifier: str) -> str:

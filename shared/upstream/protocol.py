@@ -6,6 +6,7 @@
     ├── Throttled          429: not now; `retry_after` seconds if the answer says so
     ├── Refused            400 and the like: this request will never work
     ├── DeploymentOut      401, 403, 404 of the deployment, 410: it turns everybody away
+    ├── NoList             a list that answers 400, 404, 405 or 501: there is none
     ├── JobGone            404 of a job: unknown, expired or deleted
     └── Unreadable         an answer that breaks the wire's contract, or a 5xx on a read
 
@@ -22,7 +23,12 @@ from shared.domain.request import VideoRequest
 
 
 class UpstreamError(Exception):
-    """Base of the family. The message may be shown to callers and never contains a secret."""
+    """Base of the family. The message may be shown to callers and never contains a secret. `said`
+    is the upstream's own sentence about one job, for the caller of its video only."""
+
+    def __init__(self, message: str, *, said: str = "") -> None:
+        super().__init__(message)
+        self.said = said
 
 
 class NotSent(UpstreamError):
@@ -44,8 +50,8 @@ class Throttled(UpstreamError):
 class Refused(UpstreamError):
     """The upstream will never accept this request; `moderated` if because of its content."""
 
-    def __init__(self, message: str, *, status: int, moderated: bool) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, status: int, moderated: bool, said: str = "") -> None:
+        super().__init__(message, said=said)
         self.status = status
         self.moderated = moderated
 
@@ -57,6 +63,10 @@ class DeploymentOut(UpstreamError):
         super().__init__(message)
         self.status = status
         self.final = final
+
+
+class NoList(UpstreamError):
+    """The upstream has no list of its jobs."""
 
 
 class JobGone(UpstreamError):
@@ -83,6 +93,14 @@ class Media:
     file_name: str
     content_type: str
     data: bytes
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The jobs of a list, in any order. `whole`: whether it went back as far as was asked."""
+
+    jobs: Sequence[JobSummary]
+    whole: bool = True
 
 
 class Dialect(Protocol):
@@ -116,8 +134,9 @@ class Dialect(Protocol):
         """Download one output as a stream. Raises as `status`, also while the bytes are read."""
         ...
 
-    def find(self, since: float, *, trace: str) -> list[JobSummary]:
-        """Jobs created at or after `since`, newest first. Raises as `status`."""
+    def find(self, since: float, *, trace: str) -> Listing:
+        """The upstream's jobs: at least those created at or after `since`. Raises as `status`, and
+        NoList."""
         ...
 
     def delete(self, job_id: str, *, trace: str) -> bool:

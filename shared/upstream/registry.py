@@ -28,7 +28,7 @@ class Upstreams:
 
             http = UpstreamHttp(upstream)
             self._connections.append(http)
-            self._clients[upstream.name] = _dialect(upstream.dialect)(http, upstream.deployment)
+            self._clients[upstream.name] = _dialect(upstream, http)
         return self._clients[upstream.name]
 
     def close(self) -> None:
@@ -37,12 +37,17 @@ class Upstreams:
             http.close()
 
 
-def _dialect(name: str) -> Callable[[UpstreamHttp, str], Dialect]:
-    """The client class of a dialect. Raises ValueError for an unknown one."""
+def _dialect(upstream: Upstream, http: UpstreamHttp) -> Dialect:
+    """The client of a deployment. Raises ValueError for an unknown dialect."""
     from shared.upstream.sora1 import Sora1
     from shared.upstream.sora2 import Sora2
 
-    known: dict[str, Callable[[UpstreamHttp, str], Dialect]] = {"sora-1": Sora1, "sora-2": Sora2}
-    if name not in known:
-        raise ValueError(f"no client speaks the dialect {name!r}; there are {', '.join(known)}")
-    return known[name]
+    known: dict[str, Callable[[], Dialect]] = {
+        "sora-1": lambda: Sora1(http, upstream.deployment),
+        "sora-2": lambda: Sora2(http, upstream.deployment, upstream.speaks),
+    }
+    if upstream.dialect not in known:
+        raise ValueError(
+            f"no client speaks the dialect {upstream.dialect!r}; there are {', '.join(known)}"
+        )
+    return known[upstream.dialect]()

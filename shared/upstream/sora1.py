@@ -6,58 +6,20 @@ each with its own MP4; there may be fewer than requested.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError
-
 from shared.domain.job import Fault, JobState, JobStatus, JobSummary, Part
 from shared.domain.request import Input, VideoRequest
-from shared.upstream.http import UpstreamHttp, checked, segment
-from shared.upstream.listing import created_since
-from shared.upstream.protocol import AnswerLost, Content, Media, Unreadable
+from shared.upstream import reading
+from shared.upstream.http import UpstreamHttp, segment
+from shared.upstream.listing import Page, read_list, read_page
+from shared.upstream.protocol import AnswerLost, Content, Listing, Media, Unreadable
 
 _QUERY: Mapping[str, str] = {"api-version": "preview"}
 _JOBS = "/video/generations/jobs"
-
-_STATES: Mapping[str, JobState] = {
-    "preprocessing": JobState.RUNNING,
-    "queued": JobState.RUNNING,
-    "running": JobState.RUNNING,
-    "processing": JobState.RUNNING,
-    "succeeded": JobState.SUCCEEDED,
-    "failed": JobState.FAILED,
-    "cancelled": JobState.CANCELLED,
-}
-
-
-class _Generation(BaseModel):
-    id: str
-    n_seconds: int | None = None
-
-
-class _Job(BaseModel):
-    id: str
-    status: str
-    created_at: float
-    finished_at: float | None = None
-    expires_at: float | None = None
-    generations: list[_Generation] | None = None
-    prompt: str | None = None
-    model: str | None = None
-    n_variants: int = 1
-    n_seconds: int = 0
-    height: int = 0
-    width: int = 0
-    failure_reason: str | None = None
-
-
-class _List(BaseModel):
-    data: list[_Job] = Field(default_factory=list)
-    has_more: bool = False
-    last_id: str | None = None
 
 
 class Sora1:
@@ -86,32 +48,32 @@ class Sora1:
             body["inpaint_items"] = json.dumps(list(map(_item, request.inputs, media)))
         files = [("files", file) for file in media]
         data = self._http.create(_JOBS, body, trace=trace, query=_QUERY, files=files)
-        try:
-            return _status(_Job.model_validate(data))
-        except ValidationError:
-            raise AnswerLost("a create was answered with something that is not a job") from None
+        row = reading.job(data)
+        if row is None or not reading.job_id(row):
+            raise AnswerLost("a create was answered with something that is not a job")
+        return _status(row)
 
     def status(self, job_id: str, *, trace: str) -> JobStatus:
         data = self._http.read(f"{_JOBS}/{segment(job_id)}", trace=trace, query=_QUERY)
-        job = checked(_Job, data)
-        if job.id != job_id:
+        row = reading.job(data)
+        if row is None or not reading.status_word(row):
+            raise Unreadable("the answer is not what this wire promises")
+        if reading.job_id(row) not in ("", job_id):
             raise Unreadable("the answer is about another job")
-        return _status(job)
+        return _status(row, job_id=job_id)
 
     def open(
         self, part: Part, *, trace: str, variant: str = "video"
     ) -> AbstractContextManager[Content]:
         path = f"/video/generations/{segment(part.ref)}/content/{variant}"
-        return self._http.download(path, trace=trace, query=_QUERY)
+        return self._http.download(path, trace=trace, queries=[_QUERY])
 
-    def find(self, since: float, *, trace: str) -> list[JobSummary]:
-        def page(after: Mapping[str, str]) -> tuple[list[_Job], bool, str | None]:
+    def find(self, since: float, *, trace: str) -> Listing:
+        def page(after: Mapping[str, str]) -> Page:
             query = {**_QUERY, "limit": "100", **after}
-            listed = checked(_List, self._http.read(_JOBS, trace=trace, query=query))
-            return listed.data, listed.has_more, listed.last_id
+            return read_page(self._http.get(_JOBS, trace=trace, query=query), _summary)
 
-        jobs = sorted(created_since(since, page), key=lambda job: job.created_at, reverse=True)
-        return [_summary(job) for job in jobs]
+        return read_list(since, page)
 
     def delete(self, job_id: str, *, trace: str) -> bool:
         return self._http.delete(f"{_JOBS}/{segment(job_id)}", trace=trace, query=_QUERY)
@@ -131,37 +93,50 @@ def _item(described: Input, file: Media) -> dict[str, Any]:
     return item
 
 
-def _summary(job: _Job) -> JobSummary:
+def _summary(row: Mapping[str, Any]) -> JobSummary | None:
+    job_id = reading.job_id(row)
+    if not job_id:
+        return None
     return JobSummary(
-        job_id=job.id,
-        created_at=job.created_at,
-        model=job.model or "",
-        width=job.width,
-        height=job.height,
-        seconds=job.n_seconds,
-        variants=job.n_variants,
-        prompt=job.prompt,
+        job_id=job_id,
+        created_at=reading.moment(row.get("created_at")),
+        model=reading.text(row.get("model")),
+        width=_whole(row, "width"),
+        height=_whole(row, "height"),
+        seconds=_whole(row, "n_seconds"),
+        variants=_whole(row, "n_variants"),
+        prompt=reading.text(row.get("prompt")) or None,
     )
 
 
-def _status(job: _Job) -> JobStatus:
-    state = _STATES.get(job.status, JobState.STRANGE)
-    fault = _fault(job.failure_reason or "") if state is JobState.FAILED else None
+def _status(row: Mapping[str, Any], *, job_id: str = "") -> JobStatus:
+    word = reading.status_word(row)
+    state = reading.state(word) if word else JobState.RUNNING
+    reason = reading.said(row.get("failure_reason") or row.get("error")).message
+    fault = _fault(reason) if state is JobState.FAILED else None
     return JobStatus(
-        job_id=job.id,
+        job_id=job_id or reading.job_id(row),
         state=state,
-        word=job.status,
+        word=word,
         progress=None,
-        created_at=job.created_at,
-        expires_at=job.expires_at,
-        finished_at=job.finished_at,
-        parts=tuple(
-            Part(generation.id, generation.n_seconds or job.n_seconds)
-            for generation in job.generations or []
-        ),
+        created_at=reading.moment(row.get("created_at")),
+        expires_at=reading.moment(row.get("expires_at")),
+        finished_at=reading.moment(row.get("finished_at")),
+        parts=tuple(_parts(row)),
         fault=fault,
-        message=job.failure_reason or ("the upstream gave no reason" if fault else ""),
+        message=reason or ("the upstream gave no reason" if fault else ""),
     )
+
+
+def _parts(row: Mapping[str, Any]) -> Iterator[Part]:
+    for generation in reading.rows(row.get("generations")) or []:
+        if ref := reading.job_id(generation):
+            yield Part(ref, _whole(generation, "n_seconds") or _whole(row, "n_seconds"))
+
+
+def _whole(row: Mapping[str, Any], name: str) -> int:
+    """A whole number of a job; 0 where it says none."""
+    return int(reading.number(row.get(name)) or 0)
 
 
 def _fault(reason: str) -> Fault:

@@ -1,154 +1,188 @@
-"""The `sora-2` dialect: OpenAI's `/videos`, as Azure's v1 surface and many others serve it.
+"""The `sora-2` dialect: OpenAI's `/videos`, as Azure's v1 surface and many other servers have it.
 
-Sources: openai-openapi (fields, all keys present, nullable), Azure's video generation pages and
-recorded live answers (model required, `seconds` a string, 404 texts, 24 h from creation).
+Sources: openai-openapi (fields), Azure's video generation pages and recorded live answers (model
+required, `seconds` a string, 404 texts, 24 h from creation). How other servers differ is in
+`shared.domain.profiles`, and in `reading`, which takes every form that one of them sends.
 """
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Annotated
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, ValidationError
-
-from shared.domain.job import Fault, JobState, JobStatus, JobSummary, Part
+from shared.domain.job import Fault, JobState, JobStatus, JobSummary, Part, identity
+from shared.domain.profiles import Profile
 from shared.domain.request import VideoRequest
-from shared.upstream.http import UpstreamHttp, checked, segment
-from shared.upstream.listing import created_since
-from shared.upstream.protocol import AnswerLost, Content, Media, Unreadable
-
-_STATES: Mapping[str, JobState] = {
-    "queued": JobState.RUNNING,
-    "in_progress": JobState.RUNNING,
-    "completed": JobState.SUCCEEDED,
-    "failed": JobState.FAILED,
-    "cancelled": JobState.CANCELLED,  # not in the enum, but Azure's samples guard against it
-}
-
-# a string by contract, but other servers of this wire send a number
-_Seconds = Annotated[int, BeforeValidator(lambda value: int(float(value)))]
-
-
-class _Error(BaseModel):
-    code: str | None = None
-    message: str | None = None
-
-
-class _Video(BaseModel):
-    id: str
-    status: str
-    progress: float | None = None
-    created_at: float
-    completed_at: float | None = None
-    expires_at: float | None = None
-    model: str | None = None
-    prompt: str | None = None
-    size: str | None = None
-    seconds: _Seconds | None = None
-    error: _Error | None = None
-
-
-class _List(BaseModel):
-    data: list[_Video]
-    has_more: bool = False
-    last_id: str | None = None
+from shared.upstream import openrouter, reading
+from shared.upstream.error_bodies import error_body, is_moderation
+from shared.upstream.http import UpstreamHttp, segment
+from shared.upstream.listing import Page, read_list, read_page
+from shared.upstream.protocol import AnswerLost, Content, Listing, Media, Unreadable
+from shared.upstream.reading import Answer
+from shared.upstream.status_codes import raise_for_read
 
 
 class Sora2:
     """One `/videos` deployment."""
 
-    def __init__(self, http: UpstreamHttp, deployment: str) -> None:
+    def __init__(self, http: UpstreamHttp, deployment: str, profile: Profile) -> None:
         self._http = http
         self._deployment = deployment
+        self._profile = profile
 
-    extras = ("thumbnail", "spritesheet")
+    @property
+    def extras(self) -> tuple[str, ...]:
+        return self._profile.pictures
 
     def submit(
         self, request: VideoRequest, media: Sequence[Media] = (), *, trace: str
     ) -> JobStatus:
+        data = self._create(request, media, trace)
+        row = reading.job(data)
+        if row is None or not reading.job_id(row):
+            raise AnswerLost("a create was answered with something that is not a video")
+        return self._status(row, requested_seconds=request.seconds)
+
+    def _create(self, request: VideoRequest, media: Sequence[Media], trace: str) -> Any:
         if request.remix is not None:
             path = f"/videos/{segment(request.remix.job_id)}/remix"
-            body = {"prompt": request.prompt}
-            data = self._http.create(path, body, trace=trace, query={}, of_job=True)
-        else:
-            body = {
-                "model": self._deployment,
-                "prompt": request.prompt,
-                "size": request.size,
-                "seconds": str(request.seconds),
-            }
-            # a file part, not a data URL: the only form that Azure documents
-            files = [("input_reference", file) for file in media]
-            data = self._http.create("/videos", body, trace=trace, query={}, files=files)
-        try:
-            return _status(_Video.model_validate(data), request.seconds)
-        except ValidationError:
-            raise AnswerLost("a create was answered with something that is not a video") from None
+            return self._http.create(path, {"prompt": request.prompt}, trace=trace, of_job=True)
+        if self._profile.create == "openrouter":
+            body = openrouter.body(request, media, self._deployment)
+            return self._http.create("/videos", body, trace=trace)
+        fields = {
+            "model": self._deployment,
+            "prompt": request.prompt,
+            "size": request.size,
+            "seconds": str(request.seconds),
+        }
+        # a file part, not a data URL: the only form that Azure documents
+        files = [("input_reference", file) for file in media]
+        form = self._profile.create == "form"
+        return self._http.create("/videos", fields, trace=trace, files=files, form=form)
 
     def status(self, job_id: str, *, trace: str) -> JobStatus:
-        data = self._http.read(f"/videos/{segment(job_id)}", trace=trace, query={})
-        video = checked(_Video, data)
-        if video.id != job_id:
+        answer = self._http.get(f"/videos/{segment(job_id)}", trace=trace)
+        if not answer.ok:
+            failed = self._failed(answer, job_id)
+            if failed is None:
+                raise_for_read(answer)
+            return failed
+        row = reading.job(reading.parsed(answer.body))
+        if row is None or not reading.status_word(row):
+            raise Unreadable("the answer is not what this wire promises")
+        shown = reading.job_id(row)
+        if shown and identity(shown) != identity(job_id):
             raise Unreadable("the answer is about another video")
-        return _status(video, None)
+        return self._status(row, job_id=job_id)
+
+    def _failed(self, answer: Answer, job_id: str) -> JobStatus | None:
+        """The end of a job that is told by an error: vLLM-Omni answers for a failed job with a 4xx
+        or 5xx and the job as body, LiteLLM puts that into the message of its own; and a refusal
+        for the content is final by its own words. None for everything else."""
+        for row in reading.jobs_inside(reading.parsed(answer.body)):
+            job = self._status(row, job_id=job_id)
+            ended = job.state in (JobState.FAILED, JobState.CANCELLED)
+            if ended and identity(reading.job_id(row)) == identity(job_id):
+                return job
+        said = error_body(answer)
+        if not said.moderated:
+            return None
+        return JobStatus(
+            job_id=job_id,
+            state=JobState.FAILED,
+            word=f"HTTP {answer.status}",
+            progress=None,
+            created_at=None,
+            expires_at=None,
+            fault=Fault.MODERATION,
+            message=said.message,
+        )
 
     def open(
         self, part: Part, *, trace: str, variant: str = "video"
     ) -> AbstractContextManager[Content]:
-        return self._http.download(
-            f"/videos/{segment(part.ref)}/content", trace=trace, query={"variant": variant}
-        )
+        path = f"/videos/{segment(part.ref)}/content"
+        if variant != "video":
+            return self._http.download(path, trace=trace, queries=[{"variant": variant}])
+        # some servers refuse a query that others ask for
+        queries = [query for query in (self._profile.video_query, {}) if query] + [{}]
+        return self._http.download(path, trace=trace, queries=queries)
 
-    def find(self, since: float, *, trace: str) -> list[JobSummary]:
-        def page(after: Mapping[str, str]) -> tuple[list[_Video], bool, str | None]:
-            query = {"limit": "100", "order": "desc", **after}
-            listed = checked(_List, self._http.read("/videos", trace=trace, query=query))
-            return listed.data, listed.has_more, listed.last_id
+    def find(self, since: float, *, trace: str) -> Listing:
+        def page(after: Mapping[str, str]) -> Page:
+            query = {**self._profile.list_query, **after}
+            return read_page(self._http.get("/videos", trace=trace, query=query), _summary)
 
-        videos = sorted(created_since(since, page), key=lambda video: video.created_at)
-        return [_summary(video) for video in reversed(videos)]
+        return read_list(since, page)
 
     def delete(self, job_id: str, *, trace: str) -> bool:
-        return self._http.delete(f"/videos/{segment(job_id)}", trace=trace, query={})
+        return self._http.delete(f"/videos/{segment(job_id)}", trace=trace)
+
+    def _status(
+        self, row: Mapping[str, Any], *, job_id: str = "", requested_seconds: int = 0
+    ) -> JobStatus:
+        """What an answer says of a job; a create is answered with the job's id."""
+        job_id = job_id or reading.job_id(row)
+        word = reading.status_word(row)
+        # a create that is answered with an id has created a job, whatever else it says
+        state = reading.state(word, self._profile.words) if word else JobState.RUNNING
+        fault, message = None, ""
+        if state is JobState.FAILED:
+            fault, message = _reason(row, word)
+        return JobStatus(
+            job_id=job_id,
+            state=state,
+            word=word,
+            progress=_progress(row),
+            created_at=reading.moment(row.get("created_at")),
+            expires_at=reading.moment(row.get("expires_at")),
+            finished_at=reading.moment(row.get("completed_at")),
+            parts=(Part(job_id, round(_seconds(row)) or requested_seconds),),
+            fault=fault,
+            message=message,
+        )
 
 
-def _summary(video: _Video) -> JobSummary:
-    width, _, height = (video.size or "").partition("x")
+def _summary(row: Mapping[str, Any]) -> JobSummary | None:
+    job_id = reading.job_id(row)
+    if not job_id:
+        return None
+    width, _, height = reading.text(row.get("size")).partition("x")
     return JobSummary(
-        job_id=video.id,
-        created_at=video.created_at,
-        model=video.model or "",
-        width=int(width) if width.isdigit() else 0,
-        height=int(height) if height.isdigit() else 0,
-        seconds=video.seconds or 0,
+        job_id=job_id,
+        created_at=reading.moment(row.get("created_at")),
+        model=reading.text(row.get("model")),
+        width=int(width) if width.isdecimal() else 0,
+        height=int(height) if height.isdecimal() else 0,
+        seconds=_seconds(row),
         variants=1,
-        prompt=video.prompt,
+        prompt=reading.text(row.get("prompt")) or None,
     )
 
 
-def _status(video: _Video, requested_seconds: int | None) -> JobStatus:
-    state = _STATES.get(video.status, JobState.STRANGE)
-    fault, message = None, ""
-    if state is JobState.FAILED:
-        error = video.error or _Error()
-        fault = _fault(error.code or "")
-        message = error.message or error.code or "the upstream gave no reason"
-    return JobStatus(
-        job_id=video.id,
-        state=state,
-        word=video.status,
-        progress=None if video.progress is None else max(0, min(100, int(video.progress))),
-        created_at=video.created_at,
-        expires_at=video.expires_at,
-        finished_at=video.completed_at,
-        parts=(Part(video.id, video.seconds or requested_seconds or 0),),
-        fault=fault,
-        message=message,
-    )
+def _seconds(row: Mapping[str, Any]) -> float:
+    """The length that a job says; 0 where it says none."""
+    for name in ("seconds", "duration"):
+        if (seconds := reading.number(row.get(name))) and seconds > 0:
+            return seconds
+    return 0.0
 
 
-def _fault(code: str) -> Fault:
-    if code in ("moderation_blocked", "content_filter", "content_policy_violation"):
-        return Fault.MODERATION
-    if code in ("internal_error", "server_error", "internal_server_error"):
-        return Fault.INTERNAL
-    return Fault.OTHER
+def _progress(row: Mapping[str, Any]) -> int | None:
+    progress = reading.number(row.get("progress"))
+    return None if progress is None else max(0, min(100, int(progress)))
+
+
+def _reason(row: Mapping[str, Any], word: str) -> tuple[Fault, str]:
+    """Why a job failed, from whatever field says so; some words for a failure say it themselves."""
+    said = reading.said({name: value for name, value in row.items() if name not in _NO_REASON})
+    message = said.message or next(iter(said.codes), "") or "the upstream gave no reason"
+    if is_moderation(message, (*said.codes, reading.plain(word))):
+        return Fault.MODERATION, message
+    internal = not _INTERNAL.isdisjoint(said.codes)
+    return Fault.INTERNAL if internal else Fault.OTHER, message
+
+
+_NO_REASON = frozenset({"status", "state", "type", "prompt", "title", "description"})
+"""Fields of a job that other errors have for their code or sentence."""
+_INTERNAL = frozenset({"internal_error", "server_error", "internal_server_error"})

@@ -34,6 +34,8 @@ from shared.upstream.protocol import Content, Dialect, JobGone, Throttled, Upstr
 _MOST_SPOILED = 5
 _LONGEST_BACKOFF = 60.0
 _LARGEST_EXTRA = 16 * 1024**2
+_RECOGNISED = 512
+"""Bytes from which the kind of any file is known."""
 _EXTRAS_PATIENCE = 20.0
 """Seconds for all pictures of an output together, in real time."""
 _HEARTBEAT = 30.0
@@ -74,7 +76,7 @@ def collect_output(services: Services, video_id: str, epoch: int, index: int) ->
         return _gone(services, work, job, index, str(error))
     except UpstreamError as error:
         wait = error.retry_after if isinstance(error, Throttled) else None
-        return _retry(services, work, index, str(error), wait=wait)
+        return _retry(services, work, index, str(error), wait=wait, said=error.said)
     except Spoiled as error:
         if job.spoiled + 1 >= _MOST_SPOILED and not work.ended:
             return decide(services, work, endings.bad_output(work, str(error)))
@@ -172,10 +174,15 @@ def _extras(services: Services, work: Work, index: int, client: Dialect) -> dict
 
 
 def _picture(content: Content, until: float, clock: Callable[[], float]) -> tuple[bytes, str]:
-    """A whole small picture, and its media type by its first bytes. Raises Spoiled."""
+    """A whole small picture, and its media type by its first bytes. Raises Spoiled, at once where
+    it is something else: some servers ignore `variant` and send the MP4."""
+    if content.content_type.startswith("video/"):
+        raise Spoiled(f"{content.content_type} where a picture was asked for")
     data = bytearray()
     for piece in content.pieces:
         data += piece
+        if len(data) >= _RECOGNISED and not (content_type(data) or "").startswith("image/"):
+            raise Spoiled("a file that is no picture")
         if len(data) > _LARGEST_EXTRA or clock() > until:
             raise Spoiled(f"more than {_LARGEST_EXTRA:,} bytes or {_EXTRAS_PATIENCE:.0f} s")
     kind = content_type(data)
@@ -238,6 +245,7 @@ def _retry(
     why: str,
     *,
     wait: float | None = None,
+    said: str = "",
     spoiled: bool = False,
 ) -> Done:
     emit(
@@ -250,9 +258,9 @@ def _retry(
 
     def write(current: Work) -> Work:
         worse = replace(current, troubles=current.troubles + 1)
-        if spoiled and current.job is not None:
-            return worse.with_job(spoiled=current.job.spoiled + 1)
-        return worse
+        if current.job is None:
+            return worse
+        return worse.with_job(complaint=said or why, spoiled=current.job.spoiled + spoiled)
 
     if change(services, work, write) is None:
         return done("superseded")

@@ -70,7 +70,7 @@ def follow_job(services: Services, video_id: str, epoch: int) -> Done:
         return _missing(services, work, known)
     except UpstreamError as error:
         wait = error.retry_after if isinstance(error, Throttled) else None
-        return _trouble(services, work, str(error), wait=wait)
+        return _trouble(services, work, str(error), wait=wait, said=error.said)
     if job.state in (JobState.RUNNING, JobState.STRANGE):
         return _rendering(services, work, known, job)
     if job.state is JobState.SUCCEEDED and not job.parts:
@@ -103,6 +103,7 @@ def _rendering(services: Services, work: Work, known: RunningJob, job: JobStatus
             progress_at=known.progress_at if job.progress == known.progress else now,
             missing_since=None,
             empty_since=None,
+            complaint=None,
             expires_at=job.expires_at or known.expires_at,
         )
 
@@ -121,7 +122,12 @@ def withdraw(services: Services, work: Work) -> None:
     at the job shows the result."""
     upstream = services.settings.upstream(work.deployment or "")
     client = services.client(work.deployment or "")
-    if upstream is None or client is None or not upstream.can_delete_running or not work.job_id:
+    if (
+        upstream is None
+        or client is None
+        or not upstream.speaks.can_delete_running
+        or not work.job_id
+    ):
         return
     stored = services.videos.find(work.caller, work.video_id)
     if stored is None or stored.video.status is not Status.CANCELLED:
@@ -186,6 +192,7 @@ def _rendered(
             polls=known.polls + 1,
             missing_since=None,
             empty_since=None,
+            complaint=None,
             expires_at=job.expires_at or known.expires_at,
         )
 
@@ -258,7 +265,7 @@ def _search(services: Services, work: Work) -> Done:
     client = services.client(work.deployment or "")
     upstream = services.settings.upstream(work.deployment or "")
     pause = services.settings.durations.of(_WATCH_PAUSE)
-    if client is None or upstream is None or not upstream.can_list:
+    if client is None or upstream is None or not upstream.speaks.can_list:
         # no way to find it, but it may be running: hold its slot for as long as a job can take
         running_until = intent.at + services.settings.durations.job_deadline
         if services.clock() < running_until:
@@ -269,9 +276,9 @@ def _search(services: Services, work: Work) -> Done:
         candidates = find_candidates(services, work, client)
     except UpstreamError as error:
         return _trouble(services, work, str(error))
-    if len(candidates) == 1:
-        return bind_found(services, work, client, candidates[0].job_id)
-    if candidates:
+    if len(candidates.ours) == 1:
+        return bind_found(services, work, client, candidates.ours[0].job_id)
+    if candidates.ours or candidates.doubt:
         close_unanswered(services, work)
         return _watching(services, work, pause * 5)
     stored = services.videos.find(work.caller, work.video_id)
@@ -305,8 +312,11 @@ def _watching(services: Services, work: Work, wait: float) -> Done:
     return done("watching", wait=wait)
 
 
-def _trouble(services: Services, work: Work, why: str, *, wait: float | None = None) -> Done:
-    """The upstream gave no answer: wait longer each time, never past the deadline."""
+def _trouble(
+    services: Services, work: Work, why: str, *, wait: float | None = None, said: str = ""
+) -> Done:
+    """The upstream gave no answer: wait longer each time, never past the deadline. `said` is its
+    own sentence, which the video's caller reads if it stays without one."""
     troubles = work.troubles + 1
     emit(
         Event.JOB_NOT_READABLE,
@@ -316,7 +326,12 @@ def _trouble(services: Services, work: Work, why: str, *, wait: float | None = N
         troubles=troubles,
         message=why,
     )
-    if update(services, work, lambda current: replace(current, troubles=troubles)) is None:
+
+    def note(current: Work) -> Work:
+        worse = replace(current, troubles=troubles)
+        return worse if current.job is None else worse.with_job(complaint=said or why)
+
+    if update(services, work, note) is None:
         return overtaken(services, work)
     if wait is None:
         backoff = polling.backoff(troubles, longest=_LONGEST_BACKOFF)

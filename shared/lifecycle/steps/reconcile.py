@@ -3,9 +3,10 @@
 There is no second POST before the list has shown, twice and late enough, that there is no job.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from shared.domain import endings, latency, polling
+from shared.domain.candidates import Fit, fit
 from shared.domain.job import JobStatus, JobSummary
 from shared.domain.video import Stage
 from shared.domain.work import Attempt, RunningJob, Work
@@ -14,7 +15,7 @@ from shared.lifecycle.services import Services
 from shared.lifecycle.steps.step import Done, change, decide, done, overtaken, show, update
 from shared.storage.jobs import Job
 from shared.telemetry.events import Event, emit
-from shared.upstream.protocol import Dialect, UpstreamError
+from shared.upstream.protocol import Dialect, NoList, UpstreamError
 
 MOST_POSTS = 2
 """The most POSTs for one video, whatever the reason."""
@@ -45,25 +46,30 @@ def reconcile(services: Services, work: Work) -> Done:
     known = services.jobs.bound_to(upstream.name, work.video_id)
     if known is not None:
         return bind_found(services, work, client, known.job_id)
-    if not upstream.can_list:
+    if not upstream.speaks.can_list:
         return _unknown(services, work, "the upstream cannot list its jobs")
     if now > ended + durations.job_deadline:
         return _unknown(services, work, "the upstream's list could not be read in time")
     try:
         candidates = find_candidates(services, work, client)
     except UpstreamError as error:
+        settled = now > ended + durations.of(ABSENCE)
+        if settled and isinstance(error, NoList):
+            return _unknown(services, work, "the upstream cannot list its jobs")
         emit(
             Event.RECONCILE_FAILED,
             video_id=work.video_id,
             deployment=work.deployment,
             message=str(error),
         )
+        if settled:
+            close_unanswered(services, work)  # others need not wait for a list
         return _look_again(services, work)
-    if len(candidates) > 1:
-        return _unknown(services, work, f"{len(candidates)} jobs could be this video's")
-    if candidates:
-        return bind_found(services, work, client, candidates[0].job_id)
-    return _absent(services, work, now=now, ended=ended)
+    if len(candidates.ours) > 1:
+        return _unknown(services, work, f"{len(candidates.ours)} jobs could be this video's")
+    if candidates.ours:
+        return bind_found(services, work, client, candidates.ours[0].job_id)
+    return _absent(services, work, now=now, ended=ended, doubt=candidates.doubt)
 
 
 def bind(services: Services, work: Work, job_id: str, job: JobStatus | None = None) -> Done:
@@ -124,34 +130,74 @@ def bind(services: Services, work: Work, job_id: str, job: JobStatus | None = No
     return done("submitted", wait=ahead.poll, stage=Stage.RENDERING, progress=0, hints=hints)
 
 
-def find_candidates(services: Services, work: Work, client: Dialect) -> list[JobSummary]:
-    """The upstream's jobs that the last POST of a video may have created: recent enough, not bound
-    to another video, and equal in all that the list shows. Raises UpstreamError."""
+@dataclass(frozen=True)
+class Candidates:
+    """The jobs of a list that the last POST of a video may have created."""
+
+    ours: list[JobSummary]
+    """Those that fit best: one is adopted."""
+    doubtful: int
+    """How many more may be ours, but show something else than was asked for."""
+    proves: bool
+    """Whether a job that is not among them does not exist."""
+
+    @property
+    def doubt(self) -> str:
+        """Why no POST may follow; empty where there is certainly no job."""
+        if self.doubtful:
+            return f"{self.doubtful} jobs could be this video's, though they show something else"
+        return "" if self.proves else "the upstream's list does not show all of its jobs"
+
+
+def find_candidates(services: Services, work: Work, client: Dialect) -> Candidates:
+    """The upstream's jobs that may be a video's: recent enough, or of an unknown time, not bound to
+    another video, and not certainly another's by what the list shows. Raises UpstreamError."""
     video = services.videos.find(work.caller, work.video_id)
     upstream = services.settings.upstream(work.deployment or "")
     if video is None or upstream is None or work.intent is None:
-        return []
+        return Candidates([], 0, proves=True)
     # never less than two seconds: upstreams cut their times to whole seconds
     tolerance = max(2.0, services.settings.durations.of(_CLOCK_TOLERANCE))
-    listed = client.find(work.intent.at - tolerance, trace=work.video_id)
-    request = video.video.request
-    candidates = [
-        job
-        for job in listed
-        if job.model in ("", upstream.deployment, upstream.model)
-        and (job.width, job.height) == (request.width, request.height)
-        and (job.seconds, job.variants) == (request.seconds, request.variants)
-        and job.prompt in (None, "", request.prompt)
-        and services.jobs.free_for(work.video_id, upstream.name, job.job_id)
-    ]
+    since = work.intent.at - tolerance
+    # while its submit is the only one, whatever is new is its own; later, what is old enough
+    alone, until = _is_alone(services, work), _latest(work, services.clock()) + tolerance
+    listing = client.find(since, trace=work.video_id)
+    names = (upstream.deployment, upstream.model)
+    fits: dict[Fit, list[JobSummary]] = {each: [] for each in Fit}
+    for job in listing.jobs:
+        how = fit(job, video.video.request, names, upstream.speaks)
+        if job.created_at is None:
+            how = how if alone else min(how, Fit.MAYBE)
+        elif job.created_at < since or (job.created_at > until and not alone):
+            continue
+        if how and services.jobs.free_for(work.video_id, upstream.name, job.job_id):
+            fits[how].append(job)
+    own = upstream.speaks.list_is_own or any(
+        services.jobs.get(upstream.name, job.job_id) for job in listing.jobs
+    )
+    candidates = Candidates(
+        fits[Fit.SURE] or fits[Fit.YES], len(fits[Fit.MAYBE]), proves=listing.whole and own
+    )
     emit(
         Event.SUBMIT_RECONCILED,
         video_id=work.video_id,
         deployment=upstream.name,
-        listed=len(listed),
-        candidates=len(candidates),
+        listed=len(listing.jobs),
+        candidates=len(candidates.ours) + candidates.doubtful,
     )
     return candidates
+
+
+def _is_alone(services: Services, work: Work) -> bool:
+    """Whether no other video may submit until this one's submission is decided."""
+    stored = line.deployments(services, [work.deployment or ""])
+    return any(each.state.submitting == work.video_id for each in stored)
+
+
+def _latest(work: Work, now: float) -> float:
+    """When the upstream can have created this video's job at the latest."""
+    ended = work.intent.connection_ended_at if work.intent else None
+    return now if ended is None else ended
 
 
 def bind_found(services: Services, work: Work, client: Dialect, job_id: str) -> Done:
@@ -163,19 +209,28 @@ def bind_found(services: Services, work: Work, client: Dialect, job_id: str) -> 
     return bind(services, work, job_id, job)
 
 
-def _absent(services: Services, work: Work, *, now: float, ended: float) -> Done:
+def _absent(services: Services, work: Work, *, now: float, ended: float, doubt: str) -> Done:
+    """No job fits. It may still appear for a while; then there is none, unless there is doubt."""
     settled_at = ended + services.settings.durations.of(ABSENCE)
     since = work.intent.unlisted_since if work.intent else None
     if since is None or now < settled_at:
         update(services, work, lambda its: its.with_intent(unlisted_since=since or now))
         return done("reconcile", wait=max(0.25, settled_at - now), stage=Stage.SUBMITTING)
+    if doubt:
+        return _unknown(services, work, doubt)
     if work.posts >= MOST_POSTS:
         hints = slots.hand_over(services, work)
         return decide(services, work, endings.never_accepted(work), hints=hints)
-    fresh = Attempt(deployment=work.deployment or "")
-    if update(services, work, lambda its: replace(its, attempt=fresh, troubles=0)) is None:
+    alone = _is_alone(services, work)
+    fresh = Attempt(deployment=work.deployment or "") if alone else None
+    back = update(services, work, lambda its: replace(its, attempt=fresh, troubles=0))
+    if back is None:
         return overtaken(services, work)
-    return done("reconcile", wait=0.0)
+    if alone:
+        return done("reconcile", wait=0.0)
+    hints = slots.hand_over(services, work)  # another turn, as others submit meanwhile
+    show(services, back, Stage.WAITING_FOR_QUOTA)
+    return done("again", wait=0.0, stage=Stage.WAITING_FOR_QUOTA, progress=0, hints=hints)
 
 
 def _look_again(services: Services, work: Work) -> Done:
@@ -197,6 +252,7 @@ def close_unanswered(services: Services, work: Work) -> None:
 
     Its job may be running, so the slot stays held. The next submit waits until its job cannot be
     confused with a job of this intent."""
-    stored = line.deployments(services, [work.deployment or ""])
-    if any(each.state.submitting == work.video_id for each in stored):
-        slots.close_submit(services, work, pause=services.settings.durations.of(_CLOCK_TOLERANCE))
+    if _is_alone(services, work):
+        # twice, because our clock may be behind, and the upstream's ahead
+        pause = services.settings.durations.of(2 * _CLOCK_TOLERANCE)
+        slots.close_submit(services, work, pause=pause)

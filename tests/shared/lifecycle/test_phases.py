@@ -24,6 +24,7 @@ from shared.upstream.protocol import (
     Content,
     DeploymentOut,
     JobGone,
+    Listing,
     Media,
     NotSent,
     Refused,
@@ -148,10 +149,10 @@ class Erratic:
 
         return content()
 
-    def find(self, since: float, *, trace: str) -> list[JobSummary]:
+    def find(self, since: float, *, trace: str) -> Listing:
         if not self.friendly and self.chance.random() < 0.3:
             raise Unreadable("502")
-        return [job for job in self.jobs.values() if job.created_at >= since]
+        return Listing(tuple(self.jobs.values()))
 
     def delete(self, job_id: str, *, trace: str) -> bool:
         return True

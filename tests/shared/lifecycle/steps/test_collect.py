@@ -37,14 +37,14 @@ def content_fault(times: int, **action: Any) -> dict[str, Any]:
         {"type": "truncated", "share": 0.5, "how": "length"},
         {"type": "truncated", "share": 0.5, "how": "connection"},
         {"type": "wrong_length", "difference": 100},
-        {"type": "status", "status": 404},
+        {"type": "status", "status": 404, "times": 2},  # with `variant`, and without
         {"type": "status", "status": 503},
     ],
 )
 def test_what_fails_once_is_fetched_again(
     order: Order, simulator: Simulator, action: dict[str, Any]
 ) -> None:
-    simulator.script(content_fault(1, **action))
+    simulator.script(content_fault(**{"times": 1, **action}))
     job = order()
     assert job.drive().count(names.COLLECT_OUTPUT) == 2
     (output,) = job.video.outputs
