@@ -328,8 +328,7 @@ def _trouble(
     )
 
     def note(current: Work) -> Work:
-        worse = replace(current, troubles=troubles)
-        return worse if current.job is None else worse.with_job(complaint=said or why)
+        return replace(current, troubles=troubles).with_job(complaint=said or why)
 
     if update(services, work, note) is None:
         return overtaken(services, work)
