@@ -1,0 +1,483 @@
+"""What living servers answer, as they were seen to, and what a video makes of it: it gets its own
+clip or the true reason, is paid for once, and holds up no other."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from shared.domain.ledger import Amounts
+from shared.domain.video import Status
+from shared.lifecycle import line
+from shared.lifecycle.services import Services
+from shared.lifecycle.steps import finish_video, follow_job, submit_job, take_turn
+from tests.conftest import Simulator
+from tests.shared.lifecycle.conftest import Job, Order
+from tests.support.fake_upstream import DroppedError, FakeUpstream, serving
+from tests.support.movies import movie
+
+PRICE = 4 * 50_000
+
+
+@pytest.fixture(scope="module")
+def file() -> bytes:
+    return movie(frames=48)
+
+
+@pytest.fixture
+def upstream(file: bytes) -> Iterator[FakeUpstream]:
+    with serving(file) as running:
+        yield running
+
+
+Start = Callable[..., Callable[[], Job]]
+
+
+@pytest.fixture
+def start(
+    services_with: Callable[..., Services], simulator: Simulator, upstream: FakeUpstream
+) -> Start:
+    """Services with the fake as their only upstream, and what orders a video there."""
+
+    def make(**changes: Any) -> Callable[[], Job]:
+        entry = {
+            "name": "own",
+            "endpoint": upstream.url,
+            "path_prefix": "/v1",
+            "deployment": "wan",
+            "model": "wan",
+            "auth": {"type": "none"},
+            "prices": {"version": "v", "usd_per_second": "0.05"},
+            "capabilities": {"sizes": ["1280x720"], "seconds": [4, 12], "images": 1},
+            **changes,
+        }
+        services = services_with(UPSTREAMS=json.dumps([entry]), JOB_DEADLINE_MINUTES="15")
+        order = Order(services, simulator)
+        return lambda: order("wan", width=1280, height=720)
+
+    return make
+
+
+def lost(upstream: FakeUpstream) -> None:
+    """The answer to the first create is lost, after the job was made."""
+
+    def creating(job: dict[str, Any]) -> Any:
+        if len(upstream.sent) == 1:
+            raise DroppedError
+        return 200, job
+
+    upstream.creating = creating
+
+
+def code_of(job: Job) -> str | None:
+    return None if job.video.error is None else job.video.error.code
+
+
+CUDA = "CUDA out of memory"
+FAILED: dict[str, Any] = {
+    "vLLM-Omni": lambda job: (
+        500,
+        {**job, "status": "failed", "error": {"code": 500, "message": CUDA}},
+    ),
+    "vLLM-Omni refusing": lambda job: (
+        422,
+        {**job, "status": "failed", "error": {"code": 422, "message": CUDA}},
+    ),
+    "LiteLLM in front of it": lambda job: (
+        500,
+        {
+            "error": {
+                "message": "litellm.InternalServerError: InternalServerError: Hosted_vllmException"
+                f" - {json.dumps({**job, 'status': 'failed', 'error': {'message': CUDA}})}"
+                "\n\nLiteLLM: model group 'wan' failed with the error above.",
+                "type": "internal_server_error",
+                "param": None,
+                "code": "500",
+            }
+        },
+    ),
+    "TensorRT-LLM": lambda job: (200, {**job, "status": "failed", "error": CUDA}),
+    "SGLang": lambda job: (200, {**job, "status": "failed", "error": {"message": CUDA}}),
+    "a list": lambda job: (200, {**job, "status": "failed", "error": [{"msg": CUDA}]}),
+    "detail": lambda job: (200, {**job, "status": "failed", "detail": CUDA}),
+    "another word": lambda job: (200, {**job, "status": "FAILURE", "fail_reason": CUDA}),
+    "404 with the job": lambda job: (404, {**job, "status": "failed", "error": {"message": CUDA}}),
+}
+
+
+@pytest.mark.parametrize("wire", FAILED)
+def test_a_failed_job_is_over_at_once_with_its_reason_and_its_money(
+    start: Start, upstream: FakeUpstream, wire: str
+) -> None:
+    upstream.polling = FAILED[wire]
+    job = start()()
+    job.drive()
+    assert job.video.error is not None
+    assert (code_of(job), job.video.error.message) == ("upstream_failed", CUDA)
+    assert job.video.error.charged is False
+    assert job.booked == Amounts()
+    assert len(upstream.jobs) == 1
+
+
+BLOCKED = "The request was blocked by our content filter."
+MODERATED: dict[str, Any] = {
+    "a code": lambda job: (
+        200,
+        {**job, "status": "failed", "error": {"code": "content_filter", "message": BLOCKED}},
+    ),
+    "only a sentence": lambda job: (200, {**job, "status": "failed", "error": BLOCKED}),
+    "LiteLLM to Veo": lambda job: (
+        500,
+        {
+            "error": {
+                "message": "litellm.APIConnectionError: 1 validation error for "
+                "GeminiLongRunningOperationResponse\nresponse.generateVideoResponse."
+                "generatedSamples\n  Field required [type=missing, "
+                "input_value={'raiMediaFilteredCount': 1}, input_type=dict]",
+                "type": "internal_server_error",
+                "code": "500",
+            }
+        },
+    ),
+    "a word": lambda job: (200, {**job, "status": "Content Moderated"}),
+}
+
+
+@pytest.mark.parametrize("wire", MODERATED)
+def test_a_video_that_was_filtered_says_so_however_it_is_told(
+    start: Start, upstream: FakeUpstream, wire: str
+) -> None:
+    upstream.polling = MODERATED[wire]
+    job = start()()
+    job.drive()
+    assert code_of(job) == "moderation_blocked"
+    assert job.booked == Amounts()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"created_at": None, "progress": None, "seconds": None, "size": None},  # LiteLLM to Veo
+        {"created_at": 0, "status": "processing"},  # LiteLLM to Runway
+        {"created_at": "2026-11-29T12:00:00Z", "seconds": 4, "progress": "10%"},
+        {"error": "", "model": None, "expires_at": "never"},
+        {"status": None},
+    ],
+)
+def test_an_answer_with_an_id_is_a_job(
+    start: Start, upstream: FakeUpstream, changes: dict[str, Any]
+) -> None:
+    upstream.creating = lambda job: (202, {**job, **changes})
+    job = start()()
+    job.drive()
+    assert job.video.status is Status.COMPLETED
+    assert len(upstream.sent) == 1
+
+
+FOREIGN: list[Any] = [
+    {"id": "vid_other", "status": "failed", "error": "out of memory", "prompt": "another"},
+    {"id": "vid_int", "status": "failed", "error": {"code": 500}, "prompt": "another"},
+    {"id": 7, "created_at": {}, "seconds": [], "prompt": "another", "status": None},
+    "nonsense",
+    None,
+    {},
+]
+
+
+@pytest.mark.parametrize("shown", [{}, {"prompt": None}, {"seconds": None}, {"created_at": None}])
+def test_a_lost_answer_is_found_beside_rows_that_cannot_be_read(
+    start: Start, upstream: FakeUpstream, shown: dict[str, Any]
+) -> None:
+    lost(upstream)
+    upstream.listing = lambda jobs: (
+        200,
+        {"data": [*FOREIGN, *({**job, **shown} for job in jobs)]},
+    )
+    job = start()()
+    job.drive()
+    assert job.video.status is Status.COMPLETED
+    assert len(upstream.sent) == 1
+    assert job.booked.settled == PRICE
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {"seconds": None, "duration": 4.04, "progress": None, "prompt": None},  # TensorRT-LLM
+        {"seconds": "5", "prompt": None},  # SGLang: the frames really made
+        {"size": "1280x704", "prompt": None},
+        {"size": None, "model": None, "prompt": None, "seconds": None},
+    ],
+)
+def test_what_a_list_does_not_show_or_rounds_excludes_nobody(
+    start: Start, upstream: FakeUpstream, shown: dict[str, Any]
+) -> None:
+    lost(upstream)
+    upstream.listing = lambda jobs: (200, {"data": [{**job, **shown} for job in jobs]})
+    job = start()()
+    job.drive()
+    assert job.video.status is Status.COMPLETED
+    assert len(upstream.sent) == 1
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {"seconds": "12", "prompt": None},
+        {"size": "720x1280", "prompt": None},  # Bifrost, for a size that it does not know
+    ],
+)
+def test_a_job_that_shows_something_else_is_not_taken_and_prevents_a_second_one(
+    start: Start, upstream: FakeUpstream, shown: dict[str, Any]
+) -> None:
+    lost(upstream)
+    upstream.listing = lambda jobs: (200, {"data": [{**job, **shown} for job in jobs]})
+    job = start()()
+    until_ended(job)
+    assert code_of(job) == "submit_unknown"
+    assert len(upstream.sent) == 1
+    assert job.booked.unknown == PRICE
+
+
+def test_two_jobs_that_may_be_ours_are_both_left_alone(
+    start: Start, upstream: FakeUpstream
+) -> None:
+    lost(upstream)
+    upstream.make(prompt=None)
+    upstream.listing = lambda jobs: (200, {"data": [{**job, "prompt": None} for job in jobs]})
+    job = start()()
+    until_ended(job)
+    assert code_of(job) == "submit_unknown"
+    assert len(upstream.sent) == 1
+
+
+def test_of_two_jobs_the_one_that_shows_our_prompt_is_ours(
+    start: Start, upstream: FakeUpstream
+) -> None:
+    lost(upstream)
+    upstream.make(prompt=None)
+    job = start()()
+    job.drive()
+    assert job.video.status is Status.COMPLETED
+    (ours,) = (each["id"] for each in upstream.jobs.values() if each["prompt"])
+    looks = upstream.looks("/videos/vid_")
+    assert looks
+    assert all(ours in look for look in looks)
+
+
+def until_ended(job: Job) -> None:
+    """Drive a video until its caller sees its end; the work on it may go on."""
+    services = job.services
+    for number in range(400):
+        outcome = take_turn.take_turn(services, job.id, 1, f"h{number}").result["outcome"]
+        if outcome in ("granted", "submitted"):
+            outcome = submit_job.submit_job(services, job.id, 1).result["outcome"]
+        if outcome == "decided":
+            finish_video.finish_video(services, job.id, 1)
+        if job.video.terminal:
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"not ended: {job.work}")
+
+
+@pytest.mark.parametrize("answer", [(404, {"detail": "Not Found"}), (405, {}), (400, {"e": 1})])
+def test_a_list_that_is_none_ends_the_video_unknown_and_no_other(
+    start: Start, upstream: FakeUpstream, answer: Any
+) -> None:
+    lost(upstream)
+    upstream.listing = lambda jobs: answer
+    order = start()
+    first = order()
+    until_ended(first)
+    assert code_of(first) == "submit_unknown"
+    second = order()
+    second.drive()
+    assert second.video.status is Status.COMPLETED
+    assert len(upstream.sent) == 2
+
+
+def test_a_list_that_cannot_be_read_does_not_hold_up_the_others(
+    start: Start, upstream: FakeUpstream
+) -> None:
+    lost(upstream)
+    upstream.listing = lambda jobs: (500, {"error": "database is locked"})
+    order = start()
+    first, second = order(), order()
+    services = first.services
+    assert take_turn.take_turn(services, first.id, 1, "h").result["outcome"] == "granted"
+    for _ in range(200):
+        submit_job.submit_job(services, first.id, 1)
+        if not _submitting(services):
+            break
+        time.sleep(0.02)
+    second.drive()
+    assert second.video.status is Status.COMPLETED
+    # the list is back: the first one finds its own job, not the second's
+    upstream.listing = lambda jobs: (200, {"data": [{**job, "prompt": None} for job in jobs]})
+    first.drive()
+    assert first.video.status is Status.COMPLETED
+    assert len(upstream.sent) == len(upstream.jobs) == 2
+
+
+def _submitting(services: Services) -> str | None:
+    return line.deployments(services)[0].state.submitting
+
+
+def test_a_list_that_may_be_of_another_server_proves_nothing_until_it_shows_a_known_job(
+    start: Start, upstream: FakeUpstream
+) -> None:
+    """LiteLLM asks its provider's public address for the list, whatever the deployment's is."""
+    known: list[dict[str, Any]] = []
+    upstream.creating = lambda job: (200, job)
+    upstream.listing = lambda jobs: (200, {"data": known})
+    order = start(profile="litellm")
+    assert order().drive() is not None
+    known_job = next(iter(upstream.jobs.values()))
+
+    def none(job: dict[str, Any]) -> Any:
+        del upstream.jobs[job["id"]]
+        raise DroppedError
+
+    upstream.creating = none
+    stranger = order()
+    until_ended(stranger)
+    assert code_of(stranger) == "submit_unknown"
+    known.append(known_job)
+    posts = len(upstream.sent)
+    shown = order()
+    until_ended(shown)
+    assert (code_of(shown), len(upstream.sent) - posts) == ("upstream_failed", 2)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (404, {"detail": "Video not found"}),
+        (400, {"code": "task_not_exist", "message": "task_not_exist", "data": None}),  # new-api
+        (500, {"error": {"message": "litellm.X: {'error': \"Video with id 'v' not found\"}"}}),
+    ],
+)
+def test_a_server_that_has_forgotten_its_jobs_says_so_in_its_own_words(
+    start: Start, upstream: FakeUpstream, answer: Any
+) -> None:
+    upstream.polling = lambda job: answer
+    job = start()()
+    job.drive()
+    assert code_of(job) == "lost"
+    assert len(upstream.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "sentence"),
+    [
+        (400, {"code": "invalid-argument", "error": "An upload address is needed."},
+         "An upload address is needed."),
+        (400, {"detail": "Prompt is too long."}, "Prompt is too long."),
+        (422, {"detail": [{"loc": ["body", "seconds"], "msg": "must be 5"}]}, "seconds: must be 5"),
+        (400, b"Bad prompt", "Bad prompt"),
+    ],
+)  # fmt: skip
+def test_a_refusal_reaches_its_reader(
+    start: Start, upstream: FakeUpstream, status: int, body: Any, sentence: str
+) -> None:
+    plain = isinstance(body, bytes)
+    upstream.creating = lambda job: (status, body, "text/plain") if plain else (status, body)
+    job = start()()
+    job.drive()
+    assert job.video.error is not None
+    assert (code_of(job), job.video.error.message) == ("refused", sentence)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (422, {"error": {"message": "Budget has been exceeded! Current cost: 1",
+                         "type": "budget_exceeded", "param": None, "code": "422"}}),
+        (400, {"error": {"message": "No connected db.", "type": "no_db_connection",
+                         "param": None, "code": "400"}}),
+    ],
+)  # fmt: skip
+def test_a_gateway_that_refuses_our_key_or_bill_refuses_no_video(
+    start: Start, upstream: FakeUpstream, answer: Any
+) -> None:
+    def creating(job: dict[str, Any]) -> Any:
+        return answer if len(upstream.sent) < 3 else (200, job)
+
+    upstream.creating = creating
+    job = start()()
+    job.drive()
+    assert job.video.status is Status.COMPLETED
+
+
+def test_where_a_variant_is_ignored_the_mp4_is_read_once(
+    start: Start, upstream: FakeUpstream
+) -> None:
+    served: list[str] = []
+
+    def content(file: bytes, variant: str) -> Any:
+        served.append(variant)
+        return 200, file, "video/mp4"
+
+    upstream.content = content
+    job = start(profile="vllm-omni")()
+    job.drive()
+    assert job.video.status is Status.COMPLETED
+    assert served == [""]
+
+
+@pytest.mark.parametrize("status", [404, 400, 422])
+def test_where_a_variant_is_refused_the_mp4_is_fetched_without_it(
+    start: Start, upstream: FakeUpstream, status: int
+) -> None:
+    """SGLang takes `variant` for the number of an output."""
+    upstream.content = lambda file, variant: (
+        (status, {"detail": "no such variant"}) if variant else (200, file, "video/mp4")
+    )
+    job = start()()
+    job.drive()
+    assert job.video.status is Status.COMPLETED
+    assert job.booked.settled == PRICE
+
+
+def test_what_the_upstream_said_last_is_told_when_the_time_is_up(
+    start: Start, upstream: FakeUpstream
+) -> None:
+    upstream.polling = lambda job: (500, {"error": {"message": "the engine is stuck"}})
+    job = start()()
+    services = job.services
+    take_turn.take_turn(services, job.id, 1, "h")
+    submit_job.submit_job(services, job.id, 1)
+    while follow_job.follow_job(services, job.id, 1).result["outcome"] != "decided":
+        time.sleep(0.05)
+    finish_video.finish_video(services, job.id, 1)
+    assert job.video.error is not None
+    assert code_of(job) == "timed_out"
+    assert "The upstream last said: the engine is stuck" in job.video.error.message
+
+
+def test_forms_where_only_forms_are_read(start: Start, upstream: FakeUpstream) -> None:
+    job = start(profile="vllm-omni")()
+    job.drive()
+    ((kind, body),) = upstream.sent
+    assert kind.startswith("multipart/form-data")
+    assert b'name="prompt"\r\n\r\na fox\r\n' in body
+    assert b'name="seconds"\r\n\r\n4\r\n' in body
+
+
+def test_openrouter_is_asked_in_its_own_words(start: Start, upstream: FakeUpstream) -> None:
+    upstream.creating = lambda job: (202, {"id": job["id"], "status": "pending"})
+    upstream.polling = lambda job: (200, {"id": job["id"], "status": "completed"})
+    job = start(profile="openrouter", path_prefix="/v1")()
+    job.drive()
+    assert job.video.status is Status.COMPLETED
+    assert json.loads(upstream.sent[0][1]) == {
+        "model": "wan",
+        "prompt": "a fox",
+        "duration": 4,
+        "resolution": "720p",
+        "aspect_ratio": "16:9",
+    }
