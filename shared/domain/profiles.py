@@ -54,6 +54,29 @@ class Profile:
     """Status words beyond those that are understood of every server: word -> a `JobState`."""
 
 
+Lack = Literal["list", "own_list", "delete", "stop", "pictures"]
+"""What a server cannot do, and so what does not hold there:
+
+`list`: a submission whose answer was lost is not found; the video ends as `submit_unknown`.
+`own_list`: the same, until its list has shown a job of this deployment.
+`delete`: a deleted video's copy stays upstream until it expires.
+`stop`: a cancelled video's render goes on, and may be billed.
+`pictures`: no thumbnail and no spritesheet.
+"""
+
+
+def lacks(profile: Profile) -> list[Lack]:
+    """What a server cannot do."""
+    missing: dict[Lack, bool] = {
+        "list": not profile.can_list,
+        "own_list": profile.can_list and not profile.list_is_own,
+        "delete": not profile.can_delete,
+        "stop": not profile.can_delete_running,
+        "pictures": not profile.pictures,
+    }
+    return [lack for lack, applies in missing.items() if applies]
+
+
 _OPENAI_LIST = {"limit": "100", "order": "desc"}
 _PICTURES = ("thumbnail", "spritesheet")
 

@@ -210,7 +210,8 @@ def delete_job(
     """Delete the upstream's copy of a deleted video if possible: it expires anyway."""
     try:
         client = services.client(deployment or "")
-        if client is not None and job_id:
+        upstream = services.settings.upstream(deployment or "")
+        if client is not None and upstream and upstream.speaks.can_delete and job_id:
             client.delete(job_id, trace=video_id)
     except (UpstreamError, SettingsError, AzureError) as error:
         emit(Event.JOB_NOT_DELETED, video_id=video_id, message=type(error).__name__)
