@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from bench.figure import Line, chart
-from bench.floor import best_schedule, walk
+from bench.floor import Array, best_schedule, walk
+from bench.plain import PLAIN, Plain
+from bench.plain import known_before as remembered_before
 from bench.renders import OTHER_KINDS, OTHER_PROGRESS, Kind, Progress, heights, uneven, usual
 from bench.report import Table, targets
 from bench.schedules import (
@@ -56,6 +58,7 @@ def run() -> dict[str, Any]:
     kinds = {name: _other_kind(kind) for name, kind in OTHER_KINDS.items()}
     return {
         "jobs": JOBS,
+        "plain": [_plain(schedule) for schedule in PLAIN],
         "poll_worth": POLL_WORTH,
         "first_guess": round(GUESS, 1),
         "steady": steady,
@@ -93,15 +96,50 @@ def _shift(kind: Kind, then: Kind, jobs: int = JOBS) -> list[Row]:
         for old, new in zip(earlier, later, strict=True)
         for sketch in known_before(known_after(unlearned(GUESS), old), new)
     ]
-    place = np.arange(jobs) % AFTER_SHIFT
-    phases = ((_NEW, place < FIRST), (f"{FIRST + 1} to {AFTER_SHIFT}", place >= FIRST))
     rows = []
-    for phase, chosen in phases:
+    for phase, chosen in _after_shift(jobs):
         picked = np.flatnonzero(chosen)
         known, theirs = [sketches[i] for i in picked], [parts[i] for i in picked]
         rows += rows_of_the_others(durations[chosen], phase)
         rows += rows_of_ours(then, phase, known, durations[chosen], theirs)
     return rows
+
+
+def _plain(schedule: Plain) -> Row:
+    """The cost of a plain schedule: at each spread after 200 jobs and in the first 20 of new
+    deployments, then after each shift."""
+    found: Row = {"schedule": schedule.name}
+    for cv in SPREADS:
+        durations = usual(cv).draw(JOBS, SEED)
+        long = remembered_before(usual(cv).draw(LEARNED, SEED + 1), durations)
+        new = [
+            known
+            for chunk in np.split(durations, JOBS // FIRST)
+            for known in remembered_before(np.array([]), chunk)
+        ]
+        found[f"{_name(cv)}, {_KNOWN}"] = _cost(schedule, long, durations)
+        found[f"{_name(cv)}, {_NEW}"] = _cost(schedule, new, durations)
+    runs = JOBS // AFTER_SHIFT
+    earlier = np.split(USUAL.draw(runs * LEARNED, SEED + 2), runs)
+    for name, then in SHIFTS.items():
+        durations = then.draw(JOBS, SEED)
+        pairs = zip(earlier, np.split(durations, runs), strict=True)
+        known = [each for old, new in pairs for each in remembered_before(old, new)]
+        for phase, chosen in _after_shift(JOBS):
+            picked = [known[i] for i in np.flatnonzero(chosen)]
+            found[f"{name}, {phase}"] = _cost(schedule, picked, durations[chosen])
+    return found
+
+
+def _cost(schedule: Plain, known: list[list[float]], durations: Array) -> float:
+    pairs = [schedule.follow(k, float(d)) for k, d in zip(known, durations, strict=True)]
+    polls, lag = np.array(pairs).T
+    return round(float(lag.mean() + POLL_WORTH * polls.mean()), 2)
+
+
+def _after_shift(jobs: int) -> list[tuple[str, Any]]:
+    place = np.arange(jobs) % AFTER_SHIFT
+    return [(_NEW, place < FIRST), (f"{FIRST + 1} to {AFTER_SHIFT}", place >= FIRST)]
 
 
 def _guesses(kind: Kind, jobs: int = 2000) -> list[Row]:
