@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from bench.floor import Array, Schedule, floor_at, walk
+from bench.plain import PLAIN
 from bench.renders import Heights, Kind, Progress, uneven
-from shared.domain.latency import Sketch, observe, unlearned
+from shared.domain.latency import UNLEARNED, Sketch, observe
 from shared.domain.polling import POLL_WORTH, expected_render_seconds, plan
 
 LEARNED = 200
@@ -17,7 +18,7 @@ FIRST = 20
 SEED = 20261121
 
 GUESS = expected_render_seconds(1280, 720, 12)
-"""What is shipped for such a request: 116 s, where the renders of the benchmark take 150."""
+"""What is expected of such a request before anything is learned; no poll depends on it."""
 
 FIXED, GUIDE = "fixed 5 s", "guide's backoff"
 """The guide waits 3 s, then a second more at each attempt, 15 s at most."""
@@ -42,6 +43,7 @@ def follow(
     while True:
         step = plan(
             sketch,
+            expected=GUESS,
             elapsed=elapsed,
             progress=reported,
             unmoved=elapsed - since,
@@ -95,13 +97,13 @@ def known_after(sketch: Sketch, durations: Array) -> Sketch:
 
 def long_known(kind: Kind, jobs: int = LEARNED) -> Sketch:
     """The sketch after that many renders of a kind, which are not among those measured."""
-    return known_after(unlearned(GUESS), kind.draw(jobs, SEED + 1))
+    return known_after(UNLEARNED, kind.draw(jobs, SEED + 1))
 
 
-def newly_known(guess: float, durations: Array) -> list[Sketch]:
+def newly_known(durations: Array) -> list[Sketch]:
     """What is known before each of the renders, of deployments that are new every 20 renders."""
     chunks = np.split(durations, len(durations) // FIRST)
-    return [sketch for chunk in chunks for sketch in known_before(unlearned(guess), chunk)]
+    return [sketch for chunk in chunks for sketch in known_before(UNLEARNED, chunk)]
 
 
 def row(schedule: str, phase: str, polls: Array, lag: Array) -> Row:
@@ -120,6 +122,19 @@ def rows_of_the_others(durations: Array, phase: str = "") -> list[Row]:
     """Fixed pauses and the guide's, which learn nothing."""
     schedules = ((FIXED, every(5)), (GUIDE, backoff()))
     return [row(name, phase, *walk(times, durations)) for name, times in schedules]
+
+
+def rows_of_plain(phase: str, sketches: list[Sketch], durations: Array) -> list[Row]:
+    """What has been learned is the same as for ours."""
+    rows = []
+    for schedule in PLAIN:
+        pairs = [
+            schedule.follow(sketch.durations, float(duration))
+            for sketch, duration in zip(sketches, durations, strict=True)
+        ]
+        polls, lag = np.array(pairs).T
+        rows.append(row(schedule.name, phase, polls, lag))
+    return rows
 
 
 def rows_of_ours(

@@ -2,20 +2,20 @@
 
 A poll costs something, and so does every second between a render's end and the poll that sees it.
 The best schedule minimises `poll_worth * polls + lag` on average. If a running render ends at the
-rate h(t), that schedule has sqrt(h(t) / (2 * poll_worth)) polls a second: the likelier the end, the
-shorter the wait (J. B. Keller, "Optimum checking schedules for systems subject to random failure",
-Management Science 21, 1974). So the next poll is due when the integral of that rate from now
-reaches one. No plan is stored: each poll plans the next from what it learned.
+rate h, that schedule has sqrt(h / (2 * poll_worth)) polls a second (J. B. Keller, "Optimum checking
+schedules for systems subject to random failure", Management Science 21, 1974). Here 1 / h
+comes from the median of what the latest renders of its kind still took when they were as old.
+Before the first of them ended nothing is asked. No plan is stored: each poll plans the next.
 
-First poll, later polls, estimated completion and Retry-After come from the same `Outlook`. All
-times are seconds at time scale 1.
+First poll, later polls, estimated completion and Retry-After come from the same `Plan`. All times
+are seconds at time scale 1. What other schedules cost: docs/decisions/0019-polling.md.
 """
 
 from dataclasses import dataclass
-from itertools import accumulate
-from math import inf, log1p, sqrt
+from math import sqrt
+from statistics import median
 
-from shared.domain.latency import Outlook, Sketch, outlook
+from shared.domain.latency import Sketch
 
 POLL_WORTH = 0.5
 """Seconds of lag that one poll is worth: trades cost against promptness."""
@@ -23,9 +23,22 @@ SHORTEST_PAUSE = 2.0
 LONGEST_PAUSE = 120.0
 """The longest that an end goes unseen, however wrong the forecast. The sweep must wait longer
 than this before it takes a silent worker for dead."""
-_STRETCH = 0.5
-"""The longest pause of a render that reports progress, as a share of its time so far: progress that
-hardly moves must not delay the next poll for long."""
+_EARLY, _GROWTH = 3.0, 0.2
+"""Until one render has been observed, the pause is these seconds and this share of the time so far:
+whatever it renders, its end is noticed within 1.25 times its render and 5 s, with two seconds for
+the delays of queues and timers."""
+_ODD = 20
+"""One in so many renders may end before the first look."""
+_MEAN = 1.6
+"""1 / h in medians of the time left; an exponential distribution has 1.44."""
+_OVERDUE = 0.05
+"""The pause of a render that takes longer than all of the latest, as a share of its time so far."""
+_APPROACH = 0.44
+"""The pause of a render that reports progress, as a share of the time that is left."""
+_STRETCH = 0.25
+"""Its limit, as a share of the time so far, because its progress may hardly move."""
+_STALL = 0.15
+"""Progress that has not moved for this share of the time so far is ignored."""
 
 
 def expected_render_seconds(width: int, height: int, seconds: int) -> float:
@@ -45,12 +58,13 @@ class Plan:
     pause: float
     """Seconds until the next poll."""
     remaining: float
-    """Seconds until its end is expected to be seen: the median, but not before the next poll."""
+    """Seconds until its end is expected, but not before the next poll."""
 
 
 def plan(
     sketch: Sketch,
     *,
+    expected: float,
     elapsed: float = 0.0,
     progress: int | None = None,
     unmoved: float = 0.0,
@@ -58,39 +72,36 @@ def plan(
 ) -> Plan:
     """The next poll of a render that is still running, and its expected end.
 
-    `elapsed` is in seconds since the job was created, `progress` is the upstream's (None if the
-    dialect has none), `unmoved` is in seconds since a poll first saw this progress.
+    `expected` is the guess for the whole render, used before anything is learned. `elapsed` is in
+    seconds since the job was created, `progress` is the upstream's (None or 0 if it reports none),
+    `unmoved` is in seconds since a poll first saw this progress.
     """
-    ahead = outlook(sketch).running(elapsed, progress, unmoved=unmoved)
-    stretch = _STRETCH * elapsed if progress and elapsed > 0 else LONGEST_PAUSE
-    pause = due(ahead, poll_worth) - elapsed
-    if is_unlearned(sketch):
-        # whatever it renders, its end is noticed within 1.25 times its render and 5 s
-        pause = min(pause, 4 + 0.2 * elapsed)
-    pause = max(SHORTEST_PAUSE, min(LONGEST_PAUSE, stretch, pause))
-    return Plan(pause, max(pause, ahead.quantile(0.5) - elapsed))
+    left = _left(sketch, elapsed, expected)
+    if not sketch.durations:
+        pause = _EARLY + _GROWTH * elapsed
+    elif not left:
+        pause = _OVERDUE * elapsed
+    else:
+        pause = max(_first_look(sketch) - elapsed, sqrt(2 * poll_worth * left * _MEAN))
+    if progress and progress > 0 and elapsed > 0 and unmoved <= _STALL * elapsed:
+        by_progress = elapsed * (100 / min(99, progress) - 1)
+        left = sqrt(left * by_progress) if left else by_progress
+        pause = min(_APPROACH * left, max(pause, _STRETCH * elapsed))
+    pause = max(SHORTEST_PAUSE, min(LONGEST_PAUSE, pause))
+    return Plan(pause, max(pause, left))
 
 
-def is_unlearned(sketch: Sketch) -> bool:
-    """Whether no render has been observed: then the one regime rests on the guess alone."""
-    return len(sketch.regimes) == 1 and sketch.main.worth <= 1
+def _first_look(sketch: Sketch) -> float:
+    """Before nearly all of the latest renders ended, and the earlier the fewer they are."""
+    known = len(sketch.durations)
+    return sorted(sketch.durations)[known // _ODD] * known / (known + 2)
 
 
-def due(ahead: Outlook, poll_worth: float) -> float:
-    """When the best schedule has its next poll, counted from `ahead.edges[0]`, which is now."""
-    wanted = sqrt(2 * poll_worth)
-    left = list(accumulate(reversed(ahead.masses), initial=ahead.beyond))
-    left.reverse()
-    for k, mass in enumerate(ahead.masses):
-        low, high = ahead.edges[k], ahead.edges[k + 1]
-        # the hazard is constant within a cell: sqrt(h) * width
-        part = mass / left[k]
-        got = sqrt(-log1p(-part) * (high - low)) if part < 1 else inf
-        if got >= wanted:
-            return low + (high - low) * wanted / got
-        wanted -= got
-    # in the tail h(t) = 1/t
-    return (sqrt(ahead.edges[-1]) + wanted / 2) ** 2
+def _left(sketch: Sketch, elapsed: float, expected: float) -> float:
+    """How long the render is expected to go on, 0 if it should be over."""
+    durations = sketch.durations or (expected,)
+    longer = [each - elapsed for each in durations if each > elapsed]
+    return median(longer) if longer else 0.0
 
 
 def estimated_progress(elapsed: float, expected: float) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from shared.domain import latency, polling
 from shared.domain.job import JobStatus
-from shared.domain.latency import Sketch, outlook, unlearned
+from shared.domain.latency import UNLEARNED, Sketch
 from shared.domain.request import VideoRequest
 from shared.domain.work import RunningJob, Work
 from shared.lifecycle.services import Services
@@ -37,17 +37,16 @@ def kind_of(request: VideoRequest) -> str:
 def at_admission(services: Services, deployment: str, request: VideoRequest) -> float:
     """How long a render is expected to take, in seconds of this app: learned, or guessed."""
     guess = polling.expected_render_seconds(request.width, request.height, request.seconds)
-    return median(services, _known(services, deployment, kind_of(request), guess))
+    learned = _known(services, deployment, kind_of(request)).median
+    return services.settings.durations.of(guess if learned is None else learned)
 
 
-def at_submit(services: Services, work: Work) -> Sketch:
-    """The sketch of such renders at the deployment that got the job."""
-    return _known(services, work.deployment, work.kind, _guess(services, work))
-
-
-def median(services: Services, sketch: Sketch) -> float:
-    """How long a render is expected to take from its beginning, in seconds of this app."""
-    return services.settings.durations.of(outlook(sketch).quantile(0.5))
+def at_submit(services: Services, work: Work) -> tuple[Sketch, float]:
+    """The sketch of such renders at the deployment that got the job, and how long this one is
+    expected to take, in seconds of this app."""
+    sketch = _known(services, work.deployment, work.kind)
+    learned = sketch.median
+    return sketch, work.expected if learned is None else services.settings.durations.of(learned)
 
 
 def next_of(
@@ -61,6 +60,7 @@ def next_of(
         unmoved = now - job.progress_at
     step = polling.plan(
         sketch,
+        expected=work.expected * durations.scale,
         elapsed=elapsed * durations.scale,
         progress=progress,
         unmoved=max(0.0, unmoved) * durations.scale,
@@ -68,14 +68,14 @@ def next_of(
     return Next(durations.of(step.pause), durations.of(step.remaining))
 
 
-def of(services: Services, work: Work) -> Sketch:
-    """The sketch in a job's row; without one, the guess made at admission."""
+def of(work: Work) -> Sketch:
+    """The sketch in a job's row; nothing is known without one, or with an earlier release's."""
     if work.job is None or work.job.sketch is None:
-        return unlearned(_guess(services, work))
+        return UNLEARNED
     try:
         return latency.loads(work.job.sketch)
-    except ValueError:  # of another release
-        return unlearned(_guess(services, work))
+    except ValueError:
+        return UNLEARNED
 
 
 def took(work: Work, known: RunningJob, job: JobStatus, now: float) -> float:
@@ -103,22 +103,17 @@ def learn(services: Services, work: Work, seconds: float) -> None:
     for _ in range(_TRIES):
         now = services.clock()
         stored = services.latencies.get(work.deployment, work.kind, now=now, fresh=fresh)
-        known = stored.sketch or unlearned(_guess(services, work))
         try:
-            after = latency.observe(known, seconds * durations.scale)
+            after = latency.observe(stored.sketch or UNLEARNED, seconds * durations.scale)
             services.latencies.replace(stored, after, now=now)
             return
         except RowChanged:
             continue
 
 
-def _known(services: Services, deployment: str | None, kind: str | None, guess: float) -> Sketch:
+def _known(services: Services, deployment: str | None, kind: str | None) -> Sketch:
     if deployment is None or kind is None:  # admitted by an older release
-        return unlearned(guess)
+        return UNLEARNED
     fresh = services.settings.durations.of(_FRESH)
     stored = services.latencies.get(deployment, kind, now=services.clock(), fresh=fresh)
-    return stored.sketch or unlearned(guess)
-
-
-def _guess(services: Services, work: Work) -> float:
-    return work.expected * services.settings.durations.scale
+    return stored.sketch or UNLEARNED

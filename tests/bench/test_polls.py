@@ -9,9 +9,9 @@ import pytest
 
 from bench import polls, schedules
 from bench.floor import walk
+from bench.plain import Plain
 from bench.renders import OTHER_PROGRESS, heights, uneven, usual
-from shared.domain.latency import unlearned
-from shared.domain.polling import plan
+from shared.domain.latency import UNLEARNED
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,12 +23,17 @@ def stored() -> dict[str, Any]:
 
 
 def test_a_render_is_followed_to_the_first_poll_at_or_after_its_end() -> None:
-    sketch = unlearned(100)
-    first = plan(sketch).pause
-    assert schedules.follow(sketch, first, [], None) == (1, 0.0)
-    needed, lag = schedules.follow(sketch, first + 0.5, [], None)
-    assert needed == 2
-    assert lag == pytest.approx(plan(sketch, elapsed=first).pause - 0.5)
+    # 3, then 3.6 more: before anything is learned
+    assert schedules.follow(UNLEARNED, 3.0, [], None) == (1, 0.0)
+    assert schedules.follow(UNLEARNED, 3.5, [], None) == pytest.approx((2, 3.1))
+
+
+def test_a_plain_schedule_waits_and_then_looks_at_growing_steps() -> None:
+    schedule = Plain("", share=0.5, factor=0.9, growth=0.1)
+    # 90, 99, 108.9
+    assert schedule.follow([80.0, 100.0, 120.0], 99.5) == pytest.approx((3, 9.4))
+    assert schedule.follow([10.0], 9.5) == pytest.approx((2, 1.5))
+    assert schedule.follow([], 3.5) == pytest.approx((2, 3.1))
 
 
 def test_the_others_are_what_they_are_called() -> None:
@@ -84,16 +89,11 @@ def test_the_floor_in_the_results_is_below_what_was_reached(stored: dict[str, An
         assert all(row["lag"] > 0.97 * row["floor"] for row in plain)
 
 
-def test_the_rule_is_near_the_best_schedule_where_all_is_known() -> None:
-    for cv in polls.SPREADS:
-        assert 1 <= polls._rule(cv)["over_floor"] < 1.02
-
-
 def test_tables_show_every_row(stored: dict[str, Any]) -> None:
     shown = polls.tables(stored)
     assert sum(len(table.rows) for table in shown) == (
         sum(len(rows) for name in ("steady", "shifts", "kinds") for rows in stored[name].values())
-        + sum(len(stored[name]) for name in ("guesses", "progress", "without", "rule", "targets"))
+        + sum(len(stored[name]) for name in ("progress", "targets"))
     )
 
 

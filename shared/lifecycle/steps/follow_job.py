@@ -89,9 +89,9 @@ def _rendering(services: Services, work: Work, known: RunningJob, job: JobStatus
             job_id=work.job_id,
             status=job.word,
         )
-    sketch = expect.of(services, work)
-    ahead = expect.next_of(services, work, now, sketch=sketch, progress=job.progress)
-    progress = job.progress
+    # wires without progress say 0 to the end, so 0 is estimated as well
+    progress = job.progress or None
+    ahead = expect.next_of(services, work, now, sketch=expect.of(work), progress=progress)
     if progress is None:
         elapsed = now - known.created_at
         progress = polling.estimated_progress(elapsed, elapsed + ahead.end)
@@ -113,8 +113,9 @@ def _rendering(services: Services, work: Work, known: RunningJob, job: JobStatus
         withdraw(services, work)
         return done("watching", wait=durations.of(_WATCH_PAUSE))
     wait = before_deadline(work, now, ahead.poll)
-    show(services, work, Stage.RENDERING, progress=progress, estimate=now + ahead.end)
-    return done("rendering", wait=wait, stage=Stage.RENDERING, progress=min(progress, 99))
+    seen = show(services, work, Stage.RENDERING, progress=progress, estimate=now + ahead.end)
+    shown = seen.progress if seen else min(progress, 99)
+    return done("rendering", wait=wait, stage=Stage.RENDERING, progress=shown)
 
 
 def withdraw(services: Services, work: Work) -> None:

@@ -92,7 +92,7 @@ def bind(services: Services, work: Work, job_id: str, job: JobStatus | None = No
     # the upstream's time is in whole seconds of its clock; by ours the job was created between the
     # intent and now
     began = min(now, max(created_at, attempt.intent.at if attempt.intent else created_at))
-    sketch = expect.at_submit(services, work)
+    sketch, expected = expect.at_submit(services, work)
     running = RunningJob(
         id=job_id,
         created_at=began,
@@ -107,7 +107,7 @@ def bind(services: Services, work: Work, job_id: str, job: JobStatus | None = No
         return replace(
             current,
             attempt=replace(attempt, job=running),
-            expected=expect.median(services, sketch),
+            expected=expected,
             troubles=0,
         )
 

@@ -1,14 +1,16 @@
-"""The schedule: bounded, patient, near the best there is, and one with what callers are told."""
+"""The schedule: early before it has learned, patient afterwards, and one with what callers are
+told."""
 
 import math
 import random
+from collections.abc import Callable
 from functools import reduce
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.latency import Sketch, observe, outlook, unlearned
+from shared.domain.latency import UNLEARNED, Sketch, observe
 from shared.domain.polling import (
     LONGEST_PAUSE,
     SHORTEST_PAUSE,
@@ -21,10 +23,10 @@ from shared.domain.retry_after import until_poll
 
 seconds = st.floats(0, 10_000, allow_nan=False)
 progresses = st.none() | st.integers(-5, 120)
+guesses = st.floats(1, 5000)
 sketches = st.builds(
-    lambda expected, jobs: reduce(observe, jobs, unlearned(expected)),
-    st.floats(1, 5000),
-    st.lists(st.floats(0.5, 20_000), max_size=20),
+    lambda jobs: reduce(observe, jobs, UNLEARNED),
+    st.lists(st.floats(0.5, 20_000), max_size=30),
 )
 
 
@@ -32,47 +34,95 @@ def known(median: float, cv: float, jobs: int = 200) -> Sketch:
     rng = random.Random(7)
     spread = math.sqrt(math.log1p(cv * cv))
     drawn = (rng.lognormvariate(math.log(median), spread) for _ in range(jobs))
-    return reduce(observe, drawn, unlearned(median))
+    return reduce(observe, drawn, UNLEARNED)
 
 
-def polls_until(sketch: Sketch, duration: float, progress: int | None = None) -> list[float]:
-    """Times of the polls of a render, the last one at or after its end."""
-    polls = [plan(sketch).pause]
+def polls_until(
+    sketch: Sketch,
+    duration: float,
+    progress: Callable[[float], int | None] = lambda _: None,
+    *,
+    expected: float = 100.0,
+    delay: float = 0.0,
+) -> list[float]:
+    """Times of the polls of a render, the last one at or after its end. Each comes `delay` late;
+    `progress` is what the render reports after so many seconds."""
+    polls: list[float] = [0.0]
+    reported: int | None = None
+    since = 0.0
     while polls[-1] < duration:
-        polls.append(polls[-1] + plan(sketch, elapsed=polls[-1], progress=progress).pause)
-    return polls
+        now = polls[-1]
+        if progress(now) != reported:
+            reported, since = progress(now), now
+        step = plan(sketch, expected=expected, elapsed=now, progress=reported, unmoved=now - since)
+        polls.append(now + step.pause + delay)
+    return polls[1:]
 
 
-@given(sketches, seconds, progresses, seconds, st.floats(0.01, 100))
-def test_every_pause_has_its_bounds(
-    sketch: Sketch, elapsed: float, progress: int | None, unmoved: float, worth: float
+Report = Callable[[float], Callable[[float], int | None]]
+"""From how long a render takes to what it reports after so many seconds."""
+REPORTS: dict[str, Report] = {
+    "none": lambda _: lambda _: None,
+    "even": lambda render: lambda now: int(99 * now / render),
+    "slow at first": lambda render: lambda now: int(99 * (now / render) ** 3),
+    "stuck at 1": lambda _: lambda _: 1,
+    "stuck at 99": lambda _: lambda _: 99,
+}
+
+
+@pytest.mark.parametrize("report", REPORTS.values(), ids=REPORTS)
+@given(st.floats(3, 3600), guesses)
+def test_before_anything_is_learned_an_end_is_noticed_early(
+    report: Report, render: float, guess: float
 ) -> None:
-    found = plan(sketch, elapsed=elapsed, progress=progress, unmoved=unmoved, poll_worth=worth)
+    polls = polls_until(UNLEARNED, render, report(render), expected=guess, delay=1.0)
+    assert polls[-1] <= 1.25 * render + 5
+
+
+def test_before_anything_is_learned_polls_are_few() -> None:
+    assert len(polls_until(UNLEARNED, 30)) <= 7
+    assert len(polls_until(UNLEARNED, 3600)) <= 50
+
+
+@given(sketches, guesses, seconds, progresses, seconds, st.floats(0.01, 100))
+def test_every_pause_has_its_bounds(
+    sketch: Sketch,
+    guess: float,
+    elapsed: float,
+    progress: int | None,
+    unmoved: float,
+    worth: float,
+) -> None:
+    found = plan(
+        sketch,
+        expected=guess,
+        elapsed=elapsed,
+        progress=progress,
+        unmoved=unmoved,
+        poll_worth=worth,
+    )
     assert SHORTEST_PAUSE <= found.pause <= LONGEST_PAUSE
 
 
-@given(sketches, seconds, progresses)
-def test_what_is_told_and_what_is_done_agree(
-    sketch: Sketch, elapsed: float, progress: int | None
+@given(sketches, guesses, seconds, progresses)
+def test_nobody_is_told_an_end_before_the_next_poll(
+    sketch: Sketch, guess: float, elapsed: float, progress: int | None
 ) -> None:
-    found = plan(sketch, elapsed=elapsed, progress=progress)
-    middle = outlook(sketch).running(elapsed, progress).quantile(0.5) - elapsed
-    assert found.remaining == max(found.pause, middle)
+    found = plan(sketch, expected=guess, elapsed=elapsed, progress=progress)
+    assert found.remaining >= found.pause
     assert until_poll(found.remaining) == min(LONGEST_PAUSE, math.ceil(found.remaining))
 
 
 @given(sketches, st.floats(0.1, 20_000))
 def test_however_wrong_the_expectation_the_lag_is_bounded(sketch: Sketch, actual: float) -> None:
     polls = polls_until(sketch, actual)
-    assert polls[-1] - actual < LONGEST_PAUSE
+    assert polls[-1] - actual <= LONGEST_PAUSE
 
 
-@given(sketches, st.floats(10, 10_000), st.integers(1, 100))
-def test_a_stuck_progress_delays_nothing_for_long(
-    sketch: Sketch, elapsed: float, progress: int
-) -> None:
-    found = plan(sketch, elapsed=elapsed, progress=progress)
-    assert found.pause <= max(SHORTEST_PAUSE, elapsed / 2)
+def test_a_stuck_progress_delays_nothing_for_long() -> None:
+    sketch = known(150, 0.3)
+    for report in ("stuck at 1", "stuck at 99"):
+        assert polls_until(sketch, 180, REPORTS[report](180))[-1] <= 180 * 1.25
 
 
 @given(sketches, seconds, progresses)
@@ -80,60 +130,63 @@ def test_polls_that_cost_more_are_fewer(
     sketch: Sketch, elapsed: float, progress: int | None
 ) -> None:
     cheap, dear = (
-        plan(sketch, elapsed=elapsed, progress=progress, poll_worth=worth) for worth in (0.2, 2.0)
+        plan(sketch, expected=60, elapsed=elapsed, progress=progress, poll_worth=worth)
+        for worth in (0.2, 2.0)
     )
     assert cheap.pause <= dear.pause
 
 
+@pytest.mark.parametrize("progress", [None, 0, -1])
+def test_no_progress_says_nothing(progress: int | None) -> None:
+    sketch = known(150, 0.3)
+    silent = plan(sketch, expected=1, elapsed=120)
+    assert plan(sketch, expected=1, elapsed=120, progress=progress) == silent
+
+
 def test_a_progress_at_the_very_start_says_nothing() -> None:
-    assert plan(known(150, 0.3), progress=70) == plan(known(150, 0.3))
+    sketch = known(150, 0.3)
+    assert plan(sketch, expected=1, progress=70) == plan(sketch, expected=1)
 
 
 def test_a_render_of_an_hour_that_never_ends_costs_few_polls() -> None:
-    assert len(polls_until(known(150, 0.3), 3600)) < 150
+    assert len(polls_until(known(150, 0.3), 3600)) < 90
 
 
 def test_nothing_is_asked_long_before_the_end_and_often_around_it() -> None:
     polls = polls_until(known(150, 0.3), 400)
-    early = [at for at in polls if at < 75]
-    middle = [at for at in polls if 110 < at < 200]
-    late = [at for at in polls if at > 300]
-    assert not early
-    assert len(middle) > 8
-    assert late[-1] - late[-2] > middle[1] - middle[0]
+    assert not [at for at in polls if at < 75]
+    assert len([at for at in polls if 110 < at < 200]) > 6
+    assert polls[-1] - polls[-2] > 15
+
+
+def test_a_shift_of_speed_is_followed() -> None:
+    before = [150.0] * 200
+    faster = reduce(observe, [*before, *[75.0] * 2], UNLEARNED)
+    assert polls_until(faster, 75)[-1] < 85
+    slower = reduce(observe, [*before, *[300.0] * 12], UNLEARNED)
+    assert plan(slower, expected=1, elapsed=160).remaining == pytest.approx(140)
 
 
 def test_reported_progress_saves_polls() -> None:
     sketch = known(150, 0.3)
-    elapsed, polls = plan(sketch).pause, 1
-    while elapsed < 200:
-        progress = int(100 * elapsed / 200)
-        elapsed += plan(sketch, elapsed=elapsed, progress=progress).pause
-        polls += 1
-    assert polls < 0.6 * len(polls_until(sketch, 200))
+    guided = polls_until(sketch, 200, lambda now: int(100 * now / 200))
+    assert len(guided) < 0.6 * len(polls_until(sketch, 200))
 
 
 def test_the_estimate_moves_with_the_progress() -> None:
     sketch = known(150, 0.3)
     remaining = [
-        plan(sketch, elapsed=100, progress=progress).remaining for progress in (40, 60, 80, 95)
+        plan(sketch, expected=1, elapsed=100, progress=progress).remaining
+        for progress in (40, 60, 80, 95)
     ]
     assert remaining == sorted(remaining, reverse=True)
     assert remaining[0] > 2 * remaining[-1]
 
 
-def test_the_estimate_is_learned() -> None:
-    assert plan(unlearned(67)).remaining == pytest.approx(67, rel=0.05)
-    assert plan(reduce(observe, [200.0] * 10, unlearned(67))).remaining == pytest.approx(
-        200, rel=0.1
-    )
-
-
-@given(st.floats(20, 600), st.floats(1 / 3, 3))
-def test_what_nobody_learned_is_seen_soon_with_few_polls(expected: float, off: float) -> None:
-    polls = polls_until(unlearned(expected), off * expected)
-    assert polls[-1] - off * expected <= 45
-    assert len(polls) <= 3.2 * math.sqrt(expected)
+def test_the_estimate_is_a_guess_first_and_learned_then() -> None:
+    assert plan(UNLEARNED, expected=67).remaining == 67
+    assert plan(UNLEARNED, expected=67, elapsed=20).remaining == 47
+    assert plan(reduce(observe, [200.0] * 10, UNLEARNED), expected=67).remaining == 200
 
 
 @given(st.floats(-100, 10_000))

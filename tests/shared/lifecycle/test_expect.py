@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from shared.lifecycle.steps import follow_job, submit_job, take_turn
 from shared.storage.latencies import Latencies, StoredSketch
 from shared.upstream.protocol import Dialect
 from tests.conftest import TIME_SCALE, Simulator
-from tests.shared.lifecycle.conftest import Order
+from tests.shared.lifecycle.conftest import Job, Order
 from tests.support.states import RUNNING
 
 REQUEST = VideoRequest(model="sora-2", prompt="p", width=720, height=1280, seconds=4)
@@ -38,6 +39,68 @@ class Counting(Latencies):
     def replace(self, stored: StoredSketch, sketch: latency.Sketch, *, now: float) -> StoredSketch:
         self.written += 1
         return self.inner.replace(stored, sketch, now=now)
+
+
+class Reporting:
+    """A deployment whose job runs for ever and reports `progress`."""
+
+    def __init__(self, client: Dialect, progress: int | None = None) -> None:
+        self._client = client
+        self.progress = progress
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def status(self, job_id: str, *, trace: str) -> JobStatus:
+        job = self._client.status(job_id, trace=trace)
+        return replace(
+            job, state=JobState.RUNNING, word="in_progress", progress=self.progress, parts=()
+        )
+
+
+@dataclass
+class Clock:
+    """Time that stands still until somebody moves it."""
+
+    now: float = field(default_factory=time.time)
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Followed:
+    """A video that renders in virtual time, at an upstream that nothing was learned of."""
+
+    services: Services
+    job: Job
+    clock: Clock
+    upstream: Reporting
+    wait: float
+
+    def look(self) -> int:
+        """Sleep until the next poll, and poll: the progress that is reported to the host."""
+        self.clock.now += self.wait
+        result = follow_job.follow_job(self.services, self.job.id, 1).result
+        assert result["outcome"] == "rendering"
+        self.wait = result["wait"]
+        return result["progress"]
+
+
+@pytest.fixture
+def followed(services_with: Callable[..., Services], simulator: Simulator) -> Followed:
+    services = services_with(TIME_SCALE="1")
+    client = services.client("sora-2")
+    assert client is not None
+    upstream = Reporting(client)
+    services.upstreams._clients["sora-2"] = upstream
+    clock = Clock()
+    services = replace(services, clock=clock)
+    job = Order(services, simulator)()
+    assert take_turn.take_turn(services, job.id, 1, "hint").result["outcome"] == "granted"
+    submitted = submit_job.submit_job(services, job.id, 1).result
+    assert submitted["outcome"] == "submitted"
+    return Followed(services, job, clock, upstream, submitted["wait"])
 
 
 class SeenRunningOnce:
@@ -138,7 +201,7 @@ def test_what_was_learned_gives_every_estimate(
     assert job.work is not None
     known = job.work.job
     assert known is not None
-    step = polling.plan(latency.loads(known.sketch or ""))
+    step = polling.plan(latency.loads(known.sketch or ""), expected=1)
     assert submitted["wait"] == pytest.approx(step.pause / TIME_SCALE, rel=0.05)
     assert submitted["wait"] > 20 / TIME_SCALE
     estimate = job.video.estimated_completion_at
@@ -171,7 +234,7 @@ def test_a_render_that_succeeded_is_learned_once(services: Services, order: Orde
     assert (counting.asked, counting.written) == (2, 1)
     kept = services.latencies.get("sora-2", expect.kind_of(REQUEST), now=time.time(), fresh=0)
     assert kept.sketch is not None
-    assert kept.sketch.main.freedom == pytest.approx(5)
+    assert len(kept.sketch.durations) == 1
 
 
 def test_a_render_that_failed_teaches_nothing(
@@ -182,6 +245,68 @@ def test_a_render_that_failed_teaches_nothing(
     assert job.video.error is not None
     found = services.latencies.get("sora-2", expect.kind_of(REQUEST), now=time.time(), fresh=0)
     assert found.sketch is None
+
+
+@pytest.mark.parametrize("sketch", [None, "[1,[1.0,4.7622,0.1301,4.0,0.25]]", "?"])
+def test_a_job_of_an_older_release_goes_on(services: Services, sketch: str | None) -> None:
+    old = work().with_job(sketch=sketch)
+    assert expect.of(old) == latency.UNLEARNED
+    ahead = expect.next_of(services, old, 1000.0, sketch=expect.of(old))
+    assert ahead.poll == pytest.approx(3 / TIME_SCALE)
+    assert ahead.end == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize("progress", [None, 0, 1, 40])
+def test_before_anything_is_learned_an_end_is_noticed_early(
+    followed: Followed, progress: int | None
+) -> None:
+    """Whenever the render ends: an end right after a look is the one that is noticed last."""
+    followed.upstream.progress = progress
+    work = followed.job.work
+    assert work is not None
+    assert work.job is not None
+    began = work.job.created_at
+    last = 3.0
+    while last < 2700:
+        followed.wait += 1.0  # timers and queues
+        noticed = followed.clock.now + followed.wait - began
+        assert noticed <= 1.25 * last + 5
+        followed.look()
+        last = noticed
+
+
+def test_a_progress_that_stays_zero_is_estimated_from_the_time(followed: Followed) -> None:
+    told = []
+    for progress in (None, 0):
+        followed.upstream.progress = progress
+        told += [followed.look() for _ in range(4)]
+    assert told[-1] >= 40
+    assert told == sorted(told)
+    assert followed.job.video.progress == told[-1]
+
+
+def test_a_progress_that_stays_zero_delays_no_poll(services: Services) -> None:
+    learned = latency.Sketch((150.0, 200.0, 250.0))
+    old = work().with_job(progress=0, progress_at=1000.0)
+    at = 1000.0 + 160 / TIME_SCALE
+    zero, none = (
+        expect.next_of(services, old, at, sketch=learned, progress=progress)
+        for progress in (0, None)
+    )
+    assert zero == none
+
+
+def test_a_shown_progress_never_falls(followed: Followed) -> None:
+    for _ in range(6):
+        estimated = followed.look()
+    assert estimated > 40
+    followed.upstream.progress = 5
+    assert followed.look() == estimated
+    assert followed.job.video.progress == estimated
+    followed.upstream.progress = 90
+    assert followed.look() == 90
+    followed.upstream.progress = None
+    assert followed.look() == followed.job.video.progress >= 90
 
 
 def test_a_video_of_an_older_release_goes_on(services: Services, order: Order) -> None:
