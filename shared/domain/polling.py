@@ -8,7 +8,7 @@ comes from the median of what the latest renders of its kind still took when the
 Before the first of them ended nothing is asked. No plan is stored: each poll plans the next.
 
 First poll, later polls, estimated completion and Retry-After come from the same `Plan`. All times
-are seconds at time scale 1. What other schedules cost: docs/decisions/0019-polling.md.
+are seconds at time scale 1. What other schedules cost: docs/decisions/0019-*.md.
 """
 
 from dataclasses import dataclass
