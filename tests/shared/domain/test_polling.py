@@ -119,10 +119,10 @@ def test_however_wrong_the_expectation_the_lag_is_bounded(sketch: Sketch, actual
     assert polls[-1] - actual <= LONGEST_PAUSE
 
 
-def test_a_stuck_progress_delays_nothing_for_long() -> None:
-    sketch = known(150, 0.3)
-    for report in ("stuck at 1", "stuck at 99"):
-        assert polls_until(sketch, 180, REPORTS[report](180))[-1] <= 180 * 1.25
+@pytest.mark.parametrize("report", ["stuck at 1", "stuck at 99"])
+@pytest.mark.parametrize("render", [80.0, 180.0])
+def test_a_stuck_progress_delays_nothing_for_long(report: str, render: float) -> None:
+    assert polls_until(known(150, 0.3), render, REPORTS[report](render))[-1] <= 1.25 * render
 
 
 @given(sketches, seconds, progresses)
