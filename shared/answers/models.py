@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from shared.answers.model import Amount, AnswerModel, OneOf, Seconds
+from shared.domain.parameters import Type, Value
 
 
 class Lifecycle(StrEnum):
@@ -25,7 +26,28 @@ class Size(AnswerModel):
     size: str = Field(examples=["1280x720"])
     seconds: list[int] = Field(description="The lengths it may have.")
     max_variants: int
-    usd_per_second: Amount = Field(description="For each variant; what is reserved.")
+    usd_per_second: Amount | None = Field(
+        description="For each variant; what is reserved. Null where a price is not by length."
+    )
+
+
+class SizeRule(AnswerModel):
+    """Sizes that are taken without being listed."""
+
+    multiple_of: int = Field(description="Of both sides, in pixels.")
+    min: int = Field(description="The shortest side.")
+    max: int = Field(description="The longest side.")
+    max_pixels: int = Field(description="Most pixels of a frame.")
+
+
+class Parameter(AnswerModel):
+    """A field that requests may have beside OpenAI's own."""
+
+    type: Type
+    minimum: int | float | None
+    maximum: int | float | None
+    max_length: int | None = Field(description="Characters of a string.")
+    enum: list[Value] | None = Field(description="The only values; null: any.")
 
 
 class Capabilities(AnswerModel):
@@ -33,21 +55,36 @@ class Capabilities(AnswerModel):
 
     modes: list[Mode] = Field(description="What a render may start from beside its prompt.")
     sizes: list[Size]
+    size_rules: list[SizeRule] = Field(
+        description="Further sizes; `sizes` then has the default one."
+    )
     default_size: str
     default_seconds: int
     prompt_characters: int
     input_images: int = Field(description="Most images of one request.")
     input_video_seconds: int = Field(description="The longest input video; 0: none is taken.")
+    parameters: dict[str, Parameter] = Field(
+        description="What at least one deployment takes; a request goes to those that take it all."
+    )
 
 
 class Price(AnswerModel):
-    """A price row."""
+    """A price row: exactly one of the amounts is set."""
 
     currency: Literal["USD"]
     version: str = Field(description="Named on every entry of the ledger.")
-    usd_per_second: Amount
+    usd_per_second: Amount | None = Field(description="Of each output.")
+    usd_per_megapixel_second: Amount | None = Field(
+        description="Of each output; a million pixels of a frame."
+    )
+    usd_per_video: Amount | None = Field(description="For each output, however long.")
+    usd_per_gpu_second: Amount | None = Field(description="Of the render, on each GPU.")
     reference_pixels: int | None = Field(
-        description="Where set, the price is for this many pixels and grows with them."
+        description="Where set, the price by the second is for this many pixels, and grows."
+    )
+    gpus: int | None = Field(description="How many render, where the price is by GPU second.")
+    expected_seconds: float | None = Field(
+        description="Reserved at a price by GPU second; null: what renders are known to take."
     )
     failed_render: Literal["released", "settled"] = Field(
         description="What a render costs that fails: nothing, or as much as a finished one."
@@ -69,6 +106,7 @@ class Deployment(AnswerModel):
     lifecycle: Annotated[Lifecycle, OneOf()]
     retires_at: Seconds | None
     available: bool = Field(description="Whether it takes requests, by what it last said.")
+    parameters: list[str] = Field(description="Which of the model's parameters it takes.")
     notice: str | None = Field(
         description="What it does while it turns everybody away, and since when.",
         examples=["answers 401 (since 2026-11-28T10:00:00Z)"],

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from shared.answers.model import Amount, AnswerModel, Seconds
 from shared.domain.errors import ErrorType
+from shared.domain.parameters import Value
 
 
 class QuotedCost(AnswerModel):
@@ -13,7 +14,9 @@ class QuotedCost(AnswerModel):
 
     currency: Literal["USD"]
     estimated: Amount
-    usd_per_second: Amount = Field(description="For each variant, at this size.")
+    usd_per_second: Amount | None = Field(
+        description="For each variant, at this size; null where the price is not by length."
+    )
     price_version: str
 
 
@@ -45,6 +48,7 @@ class Quote(AnswerModel):
     size: str
     seconds: str
     n_variants: int
+    parameters: dict[str, Value] = Field(description="As they would be sent.")
     admitted: bool = Field(description="Whether it would be admitted.")
     refusal: Refusal | None
     cost: QuotedCost

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from shared.answers.model import Amount, AnswerModel, OneOf, Seconds
+from shared.domain.parameters import Value
 from shared.domain.video import CostState, Stage, Status
 
 ID_PATTERN = "^video_[0-9a-f]{32}$"
@@ -70,12 +71,16 @@ class Video(AnswerModel):
     )
     queue_position: int | None = Field(description="Its place in line; 1 is next.")
     notice: str | None = Field(
-        description="What holds a waiting video up beyond its turn: for people.",
+        description="For people: what holds a waiting video up beyond its turn, or how long the "
+        "outputs are where that is not what was asked for.",
         examples=["sora-2 answers 401 (since 2026-11-28T10:00:00Z). It is tried again by itself."],
     )
     estimated_completion_at: Seconds | None
     outputs: list[Output]
     cost: Cost
+    parameters: dict[str, Value] = Field(
+        description="What was asked for beside OpenAI's fields.", examples=[{"seed": 42}]
+    )
     metadata: dict[str, str]
     deployment: str | None = Field(description="Which upstream renders it.")
     rescued: bool = Field(description="It had failed, and its render turned up after all.")

@@ -3,17 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from shared.domain import parameters
 from shared.domain.errors import InvalidRequest
+from shared.domain.parameters import Parameter
 from shared.domain.request import VideoRequest
+from shared.domain.sizes import SizeRule
 
 _MOST_FRAMES_PER_SECOND = 30
 
 
 @dataclass(frozen=True, kw_only=True)
 class Capabilities:
-    """What one model allows. Sizes are `WIDTHxHEIGHT`."""
+    """What one model allows. Sizes are `WIDTHxHEIGHT`, listed or by a rule."""
 
-    sizes: tuple[str, ...]
+    sizes: tuple[str, ...] = ()
+    size_rule: SizeRule | None = None
     default_size: str
     seconds: tuple[int, ...]
     default_seconds: int
@@ -29,6 +33,18 @@ class Capabilities:
     placed_inputs: bool = False
     """Whether an input may begin at any frame (`frame_index`) and be cropped by the upstream."""
     remix: bool = False
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    """What it takes beside the API's own fields, by name."""
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """Sizes to show: all, or the default one where a rule says which others are taken."""
+        return self.sizes if self.size_rule is None else (self.default_size,)
+
+    def takes_size(self, width: int, height: int) -> bool:
+        if self.size_rule is not None:
+            return self.size_rule.allows(width, height)
+        return f"{width}x{height}" in self.sizes
 
     def max_variants(self, pixels: int) -> int:
         """Most variants of a request at this many pixels."""
@@ -53,10 +69,10 @@ def check(request: VideoRequest, allowed: Capabilities) -> None:
             f"{request.model} takes at most {allowed.prompt_characters:,}.",
             param="prompt",
         )
-    if request.size not in allowed.sizes:
+    if not allowed.takes_size(request.width, request.height):
         raise InvalidRequest(
             f"size {request.size} is not supported by {request.model}. "
-            f"Supported sizes: {', '.join(allowed.sizes)}.",
+            + _supported_sizes(request, allowed),
             param="size",
         )
     if request.seconds not in allowed.seconds:
@@ -83,6 +99,7 @@ def check(request: VideoRequest, allowed: Capabilities) -> None:
             param="n_variants",
         )
     _check_inputs(request, allowed)
+    parameters.check(request.parameters, allowed.parameters, request.model)
     if request.remix is not None and not allowed.remix:
         raise InvalidRequest(f"{request.model} cannot remix a video.", code="unsupported_operation")
 
@@ -117,6 +134,13 @@ def _check_inputs(request: VideoRequest, allowed: Capabilities) -> None:
                 f"{request.seconds} s: 0 to {last}.",
                 param="inpaint_items",
             )
+
+
+def _supported_sizes(request: VideoRequest, allowed: Capabilities) -> str:
+    if allowed.size_rule is None:
+        return f"Supported sizes: {', '.join(allowed.sizes)}."
+    width, height = allowed.size_rule.nearest(request.width, request.height)
+    return f"Supported: {allowed.size_rule.words}. The nearest is {width}x{height}."
 
 
 def _input_param(allowed: Capabilities) -> str:

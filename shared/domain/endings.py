@@ -14,6 +14,7 @@ from shared.domain.verdict import Verdict
 from shared.domain.video import Stage, Status, Video
 from shared.domain.work import Work
 
+_REPORTED = "upstream_reported"
 _CHARGED = {Kind.SETTLE: True, Kind.RELEASE: False, Kind.UNKNOWN: None}
 
 
@@ -21,11 +22,15 @@ def completed(
     work: Work, video: Video, lengths: Sequence[float | None], price: Price | None
 ) -> Verdict:
     """All outputs are stored; `lengths` are in seconds, None where a file does not say."""
+    seconds = billed_seconds(video, lengths)
+    amount, basis = _spent(
+        work, video, price, seconds, len(lengths), basis=_measure(work, video, lengths, price)
+    )
     return Verdict(
         status=Status.COMPLETED,
         money=Kind.SETTLE,
-        amount=_rendered(work, video, billed_seconds(video, lengths), price),
-        basis="requested_seconds" if None in lengths else "delivered_seconds",
+        amount=amount,
+        basis=basis,
     )
 
 
@@ -127,10 +132,16 @@ def render_failed(work: Work, job: JobStatus, price: Price | None) -> Verdict:
 
 def failed_render(work: Work, price: Price | None) -> tuple[Kind, int, str]:
     """Kind, micro-USD and basis of the ledger's entry for a failed render."""
+    job = work.job
+    if job is not None and job.cost is not None:
+        return (Kind.SETTLE if job.cost else Kind.RELEASE), job.cost, _REPORTED
     if price is None:
         return Kind.UNKNOWN, work.reserved, "price_not_configured"
     if price.failed_render == "settled":
-        return Kind.SETTLE, work.reserved, "failed_render_billed"
+        amount = work.reserved
+        if price.unit == "gpu_second" and job is not None and job.render_seconds is not None:
+            amount = price.amount(0, 0, 0, render_seconds=job.render_seconds)
+        return Kind.SETTLE, amount, "failed_render_billed"
     return Kind.RELEASE, 0, "reported_failed_not_billed"
 
 
@@ -155,14 +166,15 @@ def lost(work: Work, now: float) -> Verdict:
     expired was billed; one that vanished while rendering may have been."""
     expired = work.job is not None and now >= work.job.expires_at
     if expired or work.parts:
+        amount, basis = _rendered(work, "expired_uncollected" if expired else "gone_uncollected")
         return _failed(
             "lost",
             "The render was gone from the upstream before it could be collected.",
             stage=Stage.COLLECTING,
             retryable=True,
             money=Kind.SETTLE,
-            amount=work.reserved,
-            basis="expired_uncollected" if expired else "gone_uncollected",
+            amount=amount,
+            basis=basis,
         )
     return _failed(
         "lost",
@@ -177,14 +189,15 @@ def lost(work: Work, now: float) -> Verdict:
 
 def bad_output(work: Work, why: str) -> Verdict:
     """The upstream repeatedly delivers something other than a whole MP4."""
+    amount, basis = _rendered(work, "rendered_but_unusable")
     return _failed(
         "bad_output",
         f"The upstream delivers no usable file: {why}.",
         stage=Stage.COLLECTING,
         retryable=True,
         money=Kind.SETTLE,
-        amount=work.reserved,
-        basis="rendered_but_unusable",
+        amount=amount,
+        basis=basis,
     )
 
 
@@ -208,12 +221,15 @@ def never_created() -> Verdict:
 def rendered_for_nobody(work: Work, video: Video, job: JobStatus, price: Price | None) -> Verdict:
     """A job that succeeded after its video was cancelled: billed, and not collected."""
     seconds = sum(part.seconds or video.request.seconds for part in job.parts)
+    amount, basis = _spent(
+        work, video, price, seconds, len(job.parts), basis="rendered_after_cancel"
+    )
     return Verdict(
         status=video.status,
         failure=video.error,
         money=Kind.SETTLE,
-        amount=_rendered(work, video, seconds, price),
-        basis="rendered_after_cancel",
+        amount=amount,
+        basis=basis,
     )
 
 
@@ -221,14 +237,17 @@ def watch_over(work: Work) -> Verdict:
     """Nothing more can turn up for a video that has ended. A render that was seen to finish was
     billed though never collected; anything else stays unknown."""
     rendered = bool(work.parts)
+    amount, basis = work.reserved, "never_learned"
+    if rendered:
+        amount, basis = _rendered(work, "expired_uncollected")
     return _failed(
         "lost",
         "The upstream's retention is over.",
         stage=Stage.COLLECTING if rendered else Stage.RENDERING,
         retryable=False,
         money=Kind.SETTLE if rendered else Kind.UNKNOWN,
-        amount=work.reserved,
-        basis="expired_uncollected" if rendered else "never_learned",
+        amount=amount,
+        basis=basis,
     )
 
 
@@ -243,13 +262,59 @@ def billed_seconds(video: Video, lengths: Sequence[float | None]) -> int:
     """The billed seconds of all outputs. Each counts with its length in whole seconds, at most the
     requested one; with the requested one if its file does not say."""
     asked = video.request.seconds
-    return sum(asked if length is None else min(asked, max(1, round(length))) for length in lengths)
+    return sum(asked if length is None else min(asked, _whole(length)) for length in lengths)
 
 
-def _rendered(work: Work, video: Video, seconds: int, price: Price | None) -> int:
-    if price is None:
-        return work.reserved
-    return price.amount(video.request.width, video.request.height, seconds)
+def delivery_notice(video: Video) -> str | None:
+    """What its caller is told of outputs that are longer or shorter than was asked for."""
+    asked = video.request.seconds
+    others = {
+        f"{output.seconds:.1f} s": None
+        for output in video.outputs
+        if output.seconds is not None and _whole(output.seconds) != asked
+    }
+    if not others:
+        return None
+    return f"The upstream delivered {', '.join(others)}; {asked} s were asked for."
+
+
+def _whole(length: float) -> int:
+    return max(1, round(length))
+
+
+def _measure(work: Work, video: Video, lengths: Sequence[float | None], price: Price | None) -> str:
+    """The basis of what a completed video costs."""
+    if price is not None and price.unit == "video":
+        return "delivered_videos"
+    if price is not None and price.unit == "gpu_second":
+        known = work.job is not None and work.job.render_seconds is not None
+        return "gpu_seconds" if known else "expected_gpu_seconds"
+    asked = video.request.seconds
+    if any(length is None or _whole(length) > asked for length in lengths):
+        return "requested_seconds"
+    return "delivered_seconds"
+
+
+def _spent(
+    work: Work, video: Video, price: Price | None, seconds: int, outputs: int, *, basis: str
+) -> tuple[int, str]:
+    """Micro-USD and basis of outputs that last `seconds` together."""
+    job = work.job
+    if price is None or (job is not None and job.cost is not None):
+        return _rendered(work, basis)
+    took = None if job is None else job.render_seconds
+    if price.unit == "gpu_second" and took is None:
+        return work.reserved, basis
+    width, height = video.request.width, video.request.height
+    return price.amount(width, height, seconds, outputs, render_seconds=took or 0.0), basis
+
+
+def _rendered(work: Work, basis: str) -> tuple[int, str]:
+    """The cost of a finished job whose outputs nobody measured: the upstream's word, else what was
+    reserved."""
+    if work.job is not None and work.job.cost is not None:
+        return work.job.cost, _REPORTED
+    return work.reserved, basis
 
 
 def _failed(

@@ -46,6 +46,8 @@ class JobStatus:
     parts: tuple[Part, ...] = ()
     fault: Fault | None = None
     message: str = ""
+    cost: int | None = None
+    """What the upstream says that it cost, in micro-USD (`money.reported`)."""
 
 
 @dataclass(frozen=True, kw_only=True)

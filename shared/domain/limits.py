@@ -21,6 +21,11 @@ LONGEST_PROMPT = 32_000  # characters, unless `capabilities` in UPSTREAMS says o
 MOST_METADATA = 16
 LONGEST_METADATA_KEY = 64
 LONGEST_METADATA_VALUE = 512
+MOST_PARAMETERS = 64  # of a deployment
+LONGEST_PARAMETER = 2000  # characters of a text, unless its `max_length` says otherwise
+LONGEST_PARAMETERS = 32_000  # characters of all texts of a deployment: they are kept in a row
+LARGEST_SIDE = 4096  # pixels, in a `size_rule`
+LONGEST_RANGE = 300  # seconds, in a range of `seconds`
 LONGEST_WEBHOOK_NAME = 63
 LONGEST_KEY = 255  # an Idempotency-Key
 

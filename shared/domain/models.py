@@ -55,8 +55,6 @@ MODELS: Mapping[str, Capabilities] = {
 
 PRICES: Mapping[str, Price] = {
     # Microsoft publishes no price of Sora 1; this is the widely quoted rate, marked as an estimate.
-    "sora": Price(
-        version="sora@2025-05/estimate", per_second_micro_usd=50_000, reference_pixels=_720P
-    ),
-    "sora-2": Price(version="sora-2@2025-10", per_second_micro_usd=100_000),
+    "sora": Price(version="sora@2025-05/estimate", rate=50_000, reference_pixels=_720P),
+    "sora-2": Price(version="sora-2@2025-10", rate=100_000),
 }

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from shared.domain.parameters import Value
+
 Fit = Literal["cover", "contain"]
 
 
@@ -60,6 +62,8 @@ class VideoRequest:
     height: int
     seconds: int
     variants: int = 1
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+    """What the model takes beside the API's own fields, such as `seed`; sent as it is."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     webhook: str | None = None
     """The entry of WEBHOOKS that is notified when it ends."""
@@ -91,6 +95,8 @@ class VideoRequest:
             "metadata": dict(self.metadata),
         }
         # optional fields only if set: digests stored by earlier releases stay comparable
+        if self.parameters:
+            canonical["parameters"] = dict(self.parameters)
         if self.inputs:
             canonical["inputs"] = [asdict(item) for item in self.inputs]
             canonical["fit"] = self.fit

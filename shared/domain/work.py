@@ -69,6 +69,10 @@ class RunningJob:
     """Whether its slot is free: the job is known to be over."""
     complaint: str | None = None
     """What the upstream said when it last gave no answer about the job, or no output."""
+    cost: int | None = None
+    """What the upstream says that it cost, in micro-USD."""
+    render_seconds: float | None = None
+    """How long it rendered, once it is over; not at the time scale."""
 
 
 @dataclass(frozen=True, kw_only=True)

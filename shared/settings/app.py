@@ -90,6 +90,17 @@ class Settings(BaseSettings):
             raise ValueError(f"two {what} have the same name")
         return value
 
+    @field_validator("upstreams")
+    @classmethod
+    def _types(cls, value: list[Upstream]) -> list[Upstream]:
+        """A request is read before its deployment is chosen, so a parameter has one type."""
+        types: dict[tuple[str, str], str] = {}
+        for each in value:
+            for name, parameter in each.can.parameters.items():
+                if types.setdefault((each.model, name), parameter.type) != parameter.type:
+                    raise ValueError(f"two deployments of {each.model} give {name} another type")
+        return value
+
     @field_validator("cors_origins")
     @classmethod
     def _origins(cls, value: list[str]) -> list[str]:

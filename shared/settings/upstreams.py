@@ -1,6 +1,5 @@
 """`UPSTREAMS`: the deployments, each with its wire, its key, its limits and its price."""
 
-import re
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
@@ -12,8 +11,10 @@ from pydantic import Field, field_validator, model_validator
 from shared.domain import limits
 from shared.domain.capabilities import Capabilities
 from shared.domain.models import MODELS, PRICES
-from shared.domain.money import Price, micro_usd
+from shared.domain.money import Price
 from shared.domain.profiles import PROFILES, Profile, ProfileName
+from shared.settings.capabilities import CapabilitiesConfig
+from shared.settings.prices import PriceConfig
 from shared.settings.values import Name, Strict, https, private_host
 
 _AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
@@ -77,57 +78,6 @@ class WireConfig(Strict):
             if name.lower() in ("authorization", "api-key", "cookie"):
                 raise ValueError(f"{name} is a key: name its app setting in auth.secret_setting")
         return value
-
-
-class PriceConfig(Strict):
-    """A price row in US dollars; see `shared.domain.money.Price`."""
-
-    version: str
-    usd_per_second: str | float
-    reference_size: str | None = None
-    failed_render: Literal["released", "settled"] = "released"
-
-    def row(self) -> Price:
-        pixels = None
-        if self.reference_size is not None:
-            width, height = _size(self.reference_size)
-            pixels = width * height
-        return Price(
-            version=self.version,
-            per_second_micro_usd=micro_usd(self.usd_per_second),
-            reference_pixels=pixels,
-            failed_render=self.failed_render,
-        )
-
-
-class CapabilitiesConfig(Strict):
-    """Replaces parts of a model's capabilities; see `shared.domain.capabilities.Capabilities`."""
-
-    sizes: list[str] | None = None
-    default_size: str | None = None
-    seconds: list[int] | None = None
-    default_seconds: int | None = None
-    prompt_characters: int | None = None
-    variants: dict[int, int] | None = None
-    seconds_above_pixels: dict[int, int] | None = None
-    images: int | None = None
-    input_video_seconds: int | None = None
-    placed_inputs: bool | None = None
-    remix: bool | None = None
-
-    def over(self, base: Capabilities | None) -> Capabilities:
-        values = {key: value for key, value in self.model_dump().items() if value is not None}
-        for name in ("sizes", "seconds"):
-            if name in values:
-                values[name] = tuple(values[name])
-        if base is not None:
-            return replace(base, **values)
-        if values.get("sizes"):
-            values.setdefault("default_size", values["sizes"][0])
-        if values.get("seconds"):
-            values.setdefault("default_seconds", values["seconds"][0])
-        values.setdefault("prompt_characters", limits.LONGEST_PROMPT)
-        return Capabilities(**values)
 
 
 class Upstream(Strict):
@@ -227,10 +177,3 @@ class Upstream(Strict):
             return self.capabilities.over(base)
         assert base is not None  # see _consistent
         return base
-
-
-def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d+)x(\d+)", text)
-    if match is None:
-        raise ValueError(f"{text!r} is not a size like 1280x720")
-    return int(match[1]), int(match[2])

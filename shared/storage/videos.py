@@ -200,6 +200,9 @@ def _columns(video: Video) -> dict[str, Value]:
         "cost_price_version": video.cost.price_version,
         "cost_basis": video.cost.basis,
     }
+    if request.parameters:
+        parameters = json.dumps(dict(request.parameters), ensure_ascii=False)
+        columns |= split_text("parameters", parameters)
     metadata = json.dumps(dict(request.metadata), ensure_ascii=False)
     return columns | split_text("prompt", request.prompt) | split_text("metadata", metadata)
 
@@ -216,6 +219,7 @@ def _video(row: Row) -> Video:
             height=row.number("height"),
             seconds=row.number("seconds"),
             variants=row.number("variants"),
+            parameters=json.loads(join_text("parameters", row.values) or "{}"),
             metadata=json.loads(join_text("metadata", row.values) or "{}"),
             webhook=row.text("webhook") or None,
             inputs=tuple(_input(each) for each in json.loads(row.text("inputs", "[]"))),

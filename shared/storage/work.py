@@ -123,6 +123,7 @@ _RENAMED = {
     "created_at": "job_created_at",
     "expires_at": "job_expires_at",
     "deadline": "job_deadline",
+    "cost": "job_cost_micro_usd",
 }
 _JOB = {
     _RENAMED.get(each.name, each.name): each.name

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from shared.domain.job import Fault, JobState, JobStatus, JobSummary, Part
+from shared.domain.parameters import Value, as_text
 from shared.domain.request import Input, VideoRequest
 from shared.upstream import reading
 from shared.upstream.http import UpstreamHttp, segment
@@ -34,7 +35,8 @@ class Sora1:
     def submit(
         self, request: VideoRequest, media: Sequence[Media] = (), *, trace: str
     ) -> JobStatus:
-        body: dict[str, str | int] = {
+        body: dict[str, Value] = {
+            **request.parameters,
             "model": self._deployment,
             "prompt": request.prompt,
             "width": request.width,
@@ -44,7 +46,7 @@ class Sora1:
         }
         if media:
             # a form has only text; the items are one part with a JSON array
-            body = {name: str(value) for name, value in body.items()}
+            body = {name: as_text(value) for name, value in body.items()}
             body["inpaint_items"] = json.dumps(list(map(_item, request.inputs, media)))
         files = [("files", file) for file in media]
         data = self._http.create(_JOBS, body, trace=trace, query=_QUERY, files=files)

@@ -50,6 +50,7 @@ class Sora2:
             body = openrouter.body(request, media, self._deployment)
             return self._http.create("/videos", body, trace=trace)
         fields = {
+            **request.parameters,
             "model": self._deployment,
             "prompt": request.prompt,
             "size": request.size,

@@ -12,6 +12,7 @@ from shared.answers.errors import ErrorAnswer
 from shared.domain.limits import LARGEST_BODY, LINK_MINUTES, mib
 from triggers.contract import deliveries, health, models, quotes, usage, videos
 from triggers.contract.operation import JSON, MULTIPART, Answer, Body, Operation, Parameter, Schema
+from triggers.web import parameters
 
 RESOURCES = (videos, deliveries, quotes, usage, models, health)
 
@@ -79,9 +80,13 @@ def operations() -> tuple[Operation, ...]:
 def document(server: str) -> dict[str, Any]:
     """The OpenAPI document of the API at `server` (its base path included)."""
     schemas, names = _schemas()
+    given = parameters.schemas()
+    for operation in operations():
+        if operation.body is not None and operation.body.parameters:
+            schemas[operation.body.model.__name__]["properties"] |= given
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations():
-        described = _operation(operation, names)
+        described = _operation(operation, names, given)
         paths.setdefault(operation.path, {})[operation.method] = described
     return {
         "openapi": "3.1.0",
@@ -140,7 +145,7 @@ def _schemas() -> tuple[dict[str, Any], _Names]:
     return dict(sorted(definitions["$defs"].items())), references
 
 
-def _operation(operation: Operation, names: _Names) -> dict[str, Any]:
+def _operation(operation: Operation, names: _Names, given: Mapping[str, Schema]) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": operation.id,
         "tags": [operation.tag],
@@ -153,7 +158,7 @@ def _operation(operation: Operation, names: _Names) -> dict[str, Any]:
     if operation.parameters:
         described["parameters"] = [_parameter(parameter) for parameter in operation.parameters]
     if operation.body is not None:
-        described["requestBody"] = _body(operation.body, names)
+        described["requestBody"] = _body(operation.body, names, given)
     answers = {status: _answer(answer, names) for status, answer in operation.answers.items()}
     errors = dict(operation.errors)
     if operation.body is not None:
@@ -185,7 +190,7 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     return described
 
 
-def _body(body: Body, names: _Names) -> dict[str, Any]:
+def _body(body: Body, names: _Names, given: Mapping[str, Schema]) -> dict[str, Any]:
     schema = names[body.model]
     examples = {name: {"value": value} for name, value in body.examples.items()}
     content: dict[str, Any] = {JSON: {"schema": schema, "examples": examples}}
@@ -193,7 +198,7 @@ def _body(body: Body, names: _Names) -> dict[str, Any]:
         # the same model, except for fields that a form must encode differently
         described = body.model.model_json_schema(ref_template="#/components/schemas/{model}")
         described.pop("$defs", None)
-        fields = {**described["properties"], **body.form}
+        fields = {**described["properties"], **(given if body.parameters else {}), **body.form}
         content[MULTIPART] = {
             "schema": {**described, "properties": fields},
             # metadata[key]=value

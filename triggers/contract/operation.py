@@ -34,6 +34,8 @@ class Body:
     examples: Mapping[str, Any]
     form: Mapping[str, Schema] | None = None
     required: bool = True
+    parameters: bool = False
+    """Whether it may have the parameters of a model (`UPSTREAMS`) beside the model's fields."""
 
 
 @dataclass(frozen=True, kw_only=True)

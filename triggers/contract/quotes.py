@@ -15,7 +15,7 @@ OPERATIONS = (
         summary="What a request would cost, and whether it would be admitted. Spends nothing.",
         text="Takes the body of `POST /videos`. What can never work gets the 400 that it would "
         "get there, files included; `refusal` names a ceiling or a rate that it would pass.",
-        body=Body(model=CreateVideo, examples=EXAMPLES, form=FORM),
+        body=Body(model=CreateVideo, examples=EXAMPLES, form=FORM, parameters=True),
         answers={200: Answer(text="The quote; nothing was written.", model=Quote)},
         errors={
             400: "The request can never work.",

@@ -145,7 +145,7 @@ OPERATIONS = (
         text="Checks the request, reserves its money and starts the work. The answer does not "
         "wait for the render.",
         parameters=(_KEY,),
-        body=Body(model=CreateVideo, examples=EXAMPLES, form=FORM),
+        body=Body(model=CreateVideo, examples=EXAMPLES, form=FORM, parameters=True),
         answers={
             200: Answer(
                 text="The video, on record.",

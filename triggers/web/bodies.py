@@ -4,7 +4,7 @@ Unknown fields are an error, and nothing is changed silently.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -15,12 +15,13 @@ from shared.domain import data_url, limits
 from shared.domain.data_url import BadDataUrl, TooLong
 from shared.domain.errors import InvalidRequest, LengthRequired, TooLarge
 from shared.domain.limits import mib
+from shared.domain.parameters import Value
 from shared.domain.request import Crop, VideoRequest
 from shared.domain.text import NotText, parsed_json
 from shared.lifecycle.requests.claims import Repeatable
 from shared.lifecycle.requests.inputs import Source
 from shared.settings.app import settings
-from triggers.web import encodings, forms
+from triggers.web import encodings, forms, parameters
 from triggers.web.forms import Form
 
 _KEY = re.compile(f"[ -~]{{1,{limits.LONGEST_KEY}}}")
@@ -124,9 +125,11 @@ class CreateVideo(_Body):
     metadata: Metadata = Field(default_factory=dict)
     webhook: WebhookName | None = None
 
-    def request(self) -> VideoRequest:
-        """The request, with its model's defaults. Raises InvalidRequest."""
+    def request(self, given: Mapping[str, Value]) -> VideoRequest:
+        """The request with its parameters, and the defaults of the first deployment that takes
+        them. Raises InvalidRequest."""
         offering = settings().offering(self.model)
+        offering = [each for each in offering if given.keys() <= each.can.parameters.keys()]
         size, seconds = self.size, self.seconds
         if offering:
             size = size or offering[0].can.default_size
@@ -139,6 +142,7 @@ class CreateVideo(_Body):
             height=int(height),
             seconds=seconds or 0,
             variants=self.n_variants,
+            parameters=given,
             metadata=self.metadata,
             fit=self.fit,
             webhook=self.webhook,
@@ -190,7 +194,7 @@ def create_video(req: func.HttpRequest) -> NewVideo:
             f"{name}: files are sent as input_reference, or as files with inpaint_items.",
             param=name,
         )
-    body = _validated(CreateVideo, form.fields)
+    body, request = _create(form.fields)
     if len({file.name for file in attached}) < len(attached):
         raise InvalidRequest("files: two files have the same name.", param="files")
     sources = _sources(body, list(uploaded), {file.name: file.data for file in attached})
@@ -199,13 +203,20 @@ def create_video(req: func.HttpRequest) -> NewVideo:
             "files: every attached file is named by the file_name of one of inpaint_items.",
             param="files",
         )
-    return NewVideo(body.request(), sources)
+    return NewVideo(request, sources)
 
 
 def parse(fields: Mapping[str, Any]) -> NewVideo:
     """Parse the fields of a create's JSON body. Raises InvalidRequest."""
-    body = _validated(CreateVideo, fields)
-    return NewVideo(body.request(), _sources(body, [], {}))
+    body, request = _create(fields)
+    return NewVideo(request, _sources(body, [], {}))
+
+
+def _create(fields: Mapping[str, Any]) -> tuple[CreateVideo, VideoRequest]:
+    model = fields.get("model", CreateVideo.model_fields["model"].default)
+    own, given = parameters.split(fields, model)
+    body = _validated(CreateVideo, own, also=parameters.of_model(model))
+    return body, body.request(given)
 
 
 def remix_video(req: func.HttpRequest, source: VideoRequest) -> VideoRequest:
@@ -334,14 +345,15 @@ def _at(url: str, param: str) -> Source:
 B = TypeVar("B", bound=_Body)
 
 
-def _validated(model: type[B], fields: Mapping[str, Any]) -> B:
+def _validated(model: type[B], fields: Mapping[str, Any], also: Iterable[str] = ()) -> B:
+    """The fields as a body; `also` are those that were taken out of it before."""
     try:
         return model.model_validate(fields)
     except ValidationError as error:
-        raise _explain(error, model) from None
+        raise _explain(error, [*model.model_fields, *also]) from None
 
 
-def _explain(error: ValidationError, model: type[_Body]) -> InvalidRequest:
+def _explain(error: ValidationError, fields: Iterable[str]) -> InvalidRequest:
     problem = error.errors(include_url=False, include_context=False)[0]
     name = ".".join(str(part) for part in problem["loc"]) or None
     if problem["type"] == "missing":
@@ -349,7 +361,7 @@ def _explain(error: ValidationError, model: type[_Body]) -> InvalidRequest:
             f"Missing required parameter: '{name}'.", param=name, code="missing_required_parameter"
         )
     if problem["type"] == "extra_forbidden":
-        known = f" Known: {', '.join(model.model_fields)}." if len(problem["loc"]) == 1 else ""
+        known = f" Known: {', '.join(fields)}." if len(problem["loc"]) == 1 else ""
         return InvalidRequest(
             f"Unknown parameter: '{name}'.{known}", param=name, code="unknown_parameter"
         )

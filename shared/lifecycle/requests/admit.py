@@ -140,6 +140,9 @@ def _put_on_record(
         if existing is None:
             raise _not_in_time() from None
         stored = existing
+        # an estimate that was learned may have changed since the first try
+        work = replace(work, reserved=stored.reserved)
+        video = replace(video, cost=replace(video.cost, estimated=stored.reserved))
     if phase(stored) is Phase.ADMITTING:
         _reserve(services, video, work, prepared.price)
         inputs.store(services, video.id, prepared.pictures)

@@ -4,13 +4,15 @@ The state follows from the date of retirement and from the deployment's row, whi
 last requests to it went; nothing is sent to it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shared.answers import models as answers
 from shared.answers.models import Lifecycle
+from shared.domain import parameters
 from shared.domain.capabilities import Capabilities
 from shared.domain.errors import NotFound
-from shared.domain.money import usd
+from shared.domain.money import UNITS, Price, Unit, usd
 from shared.domain.outage import Outage
 from shared.lifecycle import line
 from shared.lifecycle.services import Services
@@ -104,11 +106,13 @@ def _model(name: str, rendering: list[Deployment]) -> answers.Model:
         capabilities=answers.Capabilities(
             modes=_modes(all_can),
             sizes=_sizes(upstreams),
+            size_rules=_size_rules(all_can),
             default_size=all_can[0].default_size,
             default_seconds=all_can[0].default_seconds,
             prompt_characters=max(can.prompt_characters for can in all_can),
             input_images=max(can.images for can in all_can),
             input_video_seconds=max(can.input_video_seconds for can in all_can),
+            parameters=_parameters(all_can),
         ),
         deployments=[_shown(deployment) for deployment in rendering],
     )
@@ -125,16 +129,15 @@ def _modes(all_can: list[Capabilities]) -> list[answers.Mode]:
 
 
 def _sizes(upstreams: list[Upstream]) -> list[answers.Size]:
-    """Every size that at least one deployment takes, at the highest price, which is reserved."""
-    taking: dict[str, list[Upstream]] = {}
-    for upstream in upstreams:
-        for size in upstream.can.sizes:
-            taking.setdefault(size, []).append(upstream)
-    return [_size(size, upstreams) for size, upstreams in taking.items()]
+    """Every size that at least one deployment lists, or has as its default, at the highest price,
+    which is reserved."""
+    listed = [size for upstream in upstreams for size in upstream.can.listed]
+    return [_size(size, upstreams) for size in dict.fromkeys(listed)]
 
 
-def _size(size: str, taking: list[Upstream]) -> answers.Size:
+def _size(size: str, upstreams: list[Upstream]) -> answers.Size:
     width, height = (int(part) for part in size.split("x"))
+    taking = [upstream for upstream in upstreams if upstream.can.takes_size(width, height)]
     pixels = width * height
     lengths = {
         seconds
@@ -146,8 +149,40 @@ def _size(size: str, taking: list[Upstream]) -> answers.Size:
         size=size,
         seconds=sorted(lengths),
         max_variants=max(upstream.can.max_variants(pixels) for upstream in taking),
-        usd_per_second=usd(max(upstream.price.amount(width, height, 1) for upstream in taking)),
+        usd_per_second=per_second([upstream.price for upstream in taking], width, height),
     )
+
+
+def per_second(prices: Iterable[Price], width: int, height: int) -> str | None:
+    """What a second of an output costs at a size, by the dearest price; None unless all are by its
+    length."""
+    several = list(prices)
+    if any(price.unit not in ("second", "megapixel_second") for price in several):
+        return None
+    return usd(max(price.amount(width, height, 1) for price in several))
+
+
+def _size_rules(all_can: list[Capabilities]) -> list[answers.SizeRule]:
+    rules = dict.fromkeys(can.size_rule for can in all_can if can.size_rule is not None)
+    return [answers.SizeRule(**vars(rule)) for rule in rules]
+
+
+def _parameters(all_can: list[Capabilities]) -> dict[str, answers.Parameter]:
+    """What at least one deployment takes, with the widest bounds."""
+    return {
+        name: answers.Parameter(
+            type=parameter.type,
+            minimum=parameter.minimum,
+            maximum=parameter.maximum,
+            max_length=parameter.max_length,
+            enum=list(parameter.enum) or None,
+        )
+        for name, parameter in parameters.of_all([can.parameters for can in all_can]).items()
+    }
+
+
+def _rate(price: Price, unit: Unit) -> str | None:
+    return usd(price.rate) if price.unit == unit else None
 
 
 def _shown(deployment: Deployment) -> answers.Deployment:
@@ -158,12 +193,15 @@ def _shown(deployment: Deployment) -> answers.Deployment:
         lifecycle=deployment.lifecycle,
         retires_at=deployment.retires_at,
         available=deployment.takes_requests,
+        parameters=list(upstream.can.parameters),
         notice=line.outage_text(deployment.outage) if deployment.outage else None,
         price=answers.Price(
             currency="USD",
             version=price.version,
-            usd_per_second=usd(price.per_second_micro_usd),
+            **{f"usd_per_{unit}": _rate(price, unit) for unit in UNITS},
             reference_pixels=price.reference_pixels,
+            gpus=price.gpus if price.unit == "gpu_second" else None,
+            expected_seconds=price.expected_seconds,
             failed_render=price.failed_render,
         ),
         limits=answers.Limits(

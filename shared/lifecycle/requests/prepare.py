@@ -9,6 +9,7 @@ from shared.domain.errors import InvalidRequest
 from shared.domain.media.pictures import Picture
 from shared.domain.money import Price
 from shared.domain.request import VideoRequest
+from shared.lifecycle import expect
 from shared.lifecycle.requests import inputs
 from shared.lifecycle.requests.inputs import Source
 from shared.lifecycle.services import Services
@@ -35,8 +36,9 @@ def prepare(
     request, files = inputs.gather(services, request, sources)
     chosen = _deployments(services, request)
     ready = inputs.fit(request, files, max(upstream.can.input_video_seconds for upstream in chosen))
-    price = max((upstream.price for upstream in chosen), key=lambda price: _amount(price, request))
-    return Prepared(request, ready, chosen, price, _amount(price, request))
+    amounts = {upstream.name: _amount(services, upstream, request) for upstream in chosen}
+    dearest = max(chosen, key=lambda upstream: amounts[upstream.name])
+    return Prepared(request, ready, chosen, dearest.price, amounts[dearest.name])
 
 
 def _deployments(services: Services, request: VideoRequest) -> list[Upstream]:
@@ -51,8 +53,11 @@ def _deployments(services: Services, request: VideoRequest) -> list[Upstream]:
             param="model",
             code="model_not_found",
         )
+    taking = [each for each in offering if request.parameters.keys() <= each.can.parameters.keys()]
+    if not taking:
+        raise _parameters_refused(request, offering)
     chosen, problems = [], []
-    for upstream in offering:
+    for upstream in taking:
         try:
             capabilities.check(request, upstream.can)
             chosen.append(upstream)
@@ -61,6 +66,23 @@ def _deployments(services: Services, request: VideoRequest) -> list[Upstream]:
     if not chosen:
         raise problems[0]
     return chosen
+
+
+def _parameters_refused(request: VideoRequest, offering: list[Upstream]) -> InvalidRequest:
+    """No deployment takes all parameters of the request."""
+    known = {name for upstream in offering for name in upstream.can.parameters}
+    for name in request.parameters:
+        if name not in known:
+            return InvalidRequest(
+                f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter"
+            )
+    takes = "; ".join(
+        f"{each.name} takes {', '.join(each.can.parameters) or 'none'}" for each in offering
+    )
+    return InvalidRequest(
+        f"No deployment of {request.model} takes all of {', '.join(request.parameters)}: {takes}.",
+        param=next(iter(request.parameters)),
+    )
 
 
 def _check_webhook(services: Services, caller: str, request: VideoRequest) -> None:
@@ -73,5 +95,16 @@ def _check_webhook(services: Services, caller: str, request: VideoRequest) -> No
         )
 
 
-def _amount(price: Price, request: VideoRequest) -> int:
-    return price.amount(request.width, request.height, request.seconds, request.variants)
+def _amount(services: Services, upstream: Upstream, request: VideoRequest) -> int:
+    """What is reserved. A price by GPU second needs the length of the render: what the price row
+    expects, else what such renders are known to take."""
+    price, took = upstream.price, 0.0
+    if price.unit == "gpu_second":
+        took = price.expected_seconds or (
+            expect.at_admission(services, upstream.name, request)
+            * services.settings.durations.scale
+        )
+    seconds = request.seconds * request.variants
+    return price.amount(
+        request.width, request.height, seconds, request.variants, render_seconds=took
+    )

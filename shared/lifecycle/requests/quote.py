@@ -12,6 +12,7 @@ from shared.lifecycle import expect, money
 from shared.lifecycle.background import backlog
 from shared.lifecycle.requests import ceilings
 from shared.lifecycle.requests.inputs import Source
+from shared.lifecycle.requests.models import per_second
 from shared.lifecycle.requests.prepare import prepare
 from shared.lifecycle.services import Services
 from shared.storage.booking import Ceiling
@@ -42,12 +43,13 @@ def quote(
         size=request.size,
         seconds=str(request.seconds),
         n_variants=request.variants,
+        parameters=dict(request.parameters),
         admitted=refusal is None,
         refusal=None if refusal is None else _refusal(refusal),
         cost=answers.QuotedCost(
             currency="USD",
             estimated=usd(prepared.amount),
-            usd_per_second=usd(price.amount(request.width, request.height, 1)),
+            usd_per_second=per_second([price], request.width, request.height),
             price_version=price.version,
         ),
         ceilings=[

@@ -42,7 +42,8 @@ def remix_video(
             "there is nothing to remix. Create a new video instead."
         )
     source = Remix(video_id=video.id, deployment=video.deployment, job_id=video.job_id)
-    request = changed(replace(video.request, inputs=(), remix=source))
+    # the upstream takes a prompt only
+    request = changed(replace(video.request, inputs=(), parameters={}, remix=source))
     return admit(services, video.caller, request, repeatable)
 
 

@@ -1,6 +1,7 @@
 """Videos as the API and events show them."""
 
 from shared.answers import videos as answers
+from shared.domain.endings import delivery_notice
 from shared.domain.ids import is_video_id
 from shared.domain.money import usd
 from shared.domain.video import Output, Status, Video
@@ -70,7 +71,7 @@ def shown(video: Video, place: QueuePosition | None = None) -> answers.Video:
         n_variants=request.variants,
         stage=video.stage,
         queue_position=place.position if place else None,
-        notice=place.notice if place else None,
+        notice=place.notice if place else delivery_notice(video),
         estimated_completion_at=place.completes_at if place else video.estimated_completion_at,
         outputs=[_output(video, output) for output in video.outputs],
         cost=answers.Cost(
@@ -79,6 +80,7 @@ def shown(video: Video, place: QueuePosition | None = None) -> answers.Video:
             actual=None if cost.actual is None else usd(cost.actual),
             state=cost.state,
         ),
+        parameters=dict(request.parameters),
         metadata=dict(request.metadata),
         deployment=video.deployment,
         rescued=video.rescued,

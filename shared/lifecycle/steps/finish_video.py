@@ -287,6 +287,7 @@ def _manifest(video: Video) -> dict[str, Any]:
         "size": request.size,
         "seconds": request.seconds,
         "variants": request.variants,
+        "parameters": dict(request.parameters),
         "metadata": dict(request.metadata),
         "created_at": video.created_at,
         "completed_at": video.completed_at,

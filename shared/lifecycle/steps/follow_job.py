@@ -148,6 +148,8 @@ def _over(services: Services, work: Work, known: RunningJob, job: JobStatus) -> 
     hints = slots.hand_over(services, work)
     now = services.clock()
     took = expect.took(work, known, job, now)
+    known = replace(known, cost=job.cost, render_seconds=took * services.settings.durations.scale)
+    work = work.with_job(cost=known.cost, render_seconds=known.render_seconds)
     emit(
         Event.JOB_ENDED,
         video_id=work.video_id,
@@ -190,6 +192,8 @@ def _rendered(
             parts=job.parts,
             collecting=True,
             slot_freed=True,
+            cost=known.cost,
+            render_seconds=known.render_seconds,
             polls=known.polls + 1,
             missing_since=None,
             empty_since=None,
@@ -209,6 +213,11 @@ def _rendered(
 
 def _once_more(services: Services, work: Work, known: RunningJob, hints: tuple[Hint, ...]) -> Done:
     """The upstream's own fault: back into the line, once, booked as the price row says."""
+    if known.cost is not None:
+        # on record first: by it a reservation for a render that is not made is found
+        told = update(services, work, lambda current: current.with_job(cost=known.cost))
+        if told is None:
+            return overtaken(services, work, hints)
     booked = money.book_failed_render(services, work)
     services.jobs.close(work.deployment or "", known.id)
     back = update(

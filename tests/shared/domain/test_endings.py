@@ -17,7 +17,7 @@ from shared.domain.work import Attempt, Intent, Work
 from tests.support.states import RUNNING, WAITING
 
 RESERVED = WAITING.reserved
-PRICE = Price(version="v", per_second_micro_usd=100_000)
+PRICE = Price(version="v", rate=100_000)
 BILLED = replace(PRICE, failed_render="settled")
 SENT = replace(WAITING, posts=1, attempt=Attempt(deployment="d", intent=Intent(at=10.0, by="me")))
 JOB = replace(RUNNING, created_at=10.0, expires_at=1000.0, deadline=500.0)
@@ -122,7 +122,7 @@ def test_cancelling_costs_nothing_until_something_was_sent(
     [
         ([4.0], 400_000, "delivered_seconds"),
         ([2.6], 300_000, "delivered_seconds"),
-        ([9.0], 400_000, "delivered_seconds"),  # never more than was asked for
+        ([9.0], 400_000, "requested_seconds"),  # never more than was asked for
         ([0.2], 100_000, "delivered_seconds"),
         ([None], 400_000, "requested_seconds"),
         ([4.0, 2.0], 600_000, "delivered_seconds"),

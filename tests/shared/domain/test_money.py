@@ -28,7 +28,7 @@ from shared.domain.money import Price, micro_usd, usd
 def test_published_prices(
     model: str, width: int, height: int, seconds: int, outputs: int, dollars: str
 ) -> None:
-    assert usd(PRICES[model].amount(width, height, seconds, outputs)) == dollars
+    assert usd(PRICES[model].amount(width, height, seconds * outputs, outputs)) == dollars
 
 
 @given(
@@ -41,9 +41,12 @@ def test_published_prices(
 def test_a_scaled_price_is_within_half_a_micro_dollar(
     rate: int, width: int, height: int, seconds: int, outputs: int
 ) -> None:
-    price = Price(version="x", per_second_micro_usd=rate, reference_pixels=921_600)
+    price = Price(version="x", rate=rate, reference_pixels=921_600)
     exact = rate * seconds * outputs * width * height
-    assert abs(price.amount(width, height, seconds, outputs) * 921_600 - exact) * 2 <= 921_600
+    assert (
+        abs(price.amount(width, height, seconds * outputs, outputs) * 921_600 - exact) * 2
+        <= 921_600
+    )
 
 
 @given(st.integers(-(10**12), 10**12))
