@@ -38,7 +38,7 @@ def reported(usd_amount: object) -> int | None:
         return None
     try:
         amount = Decimal(str(usd_amount)) * MICRO
-    except (InvalidOperation, ValueError):
+    except (ArithmeticError, ValueError):
         return None
     return round(amount) if amount.is_finite() and 0 <= amount < _DEAREST else None
 

@@ -12,7 +12,7 @@ from shared.domain.ledger import Kind
 from shared.domain.money import Price
 from shared.domain.request import VideoRequest
 from shared.domain.verdict import Verdict
-from shared.domain.video import Cost, CostState, Stage, Status, Video
+from shared.domain.video import Cost, CostState, Output, Stage, Status, Video
 from shared.domain.work import Attempt, Intent, Work
 from tests.support.states import RUNNING, WAITING
 
@@ -146,3 +146,84 @@ def test_a_render_that_nobody_wants_any_more_is_billed_and_changes_no_status() -
         Kind.SETTLE,
         400_000,
     )
+
+
+PER_VIDEO = Price(version="v", rate=250_000, unit="video")
+PER_GPU = Price(version="v", rate=1_000, unit="gpu_second", gpus=2)
+TOLD = RENDERED.with_job(cost=123_456)
+TIMED = RENDERED.with_job(render_seconds=60.0)
+
+
+@pytest.mark.parametrize(
+    ("work", "price", "amount", "basis"),
+    [
+        (RENDERED, PER_VIDEO, 500_000, "delivered_videos"),
+        (TIMED, PER_GPU, 120_000, "gpu_seconds"),
+        (RENDERED, PER_GPU, RESERVED, "expected_gpu_seconds"),  # rendered by an older release
+        (TOLD, PRICE, 123_456, "upstream_reported"),
+        (TOLD, PER_GPU, 123_456, "upstream_reported"),
+        (TOLD, None, 123_456, "upstream_reported"),
+        (RENDERED.with_job(cost=0), PRICE, 0, "upstream_reported"),
+    ],
+)
+def test_a_completed_video_is_settled_by_the_unit_of_its_price(
+    work: Work, price: Price | None, amount: int, basis: str
+) -> None:
+    verdict = endings.completed(work, VIDEO, [4.0, 2.0], price)
+    assert (verdict.money, verdict.amount, verdict.basis) == (Kind.SETTLE, amount, basis)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "money", "amount"),
+    [
+        (endings.lost(TOLD, 20.0), Kind.SETTLE, 123_456),
+        (endings.bad_output(TOLD, "x"), Kind.SETTLE, 123_456),
+        (endings.watch_over(TOLD), Kind.SETTLE, 123_456),
+        (
+            endings.rendered_for_nobody(TOLD, VIDEO, reported(JobState.SUCCEEDED), PRICE),
+            Kind.SETTLE, 123_456,
+        ),
+        # even where failed renders are said to be free, or to be billed
+        (endings.render_failed(TOLD, reported(JobState.FAILED), PRICE), Kind.SETTLE, 123_456),
+        (
+            endings.render_failed(TOLD.with_job(cost=0), reported(JobState.FAILED), BILLED),
+            Kind.RELEASE, 0,
+        ),
+    ],
+)  # fmt: skip
+def test_the_upstreams_word_on_its_bill_is_final(
+    verdict: Verdict, money: Kind, amount: int
+) -> None:
+    assert (verdict.money, verdict.amount) == (money, amount)
+    assert verdict.basis == "upstream_reported"
+
+
+def test_a_failed_render_that_is_billed_by_gpu_second_costs_what_it_took() -> None:
+    billed = replace(PER_GPU, failed_render="settled")
+    verdict = endings.render_failed(TIMED, reported(JobState.FAILED), billed)
+    assert (verdict.money, verdict.amount) == (Kind.SETTLE, 120_000)
+    assert verdict.basis == "failed_render_billed"
+
+
+@pytest.mark.parametrize(
+    ("lengths", "says"),
+    [
+        ([4.0], None),
+        ([4.3, 3.6], None),
+        ([None], None),
+        ([8.0], "The upstream delivered 8.0 s; 4 s were asked for."),
+        ([4.0, 2.0], "The upstream delivered 2.0 s; 4 s were asked for."),
+        ([2.0, 2.0, 1.0], "The upstream delivered 2.0 s, 1.0 s; 4 s were asked for."),
+    ],
+)
+def test_a_length_that_was_not_asked_for_is_told(
+    lengths: list[float | None], says: str | None
+) -> None:
+    outputs = tuple(
+        Output(
+            index=index, blob="b", content_type="video/mp4", size_bytes=1, sha256="0" * 64,
+            width=720, height=1280, seconds=length,
+        )
+        for index, length in enumerate(lengths)
+    )  # fmt: skip
+    assert endings.delivery_notice(replace(VIDEO, outputs=outputs)) == says

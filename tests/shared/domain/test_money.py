@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.models import PRICES
-from shared.domain.money import Price, micro_usd, usd
+from shared.domain.money import Price, micro_usd, reported, usd
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,41 @@ def test_dollar_strings_lose_nothing(amount: int) -> None:
 def test_amounts_finer_than_a_micro_dollar_are_refused(value: str) -> None:
     with pytest.raises(ValueError, match=r"USD|dollar"):
         micro_usd(value)
+
+
+@pytest.mark.parametrize(
+    ("price", "dollars"),
+    [
+        # 1280 x 720 are 0.9216 megapixels; two outputs of 5 s
+        (Price(version="v", rate=100_000, unit="megapixel_second"), "0.9216"),
+        (Price(version="v", rate=250_000, unit="video"), "0.50"),
+        (Price(version="v", rate=1_000, unit="gpu_second"), "0.0905"),
+        (Price(version="v", rate=1_000, unit="gpu_second", gpus=8), "0.724"),
+    ],
+)
+def test_other_units(price: Price, dollars: str) -> None:
+    assert usd(price.amount(1280, 720, 10, 2, render_seconds=90.5)) == dollars
+
+
+@pytest.mark.parametrize(
+    ("said", "micro"),
+    [
+        (0.25, 250_000),
+        ("0.25", 250_000),
+        (0, 0),
+        (0.0000014, 1),
+        (1e-9, 0),
+        (999_999, 999_999_000_000),
+        (-0.01, None),
+        (float("nan"), None),
+        (float("inf"), None),
+        ("1e999999999", None),
+        (1_000_000, None),
+        ("free", None),
+        (None, None),
+        (True, None),
+        ([0.25], None),
+    ],
+)
+def test_what_an_upstream_says_that_it_cost(said: object, micro: int | None) -> None:
+    assert reported(said) == micro

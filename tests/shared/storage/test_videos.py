@@ -74,6 +74,7 @@ def test_a_video_comes_back_whole(videos: Videos) -> None:
             plain.request,
             inputs=inputs,
             fit="contain",
+            parameters={"seed": 7, "scale": 7.0, "up": True, "negative_prompt": "🦊" * 20_000},
             remix=Remix(video_id="v", deployment="d", job_id="j"),
         ),
         status=Status.FAILED,

@@ -101,3 +101,15 @@ def test_a_new_video_is_read_back(memory: MemoryTable) -> None:
     works = WorkTable(memory)
     works.insert(work)
     assert works.get("video_1") == work
+
+
+def test_what_a_job_cost_and_took_is_read_back(memory: MemoryTable) -> None:
+    memory.insert("open", "video_1", ROWS["collecting"])
+    works = WorkTable(memory)
+    work = works.get("video_1")
+    assert work is not None
+    told = work.with_job(cost=0, render_seconds=61.5)
+    works.replace(told)
+    found = works.get("video_1")
+    assert found is not None
+    assert found.job == told.job

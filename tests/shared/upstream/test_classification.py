@@ -1,6 +1,9 @@
 """What an answer of an upstream means. The bodies are the ones that were seen or specified."""
 
+import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -8,13 +11,14 @@ import pytest
 
 from shared.domain.job import Fault, JobState, Part
 from shared.domain.profiles import PROFILES
-from shared.domain.request import VideoRequest
+from shared.domain.request import Input, VideoRequest
 from shared.settings.upstreams import HeaderAuth, Upstream
 from shared.upstream.http import UpstreamHttp
 from shared.upstream.protocol import (
     AnswerLost,
     DeploymentOut,
     JobGone,
+    Media,
     NotSent,
     Refused,
     Throttled,
@@ -478,3 +482,30 @@ def test_the_reason_of_a_failed_job_comes_without_our_key() -> None:
     error = {"code": "x", "message": "it failed with secret-key"}
     failed = sora2(answering(200, {**VIDEO, "status": "failed", "error": error}))
     assert failed.status("video_1", trace="t").message == "it failed with [key]"
+
+
+@pytest.mark.parametrize("dialect", [sora1, sora2])
+@pytest.mark.parametrize("as_form", [False, True])
+def test_parameters_are_sent_beside_the_fields_of_the_wire(
+    dialect: Callable[[Handler], Sora1 | Sora2], as_form: bool
+) -> None:
+    """As they are in JSON, as text in a form, and never in the place of a field."""
+    sent: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(200, json=VIDEO if dialect is sora2 else JOB)
+
+    given: dict[str, Any] = {"seed": 7, "guidance_scale": 7.5, "upscale": True, "prompt": "another"}
+    media = [Media("a.png", "image/png", b"png")] if as_form else []
+    inputs = (Input(content_type="image/png", sha256="0"),) if as_form else ()
+    request = replace(REQUEST, parameters=given, inputs=inputs)
+    dialect(handler).submit(request, media, trace="t")
+    body = sent[0].read()
+    if as_form:
+        found = dict(re.findall(rb'name="(\w+)"\r\n\r\n([^\r]*)', body))
+        assert (found[b"seed"], found[b"guidance_scale"]) == (b"7", b"7.5")
+        assert (found[b"upscale"], found[b"prompt"]) == (b"true", b"p")
+    else:
+        fields = json.loads(body)
+        assert {name: fields[name] for name in given} == {**given, "prompt": "p"}

@@ -1,0 +1,166 @@
+"""`prices` and `capabilities` in UPSTREAMS: what is read, and what is refused at the start."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from local.stack import local_settings
+from shared.domain.money import Price
+from shared.domain.parameters import Parameter
+from shared.domain.sizes import SizeRule
+from shared.settings.app import SettingsError, settings
+from shared.settings.upstreams import Upstream
+
+WAN: dict[str, Any] = {
+    "name": "wan",
+    "dialect": "sora-2",
+    "endpoint": "https://gpu.example.com",
+    "deployment": "wan",
+    "model": "wan",
+    "auth": {"type": "header", "secret_setting": "K"},
+    "prices": {"version": "w", "usd_per_second": "0.02"},
+    "capabilities": {"sizes": ["832x480"], "seconds": [5]},
+}
+RULED = {"size_rule": {"min": 256, "max": 1024, "multiple_of": 16}, "seconds": [5]}
+
+
+@pytest.fixture(autouse=True)
+def _local(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.cache_clear()
+    for name, value in local_settings().items():
+        monkeypatch.setenv(name, value)
+
+
+def configured(monkeypatch: pytest.MonkeyPatch, *changes: dict[str, Any]) -> list[Upstream]:
+    entries = [{**WAN, "name": f"wan-{number}", **each} for number, each in enumerate(changes)]
+    monkeypatch.setenv("UPSTREAMS", json.dumps(entries))
+    return settings().upstreams
+
+
+@pytest.mark.parametrize(
+    ("prices", "row"),
+    [
+        (
+            {"usd_per_second": "0.10", "reference_size": "1280x720"},
+            Price(version="v", rate=100_000, reference_pixels=921_600),
+        ),
+        (
+            {"usd_per_megapixel_second": 0.08},
+            Price(version="v", rate=80_000, unit="megapixel_second"),
+        ),
+        ({"usd_per_video": "0.25"}, Price(version="v", rate=250_000, unit="video")),
+        (
+            {"usd_per_gpu_second": "0.000833", "gpus": 8, "expected_seconds": 90},
+            Price(version="v", rate=833, unit="gpu_second", gpus=8, expected_seconds=90),
+        ),
+    ],
+)
+def test_a_price_has_one_unit(
+    monkeypatch: pytest.MonkeyPatch, prices: dict[str, Any], row: Price
+) -> None:
+    (upstream,) = configured(monkeypatch, {"prices": {"version": "v", **prices}})
+    assert upstream.price == row
+    assert Upstream.model_validate(json.loads(upstream.model_dump_json())).price == row
+
+
+@pytest.mark.parametrize(
+    ("prices", "says"),
+    [
+        ({}, "give exactly one of usd_per_second"),
+        ({"usd_per_second": 1, "usd_per_video": 1}, "give exactly one of"),
+        ({"usd_per_video": 1, "gpus": 2}, "go with usd_per_gpu_second"),
+        ({"usd_per_second": 1, "expected_seconds": 2}, "go with usd_per_gpu_second"),
+        ({"usd_per_video": 1, "reference_size": "2x2"}, "goes with usd_per_second"),
+        ({"usd_per_second": 1, "reference_size": "0x0"}, "not a size"),
+        ({"usd_per_second": "0.0000001"}, "finer than a millionth"),
+        ({"usd_per_second": "-1"}, "not negative"),
+    ],
+)
+def test_a_price_that_makes_no_sense_is_refused_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, prices: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(SettingsError, match=says):
+        configured(monkeypatch, {"prices": {"version": "v", **prices}})
+
+
+def test_parameters_sizes_by_rule_and_a_range_of_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    capabilities = {
+        "size_rule": {"multiple_of": 16, "min": 256, "max": 1024, "max_pixels": 600_000},
+        "default_size": "832x480",
+        "seconds": {"min": 1, "max": 4},
+        "parameters": {
+            "seed": {"type": "integer", "minimum": 0, "maximum": 2_147_483_647},
+            "guidance_scale": {"type": "number", "minimum": 1, "maximum": 20.5},
+            "negative_prompt": {"type": "string"},
+            "quality": {"type": "string", "enum": ["low", "high"], "max_length": 9},
+        },
+    }
+    (upstream,) = configured(monkeypatch, {"capabilities": capabilities})
+    can = upstream.can
+    assert can.size_rule == SizeRule(multiple_of=16, min=256, max=1024, max_pixels=600_000)
+    assert (can.sizes, can.default_size, can.seconds) == ((), "832x480", (1, 2, 3, 4))
+    assert can.default_seconds == 1
+    assert can.parameters == {
+        "seed": Parameter(type="integer", minimum=0, maximum=2_147_483_647),
+        "guidance_scale": Parameter(type="number", minimum=1, maximum=20.5),
+        "negative_prompt": Parameter(type="string", max_length=2000),
+        "quality": Parameter(type="string", enum=("low", "high"), max_length=9),
+    }
+    assert Upstream.model_validate(json.loads(upstream.model_dump_json())).can == can
+
+
+def test_a_rule_replaces_the_sizes_of_a_built_in_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = {"model": "sora-2", "capabilities": {**RULED, "default_size": "512x512"}}
+    (upstream,) = configured(monkeypatch, changes)
+    assert upstream.can.takes_size(256, 1024)
+    assert not upstream.can.takes_size(720, 1280)
+    assert upstream.can.remix  # of the built-in ones
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "says"),
+    [
+        (RULED, "needs a default_size"),
+        ({**RULED, "default_size": "500x500"}, "does not fit"),
+        ({**RULED, "default_size": "512x512", "sizes": ["512x512"]}, "exclude each other"),
+        (
+            {"size_rule": {"min": 250, "max": 255, "multiple_of": 16}, "default_size": "256x256"},
+            "no size fits",
+        ),
+        ({"size_rule": {"min": 256, "max": 9000}, "default_size": "256x256"}, "less than or equal"),
+        ({"seconds": {"min": 5, "max": 4}}, "min is above max"),
+        ({"sizes": ["832x480"]}, "needs sizes .* and seconds"),
+        ({"parameters": {"seconds": {"type": "integer"}}}, "is of the API itself"),
+        ({"parameters": {"Seed": {"type": "integer"}}}, "match pattern"),
+        ({"parameters": {"seed": {"type": "int"}}}, "type"),
+        ({"parameters": {"seed": {"type": "integer", "minimum": 2, "maximum": 1}}}, "above"),
+        ({"parameters": {"x": {"type": "string", "minimum": 2}}}, "for integer and number"),
+        ({"parameters": {"x": {"type": "integer", "max_length": 2}}}, "for string"),
+        ({"parameters": {"x": {"type": "integer", "enum": ["a"]}}}, "not an integer"),
+        ({"parameters": {"x": {"type": "integer", "maximum": 1, "enum": [2]}}}, "outside"),
+        (
+            {"parameters": {f"x{n}": {"type": "string"} for n in range(17)}},
+            "at most 32,000 characters together",
+        ),
+    ],
+)
+def test_capabilities_that_make_no_sense_are_refused_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(SettingsError, match=says):
+        configured(monkeypatch, {"capabilities": capabilities})
+
+
+def test_a_parameter_has_one_type_on_all_deployments_of_a_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def seed(kind: str) -> dict[str, Any]:
+        return {"capabilities": {**WAN["capabilities"], "parameters": {"seed": {"type": kind}}}}
+
+    with pytest.raises(SettingsError, match="two deployments of wan give seed another type"):
+        configured(monkeypatch, seed("integer"), seed("string"))
+    settings.cache_clear()
+    assert len(configured(monkeypatch, seed("integer"), {**seed("string"), "model": "other"})) == 2
