@@ -23,7 +23,7 @@ class SizeRule:
         )
 
     def nearest(self, width: int, height: int) -> tuple[int, int]:
-        """The allowed size that is nearest by ratio: what is too large about keeps its shape."""
+        """The allowed size that is nearest by ratio: an oversized one keeps roughly its shape."""
         width, height = max(1, width), max(1, height)
 
         def apart(size: tuple[int, int]) -> float:
