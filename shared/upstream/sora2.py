@@ -47,7 +47,8 @@ class Sora2:
             path = f"/videos/{segment(request.remix.job_id)}/remix"
             return self._http.create(path, {"prompt": request.prompt}, trace=trace, of_job=True)
         if self._profile.create == "openrouter":
-            body = openrouter.body(request, media, self._deployment)
+            own = openrouter.body(request, media, self._deployment)
+            body = {**request.parameters, **own}
             return self._http.create("/videos", body, trace=trace)
         fields = {
             **request.parameters,

@@ -148,7 +148,11 @@ def _over(services: Services, work: Work, known: RunningJob, job: JobStatus) -> 
     hints = slots.hand_over(services, work)
     now = services.clock()
     took = expect.took(work, known, job, now)
-    known = replace(known, cost=job.cost, render_seconds=took * services.settings.durations.scale)
+    known = replace(
+        known,
+        cost=known.cost if job.cost is None else job.cost,
+        render_seconds=took * services.settings.durations.scale,
+    )
     work = work.with_job(cost=known.cost, render_seconds=known.render_seconds)
     emit(
         Event.JOB_ENDED,

@@ -14,7 +14,7 @@ from shared.domain.job import JobState, JobStatus
 from shared.domain.ledger import Amounts, Kind
 from shared.domain.request import VideoRequest
 from shared.domain.video import Status
-from shared.lifecycle import money
+from shared.lifecycle import expect, money
 from shared.lifecycle.requests import views
 from shared.lifecycle.requests.admit import admit
 from shared.lifecycle.requests.cancel import cancel_video
@@ -179,19 +179,69 @@ def test_a_failed_render_that_the_upstream_charges_is_booked_and_made_again(
     assert settled == [(1, "upstream_reported"), (2, "upstream_reported")]
 
 
-def test_what_was_reserved_for_a_second_render_that_never_came_is_released(
-    services_with: Callable[..., Services], upstreams: Callable[..., str], simulator: Simulator
+@pytest.mark.parametrize(("cancelled", "settled"), [(True, 50_000), (False, 450_000)])
+def test_a_worker_that_dies_between_two_renders_leaves_the_money_in_order(
+    services_with: Callable[..., Services],
+    upstreams: Callable[..., str],
+    simulator: Simulator,
+    monkeypatch: pytest.MonkeyPatch,
+    cancelled: bool,
+    settled: int,
 ) -> None:
-    """Also where only the upstream's word says that the first one is charged."""
+    """Where only the upstream's word, said once, tells that the first one is charged."""
     services = services_with(UPSTREAMS=upstreams(can_delete_running=False))
+    simulator.script(
+        {
+            "operation": "create",
+            "action": {"type": "fail", "at": 0.5, "code": "internal_error", "message": "oops"},
+        }
+    )
+    tell(services, cost=50_000)
     job = Order(services, simulator)()
-    to_submitted(job)
-    assert job.work is not None
-    told = services.work.replace(job.work.with_job(cost=50_000))
-    money.book_failed_render(services, told)  # and its worker died
-    cancel_video(services, job.video)
+    book = money.book_failed_render
+
+    def book_and_die(*args: Any) -> int:
+        book(*args)
+        raise OSError("the worker died")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(money, "book_failed_render", book_and_die)
+        with pytest.raises(AssertionError, match="abandoned: follow_job"):
+            job.drive()
+    assert job.booked == Amounts(settled=50_000, reserved=400_000)
+    tell(services, cost=None)
+    if cancelled:
+        cancel_video(services, job.video)
     job.drive()
-    assert job.booked == Amounts(settled=50_000)
+    assert job.booked == Amounts(settled=settled)
+
+
+@pytest.mark.parametrize("effect", ["ledger.write", "videos.insert"])
+def test_a_repeat_reserves_what_its_first_try_reserved(
+    services_with: Callable[..., Services],
+    upstreams: Callable[..., str],
+    simulator: Simulator,
+    monkeypatch: pytest.MonkeyPatch,
+    effect: str,
+) -> None:
+    """Whatever has been learned in between, and wherever the first try died."""
+    services = priced(services_with, upstreams, usd_per_gpu_second="0.001")
+    request = VideoRequest(model="sora-2", prompt="a fox", width=720, height=1280, seconds=4)
+
+    def die(*_: Any) -> None:
+        raise OSError("the first try died")
+
+    with monkeypatch.context() as patched:
+        table, _, write = effect.partition(".")
+        patched.setattr(getattr(services, table), write, die)
+        with pytest.raises(OSError, match="first try died"):
+            admit(services, CALLER, request, Repeatable(key="k"))
+    monkeypatch.setattr(expect, "at_admission", lambda *_: 5.0)
+    job = Job(services, simulator, admit(services, CALLER, request, Repeatable(key="k")))
+    (reserved,) = job.entries
+    assert job.work is not None
+    assert 0 < reserved.amount != 500_000
+    assert job.work.reserved == job.video.cost.estimated == reserved.amount
 
 
 @pytest.mark.parametrize(
