@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from shared.domain.job import Fault, JobState, JobStatus, JobSummary, Part
-from shared.domain.parameters import Value, as_text
+from shared.domain.parameters import Value
 from shared.domain.request import Input, VideoRequest
 from shared.upstream import reading
 from shared.upstream.http import UpstreamHttp, segment
@@ -45,8 +45,7 @@ class Sora1:
             "n_variants": request.variants,
         }
         if media:
-            # a form has only text; the items are one part with a JSON array
-            body = {name: as_text(value) for name, value in body.items()}
+            # a form has only text: the items are one part with a JSON array
             body["inpaint_items"] = json.dumps(list(map(_item, request.inputs, media)))
         files = [("files", file) for file in media]
         data = self._http.create(_JOBS, body, trace=trace, query=_QUERY, files=files)

@@ -484,8 +484,14 @@ def test_the_reason_of_a_failed_job_comes_without_our_key() -> None:
     assert failed.status("video_1", trace="t").message == "it failed with [key]"
 
 
-@pytest.mark.parametrize("dialect", [sora1, sora2])
-@pytest.mark.parametrize("as_form", [False, True])
+def openrouter(handler: Handler) -> Sora2:
+    return Sora2(upstream_http(handler), "my-deployment", PROFILES["openrouter"])
+
+
+@pytest.mark.parametrize(
+    ("dialect", "as_form"),
+    [(sora1, False), (sora1, True), (sora2, False), (sora2, True), (openrouter, False)],
+)
 def test_parameters_are_sent_beside_the_fields_of_the_wire(
     dialect: Callable[[Handler], Sora1 | Sora2], as_form: bool
 ) -> None:
@@ -494,7 +500,7 @@ def test_parameters_are_sent_beside_the_fields_of_the_wire(
 
     def handler(request: httpx.Request) -> httpx.Response:
         sent.append(request)
-        return httpx.Response(200, json=VIDEO if dialect is sora2 else JOB)
+        return httpx.Response(200, json=JOB if dialect is sora1 else VIDEO)
 
     given: dict[str, Any] = {"seed": 7, "guidance_scale": 7.5, "upscale": True, "prompt": "another"}
     media = [Media("a.png", "image/png", b"png")] if as_form else []
