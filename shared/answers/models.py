@@ -7,6 +7,7 @@ from pydantic import Field
 
 from shared.answers.model import Amount, AnswerModel, OneOf, Seconds
 from shared.domain.parameters import Type, Value
+from shared.domain.profiles import Lack
 
 
 class Lifecycle(StrEnum):
@@ -107,6 +108,13 @@ class Deployment(AnswerModel):
     retires_at: Seconds | None
     available: bool = Field(description="Whether it takes requests, by what it last said.")
     parameters: list[str] = Field(description="Which of the model's parameters it takes.")
+    lacks: list[Lack] = Field(
+        description="What its server cannot do. `list`: a submission whose answer was lost is not"
+        " found, and its video ends as `submit_unknown`; `own_list`: the same, unless its list"
+        " shows another job of this deployment; `delete`: the copy of a deleted video stays there"
+        " until it expires; `stop`: a cancelled render goes on and may be billed; `pictures`: no"
+        " thumbnail and no spritesheet."
+    )
     notice: str | None = Field(
         description="What it does while it turns everybody away, and since when.",
         examples=["answers 401 (since 2026-11-28T10:00:00Z)"],

@@ -48,6 +48,8 @@ class JobStatus:
     message: str = ""
     cost: int | None = None
     """What the upstream says that it cost, in micro-USD (`money.reported`)."""
+    render_seconds: float | None = None
+    """The seconds of its render without its wait, where the upstream reports them (vLLM-Omni)."""
 
 
 @dataclass(frozen=True, kw_only=True)

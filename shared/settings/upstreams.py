@@ -170,7 +170,7 @@ class Upstream(Strict):
     def price(self) -> Price:
         return PRICES[self.model] if self.prices is None else self.prices.row()
 
-    @property
+    @cached_property
     def can(self) -> Capabilities:
         base = MODELS.get(self.model)
         if self.capabilities is not None:

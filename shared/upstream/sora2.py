@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
+from shared.domain import money
 from shared.domain.job import Fault, JobState, JobStatus, JobSummary, Part, identity
 from shared.domain.profiles import Profile
 from shared.domain.request import VideoRequest
@@ -142,7 +143,15 @@ class Sora2:
             parts=(Part(job_id, round(_seconds(row)) or requested_seconds),),
             fault=fault,
             message=message,
+            cost=money.reported(_cost(row)),
+            render_seconds=reading.number(row.get("inference_time_s")),
         )
+
+
+def _cost(row: Mapping[str, Any]) -> object:
+    """OpenRouter: `usage.cost` in US dollars, once the job is over."""
+    usage = row.get("usage")
+    return usage.get("cost") if isinstance(usage, Mapping) else None
 
 
 def _summary(row: Mapping[str, Any]) -> JobSummary | None:

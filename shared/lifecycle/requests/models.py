@@ -14,6 +14,7 @@ from shared.domain.capabilities import Capabilities
 from shared.domain.errors import NotFound
 from shared.domain.money import UNITS, Price, Unit, usd
 from shared.domain.outage import Outage
+from shared.domain.profiles import lacks
 from shared.lifecycle import line
 from shared.lifecycle.services import Services
 from shared.settings.upstreams import Upstream
@@ -194,6 +195,7 @@ def _shown(deployment: Deployment) -> answers.Deployment:
         retires_at=deployment.retires_at,
         available=deployment.takes_requests,
         parameters=list(upstream.can.parameters),
+        lacks=lacks(upstream.speaks),
         notice=line.outage_text(deployment.outage) if deployment.outage else None,
         price=answers.Price(
             currency="USD",

@@ -151,7 +151,7 @@ def _over(services: Services, work: Work, known: RunningJob, job: JobStatus) -> 
     known = replace(
         known,
         cost=known.cost if job.cost is None else job.cost,
-        render_seconds=took * services.settings.durations.scale,
+        render_seconds=job.render_seconds or took * services.settings.durations.scale,
     )
     work = work.with_job(cost=known.cost, render_seconds=known.render_seconds)
     emit(

@@ -13,6 +13,7 @@ import pytest
 from shared.domain.ledger import Amounts
 from shared.domain.video import Status
 from shared.lifecycle import line
+from shared.lifecycle.requests.models import get_model
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import finish_video, follow_job, submit_job, take_turn
 from tests.conftest import Simulator
@@ -470,10 +471,14 @@ def test_forms_where_only_forms_are_read(start: Start, upstream: FakeUpstream) -
 
 def test_openrouter_is_asked_in_its_own_words(start: Start, upstream: FakeUpstream) -> None:
     upstream.creating = lambda job: (202, {"id": job["id"], "status": "pending"})
-    upstream.polling = lambda job: (200, {"id": job["id"], "status": "completed"})
+    upstream.polling = lambda job: (
+        200,
+        {"id": job["id"], "status": "completed", "usage": {"cost": 0.25, "is_byok": False}},
+    )
     job = start(profile="openrouter", path_prefix="/v1")()
     job.drive()
     assert job.video.status is Status.COMPLETED
+    assert job.booked.settled == 250_000  # what it says, not what its price row says
     assert json.loads(upstream.sent[0][1]) == {
         "model": "wan",
         "prompt": "a fox",
@@ -481,3 +486,19 @@ def test_openrouter_is_asked_in_its_own_words(start: Start, upstream: FakeUpstre
         "resolution": "720p",
         "aspect_ratio": "16:9",
     }
+
+
+def test_a_gpu_is_paid_for_the_seconds_that_the_job_says(
+    start: Start, upstream: FakeUpstream
+) -> None:
+    upstream.polling = lambda job: (200, {**job, "status": "completed", "inference_time_s": 12.5})
+    prices = {"version": "v", "usd_per_gpu_second": "0.002", "gpus": 4, "expected_seconds": 60}
+    job = start(profile="vllm-omni", prices=prices)()
+    job.drive()
+    assert job.booked.settled == 100_000
+
+
+def test_what_a_server_lacks_is_shown_where_its_model_is_offered(start: Start) -> None:
+    services = start(profile="new-api")().services
+    (deployment,) = get_model(services, "wan").deployments
+    assert deployment.lacks == ["list", "delete", "stop", "pictures"]
