@@ -6,7 +6,7 @@ from email.utils import formatdate
 from starlette.responses import Response
 
 from local.simulator import ids
-from local.simulator.errors import generation_not_found, video_not_found
+from local.simulator.errors import generation_not_found
 from local.simulator.faults.effects import Effects
 from local.simulator.jobs import File, Job
 from local.simulator.outgoing import Delivery, NoAnswer, Outgoing
@@ -42,12 +42,11 @@ async def _file(
     try:
         data = await effects.other_movie(job) or world.renderer.path(file).read_bytes()
     except FileNotFoundError:  # the job was deleted while the answer was delayed
-        is_video = job.dialect == "sora-2"
-        gone = (video_not_found if is_video else generation_not_found)(call.path_id)
-        return _text(world, Reply(gone.status, gone.body("wrapped")), effects)
+        not_found = call.wire.not_found if job.dialect == "sora-2" else generation_not_found
+        return _text(world, call.wire.refusal(not_found(call.path_id), None), effects)
     headers = _headers(world, effects) | {"content-type": reply.content_type}
     status, start, stop = 200, 0, len(data)
-    if call.deployment is None or call.deployment.honours_ranges:
+    if _honours_ranges(call):
         modified = formatdate(job.ended_at, usegmt=True)
         headers |= {"accept-ranges": "bytes", "last-modified": modified}
         try:
@@ -76,6 +75,15 @@ async def _file(
     file.downloads.started += 1
     world.studio.save(job)
     return Outgoing(status, headers, delivery, on_sent)
+
+
+def _honours_ranges(call: Call) -> bool:
+    deployment = call.deployment
+    if deployment is None:
+        return True
+    if deployment.ranges is None and call.wire.ranges is not None:
+        return call.wire.ranges
+    return deployment.honours_ranges
 
 
 def _headers(world: World, effects: Effects) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The ASGI application: both dialects, the control endpoints, and an envelope for the rest."""
+"""The ASGI application: every server, the control endpoints, and an envelope for the rest."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,13 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from local.simulator import sora1, sora2
 from local.simulator.control import Control, Elsewhere
-from local.simulator.errors import Face, unknown_route, wrong_method
 from local.simulator.gateway import Gateway
+from local.simulator.wire import Wire
+from local.simulator.wires import WIRES, at_the_root
 from local.simulator.world import World
-
-BASES: dict[Face, str] = {"azure": "/openai/v1", "openai": "/v1"}
 
 
 def build_app(world: World) -> Starlette:
@@ -28,24 +26,21 @@ def build_app(world: World) -> Starlette:
         yield
         await world.close()
 
+    servers = [(wire.prefix, wire) for wire in at_the_root(world.config)]
+    servers += [(f"/wires/{wire.name}{wire.prefix}", wire) for wire in WIRES.values()]
+
     async def refuse(request: Request, error: Exception) -> Response:
-        face: Face = "openai" if request.url.path.startswith(f"{BASES['openai']}/") else "azure"
         assert isinstance(error, HTTPException)
-        if error.status_code == 405 and face == "openai":
-            return await gateway.refuse(
-                request, face, wrong_method(request.method, request.url.path)
-            )
-        # Azure's gateway knows operations, not paths: a wrong method is an unknown one [L].
-        return await gateway.refuse(
-            request, face, unknown_route(face, request.method, request.url.path)
-        )
+        wire, path = _nearest(servers, request.url.path), request.url.path
+        unknown = wire.no_method if error.status_code == 405 else wire.no_route
+        return await gateway.refuse(request, wire, unknown(request.method, path))
 
     routes: list[BaseRoute] = []
-    for operation in (*sora1.OPERATIONS, *sora2.OPERATIONS):
-        for face in operation.faces:
+    for base, wire in servers:
+        for operation in wire.operations():
             route = Route(
-                BASES[face] + operation.path,
-                gateway.endpoint(operation, face),
+                base + operation.path,
+                gateway.endpoint(operation, wire),
                 methods=[operation.method],
             )
             assert route.methods is not None
@@ -59,3 +54,9 @@ def build_app(world: World) -> Starlette:
     inner.router.redirect_slashes = False
     inner.router.routes.append(Mount("/_sim/elsewhere", app=Elsewhere(world, inner)))
     return inner
+
+
+def _nearest(servers: list[tuple[str, Wire]], path: str) -> Wire:
+    """The server that a path belongs to; else the first."""
+    fitting = [(len(base), wire) for base, wire in servers if path.startswith(f"{base}/")]
+    return max(fitting, key=lambda pair: pair[0])[1] if fitting else servers[0][1]

@@ -11,7 +11,7 @@ import typer
 from pydantic import ValidationError
 
 from local.simulator.clock import Clock
-from local.simulator.config import Config, load_config
+from local.simulator.config import Config, WireName, load_config
 
 _HELP = """Simulate the Sora 1 and Sora 2 video APIs on 127.0.0.1.
 
@@ -28,6 +28,10 @@ output-moderation, internal-error.
 Faults come from --faults FILE or POST /_sim/faults: a JSON list of rules such as
 {"operation": "create", "times": 1, "action": {"type": "drop", "when": "after"}}.
 GET /_sim/journal says what was created, refused and downloaded; POST /_sim/reset forgets it.
+
+--wire sglang speaks as SGLang does, and so on: azure, openai, litellm, vllm-omni, sglang,
+tensorrt-llm, bifrost, new-api, openrouter. Each is also at /wires/NAME, for the deployments whose
+"wire" in the config is that.
 
 All endpoints, config keys and fault actions: docs/simulator.md.
 """
@@ -50,6 +54,9 @@ def simulate(
     config: Annotated[
         Path | None, typer.Option(dir_okay=False, help="JSON: deployments, limits, render times.")
     ] = None,
+    wire: Annotated[
+        WireName | None, typer.Option(help="Whose API the root speaks; none: Azure and OpenAI.")
+    ] = None,
     faults: Annotated[
         Path | None, typer.Option(dir_okay=False, help="JSON: a list of fault rules.")
     ] = None,
@@ -57,7 +64,7 @@ def simulate(
     """Start the simulator and serve until Ctrl-C or SIGTERM."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
     logging.getLogger("simulator").setLevel(logging.INFO)
-    settings = _settings(config)
+    settings = _settings(config, wire)
 
     # The web framework is loaded only after the options are valid, to keep --help quick.
     from local.simulator.app import build_app
@@ -81,7 +88,10 @@ def simulate(
         listener.close()
         raise _fail(f"state folder {state_dir}: {error}") from None
     bound = listener.getsockname()[1]
-    names = ", ".join(f"{entry.name} ({entry.dialect})" for entry in settings.deployments)
+    names = ", ".join(
+        f"{entry.name} ({settings.wire_of(entry) or entry.dialect})"
+        for entry in settings.deployments
+    )
     print(f"simulator on http://{HOST}:{bound}, time scale {time_scale:g}: {names}", flush=True)
     serve(build_app(world), listener)
 
@@ -90,9 +100,10 @@ def main() -> None:
     app(prog_name="python -m local.simulator")
 
 
-def _settings(path: Path | None) -> Config:
+def _settings(path: Path | None, wire: WireName | None) -> Config:
     try:
-        return load_config(path)
+        settings = load_config(path)
+        return settings if wire is None else settings.model_copy(update={"wire": wire})
     except (OSError, ValidationError) as error:
         raise _fail(f"config {path}: {_reason(error)}") from None
 

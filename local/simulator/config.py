@@ -11,6 +11,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 Dialect = Literal["sora-1", "sora-2"]
 
+WireName = Literal[
+    "azure", "openai", "litellm", "vllm-omni", "sglang", "tensorrt-llm", "bifrost", "new-api",
+    "openrouter",
+]  # fmt: skip
+"""The servers of `/v1/videos` that a Sora 2 deployment can stand behind."""
+
 SORA_1_SIZES = (
     "480x480", "480x854", "854x480", "720x720", "720x1280", "1280x720",
     "1080x1080", "1080x1920", "1920x1080",
@@ -80,6 +86,12 @@ class Deployment(Strict):
 
     name: str = Field(min_length=1, max_length=64)
     dialect: Dialect
+    wire: WireName | None = None
+    """The server that speaks for it, at `/wires/NAME`; null: the one at the root."""
+    provider: Literal["openai", "gemini", "hosted_vllm"] = "openai"
+    """`litellm` and `bifrost`: what the gateway has behind it."""
+    provider_model: str | None = None
+    """`litellm` and `bifrost`: the provider's own name of the model, which lists show."""
     max_running: int | None = Field(default=2, ge=0)
     """Jobs that may run at once; null is no limit. [S] two on Azure."""
     max_creates_per_minute: int | None = Field(default=2, ge=0)
@@ -127,6 +139,9 @@ class Deployment(Strict):
 class Config(Strict):
     """The whole simulated resource."""
 
+    wire: WireName | None = None
+    """The server at the root; null: Azure's at `/openai/v1` and OpenAI's at `/v1`."""
+
     deployments: tuple[Deployment, ...] = (
         Deployment(name="sora-2", dialect="sora-2"),
         Deployment(name="sora", dialect="sora-1"),
@@ -146,11 +161,22 @@ class Config(Strict):
     max_body_bytes: int = Field(default=100_000_000, ge=1)
 
     @model_validator(mode="after")
+    def _wires_are_of_sora_2(self) -> Self:
+        for deployment in self.deployments:
+            if deployment.wire is not None and deployment.dialect != "sora-2":
+                raise ValueError(f"{deployment.name}: only sora-2 has wires")
+        return self
+
+    @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
         names = [deployment.name for deployment in self.deployments]
         if len(set(names)) != len(names):
             raise ValueError("two deployments have the same name")
         return self
+
+    def wire_of(self, deployment: Deployment) -> WireName | None:
+        """The server that a Sora 2 deployment stands behind; None: Azure's and OpenAI's."""
+        return deployment.wire or (self.wire if deployment.dialect == "sora-2" else None)
 
     def deployment(self, name: str) -> Deployment | None:
         return next((entry for entry in self.deployments if entry.name == name), None)

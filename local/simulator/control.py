@@ -16,6 +16,7 @@ from local.simulator.faults.rules import RULES
 from local.simulator.faults.script import RuleState
 from local.simulator.gateway import ELSEWHERE
 from local.simulator.jobs import Failure
+from local.simulator.wires import wire_of
 from local.simulator.world import World
 
 
@@ -34,6 +35,11 @@ class _Failed(BaseModel):
 class _Gone(BaseModel):
     model_config = ConfigDict(extra="forbid")
     state: Literal["expired", "vanished", "deleted"]
+
+
+class _Restarted(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    deployment: str
 
 
 _FORCE: TypeAdapter[_Completed | _Failed | _Gone] = TypeAdapter(
@@ -58,6 +64,7 @@ class Control:
             Route("/_sim/faults", self.faults, methods=["GET"]),
             Route("/_sim/faults", _explained(self.add_faults), methods=["POST"]),
             Route("/_sim/faults", self.clear_faults, methods=["DELETE"]),
+            Route("/_sim/restart", _explained(self.restart), methods=["POST"]),
             Route("/_sim/reset", self.reset, methods=["POST"]),
         ]
 
@@ -136,6 +143,15 @@ class Control:
         self._world.script.states = []
         self._world.store.save_rules([])
         return await self.faults(_)
+
+    async def restart(self, request: Request) -> Response:
+        """What a restart of the server of one deployment does: `{"deployment": "wan"}`."""
+        wanted = _Restarted.model_validate_json(await request.body())
+        deployment = self._world.config.deployment(wanted.deployment)
+        if deployment is None:
+            return _refused(404, "no such deployment")
+        wire_of(self._world.config, deployment).restart(self._world, deployment)
+        return await self.health(request)
 
     async def reset(self, _: Request) -> Response:
         """Forget jobs, journal and posted rules."""

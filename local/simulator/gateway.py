@@ -11,12 +11,12 @@ from starlette.responses import Response
 from local.simulator import errors
 from local.simulator.answers import answer
 from local.simulator.body import parse_body
-from local.simulator.errors import ApiError, Face
+from local.simulator.errors import ApiError
 from local.simulator.faults.actions import Action, LookAlike
 from local.simulator.faults.effects import Effects
 from local.simulator.faults.script import Occasion
 from local.simulator.outgoing import NoAnswer
-from local.simulator.wire import Call, NotCarriedOut, Operation, Reply
+from local.simulator.wire import Call, NotCarriedOut, Operation, Reply, Wire
 from local.simulator.world import World
 
 log = logging.getLogger("simulator")
@@ -44,29 +44,29 @@ class Gateway:
         self._world = world
 
     def endpoint(
-        self, operation: Operation, face: Face
+        self, operation: Operation, wire: Wire
     ) -> Callable[[Request], Awaitable[Response]]:
-        """The endpoint of an operation under one of its faces."""
+        """The endpoint of an operation of one server."""
 
         async def endpoint(request: Request) -> Response:
-            passage = Passage(operation, self._call(request, face))
+            passage = Passage(operation, self._call(request, wire))
             response = await self._pass(passage, request)
             self._journal(passage, response)
             return response
 
         return endpoint
 
-    async def refuse(self, request: Request, face: Face, error: ApiError) -> Response:
+    async def refuse(self, request: Request, wire: Wire, error: ApiError) -> Response:
         """The answer to a path or method that belongs to no operation."""
         self._world.store.count("unknown", str(error.status))
         log.info("%s %s %s -", request.method, request.url.path, error.status)
-        call = self._call(request, face)
-        reply = Reply(error.status, error.body("wrapped"))
+        call = self._call(request, wire)
+        reply = wire.refusal(error, None)
         return await answer(self._world, call, reply, Effects(self._world, call, []))
 
-    def _call(self, request: Request, face: Face) -> Call:
+    def _call(self, request: Request, wire: Wire) -> Call:
         return Call(
-            face=face,
+            wire=wire,
             method=request.method,
             path=request.url.path,
             path_id=request.path_params.get("id", ""),
@@ -118,32 +118,34 @@ class Gateway:
         return bytes(raw)
 
     def _authenticate(self, call: Call) -> None:
-        """`api-key: KEY` or `Authorization: Bearer KEY` [S].
+        """`Authorization: Bearer KEY`, or where the server knows it `api-key: KEY` [S].
 
         Raises:
             ApiError: 401 for no known key, 403 for a caller without the role.
         """
-        key = call.headers.get("api-key")
+        key = call.headers.get("api-key") if call.wire.takes_api_key else None
         scheme, _, token = call.headers.get("authorization", "").partition(" ")
         if key is None and scheme.lower() == "bearer":
             key = token.strip()
         config = self._world.config
         if key in config.keys_without_role:
             raise errors.permission_denied(f"{call.method} {call.path}")
-        if key not in config.api_keys:
-            raise errors.access_denied(call.face, key)
+        if key not in config.api_keys and (key is not None or call.wire.needs_key):
+            raise call.wire.denied(key)
 
     def _locate(self, passage: Passage) -> None:
-        """Find what the path names, in the operation's own dialect, and its deployment."""
-        call, operation, studio = passage.call, passage.operation, self._world.studio
-        job, output = studio.find(call.path_id), None
-        if operation.names == "generation":
+        """Find what the path names, if it is this server's, and its deployment."""
+        call, wire, studio = passage.call, passage.call.wire, self._world.studio
+        config = self._world.config
+        job, output = studio.find(wire.own_id(call.path_id)), None
+        if passage.operation.names == "generation":
             job, output = studio.find_generation(call.path_id) or (None, None)
-        if job is not None and job.gone is None and job.dialect == operation.dialect:
-            call.job, call.output = job, output
-        name = call.model if call.job is None else call.job.deployment
-        if isinstance(name, str):
-            call.deployment = self._world.config.deployment(name)
+        if job is not None and job.is_known() and job.dialect == wire.dialect:
+            call.deployment = config.deployment(job.deployment)
+            if call.deployment is None or wire.serves(config, call.deployment):
+                call.job, call.output = job, output
+                return
+        call.deployment = wire.named(config, call.model)
 
     def _occasion(self, passage: Passage) -> Occasion:
         call, world = passage.call, self._world
@@ -159,7 +161,7 @@ class Gateway:
             variant = call.query.get("variant", "thumbnail" if is_thumbnail else "video")
         return Occasion(
             operation=passage.operation.name,
-            dialect=passage.operation.dialect,
+            dialect=call.wire.dialect,
             deployment=None if call.deployment is None else call.deployment.name,
             ordinal=ordinal,
             prompt=prompt,
@@ -177,25 +179,25 @@ class Gateway:
 
     def _refusal(self, passage: Passage, error: ApiError) -> Reply:
         passage.limit = error.limit
-        deployment = passage.call.deployment
-        shape = "wrapped" if deployment is None else deployment.error_body
-        return Reply(error.status, error.body(shape), headers=dict(error.headers))
+        return passage.call.wire.refusal(error, passage.call.deployment)
 
     def _journal(self, passage: Passage, response: Response) -> None:
         call, operation = passage.call, passage.operation
         status = "dropped" if isinstance(response, NoAnswer) else str(response.status_code)
         faults = [str(getattr(action, "type", "?")) for action in passage.fired]
         about = call.created or call.job
-        self._world.store.count(f"{operation.dialect} {operation.name}", status)
+        self._world.store.count(f"{call.wire.dialect} {operation.name}", status)
         suffix = f" fault: {', '.join(faults)}" if faults else ""
         about_id = "-" if about is None else about.id
         log.info("%s %s %s %s%s", call.method, call.path, status, about_id, suffix)
         if operation.name in CREATES:
-            model = call.model if call.job is None else call.job.deployment
+            model: object = call.model if call.job is None else call.job.deployment
+            if call.deployment is not None:
+                model = call.deployment.name
             request = call.remembered(self._world.config.request_id_headers)
             outcome = {
                 "operation": operation.name,
-                "dialect": operation.dialect,
+                "dialect": call.wire.dialect,
                 "deployment": model if isinstance(model, str) else None,
                 "status": status,
                 "job": None if call.created is None else call.created.id,

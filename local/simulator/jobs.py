@@ -120,6 +120,8 @@ class Job(_Record):
     error: Failure | None = None
     gone: Gone | None = None
     gone_at: float | None = None
+    forgotten: bool = False
+    """Its server no longer knows it, and yet it is rendered."""
     request: dict[str, Any] = Field(default_factory=dict)
 
     def due(self) -> float:
@@ -131,6 +133,10 @@ class Job(_Record):
         """Whether the job counts under the running limit."""
         return self.ending is None and self.gone is None
 
+    def is_known(self) -> bool:
+        """Whether its server would find it."""
+        return self.gone is None and not self.forgotten
+
     def closed_at(self) -> float | None:
         """When it stopped counting, or None."""
         ends = [at for at in (self.ended_at, self.gone_at) if at is not None]
@@ -140,14 +146,14 @@ class Job(_Record):
         """The status word of the job's own dialect."""
         if self.ending is not None:
             return ENDINGS[self.dialect][self.ending]
-        share = self._share(now)
+        share = self.share(now)
         return [word for word, begins in PHASES[self.dialect] if begins <= share][-1]
 
     def progress(self, now: float) -> int:
         """0..100: uneven but never falling; 100 only once completed."""
         if self.ending == "completed":
             return 100
-        share = self._share(self.ended_at if self.ended_at is not None else now)
+        share = self.share(self.ended_at if self.ended_at is not None else now)
         knots = random.Random(self.plan.seed)
         heights = [0.0, *sorted(knots.random() for _ in range(9)), 1.0]
         step = min(9, int(share * 10))
@@ -169,5 +175,6 @@ class Job(_Record):
             steps.append({"status": self.gone, "at": self.gone_at})
         return steps
 
-    def _share(self, now: float) -> float:
+    def share(self, now: float) -> float:
+        """How much of its render time has passed, 0..1."""
         return min(1.0, max(0.0, (now - self.created_at) / self.plan.duration))

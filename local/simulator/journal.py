@@ -6,6 +6,7 @@ from local.simulator.clock import MINUTE
 from local.simulator.config import Deployment
 from local.simulator.jobs import Job
 from local.simulator.studio import most_at_once
+from local.simulator.wires import wire_of
 from local.simulator.world import World
 
 
@@ -48,7 +49,9 @@ def entry(world: World, job: Job) -> dict[str, Any]:
         }
         for output in job.outputs
     ]
+    deployment = world.config.deployment(job.deployment)
     return fields | {
+        "ids": wire_of(world.config, deployment).ids(job, deployment),
         "spec": spec,
         "status": job.gone or job.status(now),
         "progress": job.progress(now),

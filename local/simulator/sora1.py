@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from local.simulator import errors
-from local.simulator.config import Deployment
+from local.simulator import errors, ids
+from local.simulator.config import Config, Deployment, Dialect
 from local.simulator.jobs import Job, Output
 from local.simulator.moderation import screen
 from local.simulator.orders import place
 from local.simulator.renderer import Kind
 from local.simulator.sora1_fields import parse_create, parse_page
 from local.simulator.studio import Order
-from local.simulator.wire import Call, Operation, Reply
+from local.simulator.wire import Call, Operation, Reply, Wire
 from local.simulator.world import World
 
 
@@ -20,7 +20,8 @@ async def create(world: World, call: Call) -> Reply:
     call.deployment = deployment
     asked = await parse_create(call.body, deployment)
     screen(asked.spec.prompt)
-    job = place(world, call, Order(deployment, asked.spec, reference=asked.first_image))
+    order = Order(deployment, asked.spec, reference=asked.first_image, new_id=ids.task_id)
+    job = place(world, call, order)
     return Reply(json=job_object(world, job), job=job)
 
 
@@ -34,7 +35,7 @@ async def listing(world: World, call: Call) -> Reply:
     """GET /video/generations/jobs?limit=&before=&after=&statuses= [S], newest first [?]."""
     deployments = [entry for entry in world.config.deployments if entry.dialect == "sora-1"]
     if not any(entry.can_list for entry in deployments):
-        raise errors.unknown_route(call.face, call.method, call.path)
+        raise call.wire.no_route(call.method, call.path)
     page = parse_page(call.query)
     now = world.clock.now()
     jobs = world.studio.listed("sora-1")
@@ -183,16 +184,27 @@ _JOBS = "/video/generations/jobs"
 _GENERATION = "/video/generations/{id}"
 
 OPERATIONS = (
-    Operation("sora-1", "create", "POST", _JOBS, create),
-    Operation("sora-1", "list", "GET", _JOBS, listing),
-    Operation("sora-1", "get", "GET", f"{_JOBS}/{{id}}", retrieve),
-    Operation("sora-1", "delete", "DELETE", f"{_JOBS}/{{id}}", delete),
-    Operation("sora-1", "generation_get", "GET", _GENERATION, retrieve_generation, "generation"),
-    Operation("sora-1", "content", "GET", f"{_GENERATION}/content/video", content, "generation"),
-    Operation(
-        "sora-1", "content_head", "HEAD", f"{_GENERATION}/content/video", content, "generation"
-    ),
-    Operation(
-        "sora-1", "content", "GET", f"{_GENERATION}/content/thumbnail", thumbnail, "generation"
-    ),
+    Operation("create", "POST", _JOBS, create),
+    Operation("list", "GET", _JOBS, listing),
+    Operation("get", "GET", f"{_JOBS}/{{id}}", retrieve),
+    Operation("delete", "DELETE", f"{_JOBS}/{{id}}", delete),
+    Operation("generation_get", "GET", _GENERATION, retrieve_generation, "generation"),
+    Operation("content", "GET", f"{_GENERATION}/content/video", content, "generation"),
+    Operation("content_head", "HEAD", f"{_GENERATION}/content/video", content, "generation"),
+    Operation("content", "GET", f"{_GENERATION}/content/thumbnail", thumbnail, "generation"),
 )
+
+
+class Sora1(Wire):
+    """Azure's old surface."""
+
+    name = "sora-1"
+    dialect: Dialect = "sora-1"
+
+    def operations(self) -> tuple[Operation, ...]:
+        """Jobs and generations."""
+        return OPERATIONS
+
+    def serves(self, config: Config, deployment: Deployment) -> bool:
+        """Every deployment of the dialect."""
+        return deployment.dialect == "sora-1"

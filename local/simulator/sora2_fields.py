@@ -58,13 +58,13 @@ async def parse_create(body: Body, deployment: Deployment) -> Asked:
         ApiError: 400.
     """
     fields = body.fields
-    prompt = _prompt(fields)
+    prompt = read_prompt(fields)
     seconds = _seconds(fields, deployment)
     width, height = _size(fields, deployment)
     for name in _top_level(fields):
         if name not in _CREATE_FIELDS:
             raise unknown_parameter(name)
-    reference = await _reference(body, (width, height))
+    reference = await read_reference(body, (width, height))
     spec = Spec(
         prompt=prompt,
         width=width,
@@ -81,7 +81,7 @@ def parse_remix(body: Body) -> str:
     Raises:
         ApiError: 400.
     """
-    prompt = _prompt(body.fields)
+    prompt = read_prompt(body.fields)
     for name in _top_level(body.fields):
         if name != "prompt":
             raise unknown_parameter(name)
@@ -108,7 +108,12 @@ def parse_page(query: QueryParams) -> Page:
     return Page(int(limit), query.get("after") or None, order)
 
 
-def _prompt(fields: dict[str, Any]) -> str:
+def read_prompt(fields: dict[str, Any]) -> str:
+    """1 to 32000 characters [S].
+
+    Raises:
+        ApiError: 400.
+    """
     prompt = fields.get("prompt")
     if prompt is None:
         raise missing_parameter("prompt")
@@ -161,9 +166,15 @@ def _top_level(fields: dict[str, Any]) -> Iterable[str]:
     return (name.split("[", 1)[0] for name in fields)
 
 
-async def _reference(body: Body, size: tuple[int, int]) -> bytes | None:
+async def read_reference(body: Body, size: tuple[int, int] | None) -> bytes | None:
     """The bytes of `input_reference`: a file part, or in JSON (and, as the SDK flattens it, in a
-    form) an object with exactly one of `image_url` and `file_id` [S]."""
+    form) an object with exactly one of `image_url` and `file_id` [S].
+
+    Without a `size` the image may have any.
+
+    Raises:
+        ApiError: 400.
+    """
     uploads = [upload for upload in body.files if upload.part == "input_reference"]
     for upload in body.files:
         if upload.part != "input_reference":
@@ -175,13 +186,13 @@ async def _reference(body: Body, size: tuple[int, int]) -> bytes | None:
         if (match := re.fullmatch(r"input_reference\[(\w+)\]", name))
     }
     if uploads:
-        return await _checked(_uploaded(uploads), size)
+        return await checked_image(_uploaded(uploads), size)
     if given is None and not flattened:
         return None
     if given is not None and not isinstance(given, dict):
         expected = "a file" if body.is_form else "an object"
         raise invalid_type("input_reference", expected, json_type(given))
-    return await _checked(_linked(given or flattened), size)
+    return await checked_image(read_data_url(_link(given or flattened)), size)
 
 
 def _uploaded(uploads: list[Upload]) -> bytes:
@@ -200,10 +211,18 @@ def _uploaded(uploads: list[Upload]) -> bytes:
     return uploads[0].data
 
 
-def _linked(reference: dict[str, Any]) -> bytes:
+def _link(reference: dict[str, Any]) -> object:
     if len(reference) != 1 or not reference.keys() <= {"image_url", "file_id"}:
         raise _bad_reference("expected exactly one of 'image_url' and 'file_id'")
-    url = reference.get("image_url")
+    return reference.get("image_url")
+
+
+def read_data_url(url: object) -> bytes:
+    """The bytes of a base64 data URL of an image.
+
+    Raises:
+        ApiError: 400.
+    """
     if not isinstance(url, str):
         raise _bad_reference("this resource holds no uploaded files")
     if len(url) > _LONGEST_IMAGE_URL:
@@ -218,14 +237,18 @@ def _linked(reference: dict[str, Any]) -> bytes:
         raise _bad_reference("the data URL is not valid base64") from None
 
 
-async def _checked(data: bytes, size: tuple[int, int]) -> bytes:
-    """[3] the text about the size."""
+async def checked_image(data: bytes, size: tuple[int, int] | None) -> bytes:
+    """The bytes of an image, of `size` if one is given. [3] the text about the size.
+
+    Raises:
+        ApiError: 400.
+    """
     from local.simulator.media.stills import image_size
 
     actual = await asyncio.to_thread(image_size, data)
     if actual is None:
         raise _bad_reference("the image could not be decoded")
-    if actual != size:
+    if size is not None and actual != size:
         raise ApiError(400, "Inpaint image must match the requested width and height")
     return data
 

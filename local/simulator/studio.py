@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,8 @@ class Order:
     fates: tuple[actions.Action, ...] = ()
     remixed_from: str | None = None
     reference: bytes | None = None
+    new_id: Callable[[float], str] = ids.video_id
+    """Makes the job's id, given the time. File names are made of it."""
     foreign: bool = False
     counts: bool = True
 
@@ -97,7 +99,7 @@ class Studio:
             job
             for job in self._jobs.values()
             if job.dialect == dialect
-            and job.gone is None
+            and job.is_known()
             and now >= job.created_at + job.plan.hidden_from_list
             and self._can_list(job.deployment)
         ]
@@ -140,6 +142,11 @@ class Studio:
         if task is not None and task is not asyncio.current_task():
             task.cancel()
 
+    def forget(self, job: Job) -> None:
+        """From now on its server does not know the job, which is rendered all the same."""
+        job.forgotten = True
+        self.save(job)
+
     async def force(self, job: Job, ending: Ending, failure: Failure | None) -> None:
         """End a running job now."""
         task = self._tasks.pop(job.id, None)
@@ -176,7 +183,7 @@ class Studio:
                 case actions.FewerGenerations(count=fewer) if deployment.dialect == "sora-1":
                     count = min(fewer, spec.variants)
         is_video = deployment.dialect == "sora-2"
-        job_id = ids.video_id(now) if is_video else ids.task_id(now)
+        job_id = order.new_id(now)
         return Job(
             id=job_id,
             ordinal=ordinal,

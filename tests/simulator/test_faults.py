@@ -472,6 +472,15 @@ def test_rules_can_be_cleared(simulator: Simulator) -> None:
     assert simulator.get(VIDEOS).status_code == 200
 
 
+def test_a_restart_answers_nothing_and_keeps_what_is_not_in_memory(simulator: Simulator) -> None:
+    """Those that keep their jobs in memory: tests/simulator/test_wires.py."""
+    job = simulator.video().json()["id"]
+    simulator.fault("get", {"type": "restart"})
+    with pytest.raises(httpx.RemoteProtocolError):
+        simulator.get(f"{VIDEOS}/{job}")
+    assert simulator.get(f"{VIDEOS}/{job}").status_code == 200
+
+
 def test_every_action_is_tried_here(simulator: Simulator) -> None:
     from pathlib import Path
 

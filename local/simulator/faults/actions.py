@@ -100,6 +100,12 @@ class SlowBody(Action):
     seconds: Duration
 
 
+class Restart(Action):
+    """The server restarts: no answer, and where it keeps its jobs in memory they are forgotten."""
+
+    type: Literal["restart"]
+
+
 # Reading a job: the answer about it is wrong.
 
 
@@ -251,7 +257,7 @@ class ExpireDuringCopy(Action):
 
 
 AnyAction = Annotated[
-    Status | Storm | Delay | Drop | Html | Redirect | SwitchedOff | SlowBody
+    Status | Storm | Delay | Drop | Html | Redirect | SwitchedOff | SlowBody | Restart
     | NotFoundAfterCreate | UnknownStatus | PromptNull | ClockSkew
     | RenderTime | Stuck | Fail | Vanish | FewerGenerations | HideFromList | LookAlike
     | Truncated | Corrupted | Oversized | WrongLength | WrongMovie | ExpireDuringCopy,

@@ -4,13 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from local.simulator.errors import (
-    USER_ERROR,
-    ApiError,
-    job_not_found,
-    unknown_route,
-    video_not_found,
-)
+from local.simulator.errors import USER_ERROR, ApiError
 from local.simulator.faults import actions
 from local.simulator.faults.actions import Action
 from local.simulator.jobs import Job
@@ -72,11 +66,12 @@ class Effects:
                 return Reply(status, headers={"location": location or self._other_host()})
             case actions.SwitchedOff():
                 call = self._call
-                return self._refusal(unknown_route(call.face, call.method, call.path))
+                return self._refusal(call.wire.no_route(call.method, call.path))
             case actions.NotFoundAfterCreate():
-                is_video = self._call.job is None or self._call.job.dialect == "sora-2"
-                not_found = video_not_found if is_video else job_not_found
-                return self._refusal(not_found(self._call.path_id))
+                return self._refusal(self._call.wire.not_found(self._call.path_id))
+            case actions.Restart():
+                self._restart()
+                return Reply(dropped=True)
             case _:
                 return None
 
@@ -148,9 +143,14 @@ class Effects:
         return self._refusal(error)
 
     def _refusal(self, error: ApiError) -> Reply:
-        deployment = self._call.deployment
-        shape = "wrapped" if deployment is None else deployment.error_body
-        return Reply(error.status, error.body(shape), headers=error.headers)
+        return self._call.wire.refusal(error, self._call.deployment)
+
+    def _restart(self) -> None:
+        """The server of the request's deployment; of all of its deployments, for a list."""
+        config, wire = self._world.config, self._call.wire
+        for deployment in config.deployments:
+            if self._call.deployment in (None, deployment) and wire.serves(config, deployment):
+                wire.restart(self._world, deployment)
 
     def _other_host(self) -> str:
         """This simulator as `localhost`, which clients treat as another host than 127.0.0.1."""
