@@ -111,8 +111,11 @@ class Checkup:
         if self.profile in ("litellm", "bifrost") and self._probe.get(paths[0][0]).status != 404:
             del paths[1:]  # what a provider says to a gateway's key is no matter of ours
         yield from check_auth(self._probe, bool(self._key_setting), paths)
-        if has_videos(self._probe, self._prefix) is None:
+        nobodys = has_videos(self._probe, self._prefix)
+        if nobodys is None:
             yield wrong("videos", f"there is nothing at {videos}")
+        elif nobodys.ok:
+            yield wrong("videos", f"HTTP {nobodys.status} for a video that nobody has: no video API")
 
     def _look(self, model: str, takes: Takes) -> Iterator[Finding]:
         """All else that costs nothing."""

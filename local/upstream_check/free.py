@@ -75,7 +75,7 @@ def check_unknown_job(client: Dialect, job_id: str) -> Finding:
         return lacking(
             "unknown job", f"{error}: a job that the server forgets is polled to the deadline"
         )
-    return wrong("unknown job", "a video that nobody has is answered: this is no video API")
+    return wrong("unknown job", "a video that nobody has is answered as if it were there")
 
 
 def check_delete(client: Dialect, job_id: str, speaks: Profile) -> Finding:

@@ -88,13 +88,19 @@ def _follow(clip: Clip, job: JobStatus) -> Generator[Finding, None, JobStatus | 
         if now.state in (JobState.RUNNING, JobState.STRANGE):
             clip.progress.add(now.progress)
             if time.monotonic() > give_up:
-                yield wrong("polls", f"still {now.word} after {clip.patience:.0f} s; {_left(job)}")
+                yield wrong("polls", f"{_why_still(clip, now)}; {_left(job)}")
                 return None
             time.sleep(pause)
             continue
         yield from _polls(clip, now)
         return now
     raise AssertionError("the pauses do not end")
+
+
+def _why_still(clip: Clip, now: JobStatus) -> str:
+    if now.state is JobState.STRANGE:
+        return f"the word {now.word} is not understood: wire.words can say what it means"
+    return f"still {now.word} after {clip.patience:.0f} s"
 
 
 def _left(job: JobStatus) -> str:
@@ -218,11 +224,14 @@ def _is_picture(clip: Clip, part: Part, name: str) -> bool:
 
 def _delete(clip: Clip, job_id: str) -> Finding:
     """DELETE, and a look whether it is gone."""
+    stays = f"job {job_id} stays there"
+    if not clip.upstream.speaks.can_delete:
+        return lacking("deleted", stays)
     try:
         clip.client.delete(job_id, trace=TRACE)
         clip.client.status(job_id, trace=TRACE)
     except JobGone:
         return ok("deleted", "the job is gone")
     except UpstreamError as error:
-        return lacking("deleted", f"not deleted ({error}); job {job_id} stays there")
-    return lacking("deleted", f"DELETE changed nothing; job {job_id} stays there", can_delete=False)
+        return lacking("deleted", f"{stays}: {error}")
+    return lacking("deleted", f"DELETE changes nothing: {stays}", can_delete=False)
