@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from local.upstream_check.findings import Finding, lacking, ok, wrong
-from local.upstream_check.probe import NO_KEY, WRONG_KEY, Probe
+from local.upstream_check.server import NO_KEY, WRONG_KEY, Server
 from shared.upstream.error_bodies import error_body
 from shared.upstream.protocol import DeploymentOut, UpstreamError
 from shared.upstream.reading import Answer
@@ -12,10 +12,10 @@ from shared.upstream.status_codes import raise_for_create
 _Path = tuple[str, Mapping[str, str]]
 
 
-def check_auth(probe: Probe, has_key: bool, paths: list[_Path]) -> list[Finding]:
+def check_auth(server: Server, has_key: bool, paths: list[_Path]) -> list[Finding]:
     """Ask for each path and query with the key, without one, and with a wrong one. Raises
     NotReached."""
-    taken = [probe.get(path, query) for path, query in paths]
+    taken = [server.get(path, query) for path, query in paths]
     if refused := next(filter(_turns_away, taken), None):
         how = f"HTTP {refused.status} {error_body(refused).message}"
         if has_key:
@@ -23,8 +23,8 @@ def check_auth(probe: Probe, has_key: bool, paths: list[_Path]) -> list[Finding]
         return [wrong("auth", f"it wants a key: name its variable with --key-setting ({how})")]
     if not has_key:
         return [ok("auth", "no key is needed: the network has to keep others out")]
-    without = _refusal(probe, paths, taken, NO_KEY)
-    other = _refusal(probe, paths, taken, WRONG_KEY)
+    without = _refusal(server, paths, taken, NO_KEY)
+    other = _refusal(server, paths, taken, WRONG_KEY)
     found = [ok("auth", "the key is taken")]
     if other is None:
         found.append(lacking("wrong key", "a wrong key is taken, too: it keeps nobody out"))
@@ -36,10 +36,10 @@ def check_auth(probe: Probe, has_key: bool, paths: list[_Path]) -> list[Finding]
     ]
 
 
-def _refusal(probe: Probe, paths: list[_Path], taken: list[Answer], key: str) -> Answer | None:
+def _refusal(server: Server, paths: list[_Path], taken: list[Answer], key: str) -> Answer | None:
     """The first answer with another key that is not the one for ours."""
     for (path, query), ours in zip(paths, taken, strict=True):
-        answer = probe.get(path, query, key=key)
+        answer = server.get(path, query, key=key)
         if answer.status >= 400 and (answer.status != ours.status or _turns_away(answer)):
             return answer
     return None

@@ -15,9 +15,9 @@ from local.upstream_check.findings import Finding, Verdict, is_usable, ok, wire_
 from local.upstream_check.gateways import behind
 from local.upstream_check.guess import guess
 from local.upstream_check.models import find_model
-from local.upstream_check.probe import NotReached, Probe
 from local.upstream_check.render import Clip, render
 from local.upstream_check.routes import has_videos, unknown_id
+from local.upstream_check.server import NotReached, Server
 from shared.domain.profiles import PROFILES, ProfileName
 from shared.domain.request import VideoRequest
 from shared.settings.upstreams import Upstream
@@ -32,12 +32,12 @@ class Checkup:
         self.findings: list[Finding] = []
         self.profile: ProfileName = "openai"
         self._where, self._key_setting = where, key_setting
-        self._probe = Probe(where.endpoint, key)
+        self._server = Server(where.endpoint, key)
         self._clients: list[Upstreams] = []
         self._model, self._takes = "", Takes()
 
     def close(self) -> None:
-        self._probe.close()
+        self._server.close()
         for clients in self._clients:
             clients.close()
 
@@ -88,17 +88,17 @@ class Checkup:
         return self._clients[-1].client(self._upstream)
 
     def _reach(self, profile: ProfileName | None) -> Iterator[Finding]:
-        server = self._probe.get("/").headers.get("server")
-        yield ok("reachable", f"answers HTTP{f' ({server})' if server else ''}")
+        program = self._server.get("/").headers.get("server")
+        yield ok("reachable", f"answers HTTP{f' ({program})' if program else ''}")
         if profile is not None:
             self.profile = profile
             yield ok("profile", f"{profile}, as you say")
         else:
-            guessed = guess(self._probe, self._where)
+            guessed = guess(self._server, self._where)
             self.profile = guessed.profile
             self._where = replace(self._where, prefix=guessed.prefix)
             yield Finding("profile", Verdict.GUESS, f"{guessed.profile}: {guessed.because}")
-        self._probe.key_header = PROFILES[self.profile].auth_header
+        self._server.key_header = PROFILES[self.profile].auth_header
 
     def _enter(self) -> Iterator[Finding]:
         """Whether we may come in, and whether there are videos."""
@@ -108,29 +108,31 @@ class Checkup:
             (videos, PROFILES[self.profile].list_query),
             (f"{videos}/{unknown_id(self.profile)}", {}),
         ]
-        if self.profile in ("litellm", "bifrost") and self._probe.get(paths[0][0]).status != 404:
+        if self.profile in ("litellm", "bifrost") and self._server.get(paths[0][0]).status != 404:
             del paths[1:]  # what a provider says to a gateway's key is no matter of ours
-        yield from check_auth(self._probe, bool(self._key_setting), paths)
-        nobodys = has_videos(self._probe, self._prefix)
+        yield from check_auth(self._server, bool(self._key_setting), paths)
+        nobodys = has_videos(self._server, self._prefix)
         if nobodys is None:
             yield wrong("videos", f"there is nothing at {videos}")
         elif nobodys.ok:
-            yield wrong("videos", f"HTTP {nobodys.status} for a video that nobody has: no video API")
+            yield wrong(
+                "videos", f"HTTP {nobodys.status} for a video that nobody has: no video API"
+            )
 
     def _look(self, model: str, takes: Takes) -> Iterator[Finding]:
         """All else that costs nothing."""
-        found = find_model(self._probe, self.profile, self._prefix, model)
+        found = find_model(self._server, self.profile, self._prefix, model)
         self._model = found.name
         self._takes = Takes(takes.sizes or found.takes.sizes, takes.seconds or found.takes.seconds)
         yield found.finding
-        gateway = behind(self._probe, self.profile, self._prefix, self._model)
+        gateway = behind(self._server, self.profile, self._prefix, self._model)
         yield from gateway.findings
         client, speaks = self._client(), self._upstream.speaks
         nobody = unknown_id(self.profile, provider=gateway.provider, model=gateway.model)
         yield free.check_list(client, speaks)
         yield free.check_unknown_job(client, nobody)
         yield free.check_delete(client, nobody, speaks)
-        yield free.check_method(self._probe, f"{self._prefix}/videos")
+        yield free.check_method(self._server, f"{self._prefix}/videos")
 
     def _render(self, patience: float | None) -> Iterator[Finding]:
         if patience is None:

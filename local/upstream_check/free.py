@@ -3,7 +3,7 @@
 import time
 
 from local.upstream_check.findings import Finding, lacking, ok, wrong
-from local.upstream_check.probe import Probe
+from local.upstream_check.server import Server
 from shared.domain.job import JobSummary
 from shared.domain.profiles import Profile
 from shared.upstream.protocol import (
@@ -92,9 +92,9 @@ def check_delete(client: Dialect, job_id: str, speaks: Profile) -> Finding:
     return ok("delete", f"there is one; it {stops} a render")
 
 
-def check_method(probe: Probe, path: str) -> Finding:
+def check_method(server: Server, path: str) -> Finding:
     """PUT where POST creates."""
-    answer = probe.put(path)
+    answer = server.put(path)
     if answer.ok:
         return wrong("wrong method", f"PUT is answered with HTTP {answer.status}: no video API")
     return ok("wrong method", f"PUT is answered with HTTP {answer.status}; nothing is created")

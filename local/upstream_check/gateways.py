@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from local.upstream_check.findings import Finding, lacking, ok
-from local.upstream_check.probe import Probe
+from local.upstream_check.server import Server
 from shared.domain.profiles import PROFILES, ProfileName
 from shared.upstream import reading
 
@@ -21,11 +21,11 @@ class Behind:
     findings: Sequence[Finding] = ()
 
 
-def behind(probe: Probe, profile: ProfileName, prefix: str, model: str) -> Behind:
+def behind(server: Server, profile: ProfileName, prefix: str, model: str) -> Behind:
     """Who is behind a gateway, and what of its list follows from that. Raises NotReached."""
     if profile not in _QUERY:
         return Behind("", model)
-    groups = _litellm_models(probe, prefix) if profile == "litellm" else {model: model}
+    groups = _litellm_models(server, prefix) if profile == "litellm" else {model: model}
     provider, _, rest = groups.get(model, "").partition("/")
     if not rest:
         unknown = lacking("provider", "it does not say who renders; taken to be openai")
@@ -43,10 +43,10 @@ def behind(probe: Probe, profile: ProfileName, prefix: str, model: str) -> Behin
     return Behind(provider, rest, found)
 
 
-def _litellm_models(probe: Probe, prefix: str) -> dict[str, str]:
+def _litellm_models(server: Server, prefix: str) -> dict[str, str]:
     """Name of the group -> `provider/model`; empty where the key may not see it."""
     found = {}
-    for row in reading.rows(reading.parsed(probe.get(f"{prefix}/model/info").body)) or []:
+    for row in reading.rows(reading.parsed(server.get(f"{prefix}/model/info").body)) or []:
         parameters = row.get("litellm_params")
         if isinstance(parameters, Mapping):
             found[reading.text(row.get("model_name"))] = reading.text(parameters.get("model"))

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.upstream_check.entry import PREFIXES, Target
-from local.upstream_check.probe import Probe
 from local.upstream_check.routes import has_videos
+from local.upstream_check.server import Server
 from shared.domain.profiles import PROFILES, ProfileName
 from shared.upstream import reading
 from shared.upstream.reading import Answer
@@ -46,31 +46,31 @@ class Guess:
     because: str
 
 
-def guess(probe: Probe, where: Target) -> Guess:
+def guess(server: Server, where: Target) -> Guess:
     """Look at one server. Raises NotReached."""
     for host, profile in _HOSTS.items():
         if where.host.endswith(host):
             return Guess(profile, where.prefix, f"its host is {host.lstrip('.')}")
-    prefix, job = _videos(probe, where)
-    found = _by_name(probe, prefix or where.prefix or "/v1") or (job and by_error(job))
+    prefix, job = _videos(server, where)
+    found = _by_name(server, prefix or where.prefix or "/v1") or (job and by_error(job))
     if found:
         return Guess(found[0], prefix, found[1])
     profile = "azure" if prefix == PROFILES["azure"].path_prefix else "openai"
     return Guess(profile, prefix, "nothing tells it from the original")
 
 
-def _videos(probe: Probe, where: Target) -> tuple[str | None, Answer | None]:
+def _videos(server: Server, where: Target) -> tuple[str | None, Answer | None]:
     """Where the videos are, and how an unknown one is answered."""
     for prefix in (where.prefix,) if where.prefix is not None else PREFIXES:
-        if (job := has_videos(probe, prefix)) is not None:
+        if (job := has_videos(server, prefix)) is not None:
             return prefix, job
-    refused = probe.get(f"{where.prefix or '/v1'}/videos")
+    refused = server.get(f"{where.prefix or '/v1'}/videos")
     return where.prefix, refused if refused.status >= 400 else None
 
 
-def _by_name(probe: Probe, prefix: str) -> tuple[ProfileName, str] | None:
+def _by_name(server: Server, prefix: str) -> tuple[ProfileName, str] | None:
     """By what it says of itself: its models' owner, its headers, its OpenAPI document."""
-    models = probe.get(f"{prefix}/models")
+    models = server.get(f"{prefix}/models")
     for name in models.headers:
         for begin, profile in _HEADERS.items():
             if name.lower().startswith(begin):
@@ -78,7 +78,7 @@ def _by_name(probe: Probe, prefix: str) -> tuple[ProfileName, str] | None:
     for row in reading.rows(reading.parsed(models.body)) or []:
         if (owner := reading.text(row.get("owned_by"))) in _OWNERS:
             return _OWNERS[owner], f"its models are owned by {owner}"
-    document = reading.parsed(probe.get("/openapi.json").body)
+    document = reading.parsed(server.get("/openapi.json").body)
     info = document.get("info") if isinstance(document, Mapping) else None
     title = reading.text(info.get("title")) if isinstance(info, Mapping) else ""
     for word, profile in _TITLES.items():

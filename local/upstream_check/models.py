@@ -6,7 +6,7 @@ from typing import Any
 
 from local.upstream_check.entry import Takes
 from local.upstream_check.findings import Finding, lacking, ok, wrong
-from local.upstream_check.probe import Probe
+from local.upstream_check.server import Server
 from shared.domain.profiles import ProfileName
 from shared.upstream import reading
 
@@ -24,10 +24,10 @@ class Model:
     finding: Finding
 
 
-def find_model(probe: Probe, profile: ProfileName, prefix: str, wanted: str) -> Model:
+def find_model(server: Server, profile: ProfileName, prefix: str, wanted: str) -> Model:
     """The model that is wanted, or the only one. Raises NotReached."""
-    rows = _rows(probe, prefix, "/videos/models") if profile == "openrouter" else {}
-    rows = rows or _rows(probe, prefix, "/models")
+    rows = _rows(server, prefix, "/videos/models") if profile == "openrouter" else {}
+    rows = rows or _rows(server, prefix, "/models")
     return Model(
         name=(name := wanted or (next(iter(rows)) if len(rows) == 1 else "")),
         takes=_takes(rows.get(name, {})),
@@ -48,9 +48,9 @@ def _finding(profile: ProfileName, rows: Mapping[str, Any], name: str) -> Findin
     return lacking("models", f"{name} is not among its {len(rows)}; not every server lists all")
 
 
-def _rows(probe: Probe, prefix: str, path: str) -> dict[str, Mapping[str, Any]]:
+def _rows(server: Server, prefix: str, path: str) -> dict[str, Mapping[str, Any]]:
     """Name of a model -> what is said of it."""
-    answer = probe.get(prefix + path)
+    answer = server.get(prefix + path)
     rows = reading.rows(reading.parsed(answer.body)) if answer.ok else None
     return {name: row for row in rows or [] if (name := reading.text(row.get("id")))}
 

@@ -3,7 +3,7 @@
 import uuid
 from base64 import b64encode
 
-from local.upstream_check.probe import Probe
+from local.upstream_check.server import Server
 from shared.domain.profiles import ProfileName
 from shared.upstream.reading import Answer
 
@@ -24,11 +24,11 @@ def unknown_id(profile: ProfileName | None = None, *, provider: str = "", model:
     return forms.get(profile or "", f"video_{digits}")
 
 
-def has_videos(probe: Probe, prefix: str) -> Answer | None:
+def has_videos(server: Server, prefix: str) -> Answer | None:
     """The answer for an unknown video, if it differs from that for a path that cannot exist."""
     nobody = unknown_id()
-    job = probe.get(f"{prefix}/videos/{nobody}")
-    nothing = probe.get(f"{prefix}/no-such-path/{nobody}")
+    job = server.get(f"{prefix}/videos/{nobody}")
+    nothing = server.get(f"{prefix}/no-such-path/{nobody}")
     if job.status == nothing.status:
         same = nothing.body.replace(b"/no-such-path/", b"/videos/")
         if job.body.replace(nobody.encode(), b"") == same.replace(nobody.encode(), b""):

@@ -20,7 +20,7 @@ class NotReached(Exception):
     """No HTTP answer; the message says at which step it ended."""
 
 
-class Probe:
+class Server:
     """One server. Sends nothing that creates a job: no POST."""
 
     def __init__(self, endpoint: str, key: str) -> None:
