@@ -10,12 +10,13 @@ from typing import Any
 from local.upstream_check import entry as entries
 from local.upstream_check import free
 from local.upstream_check.auth import check_auth
+from local.upstream_check.clip import Clip
 from local.upstream_check.entry import NO_MODEL, Takes, Target
 from local.upstream_check.findings import Finding, Verdict, is_usable, ok, wire_of, wrong
 from local.upstream_check.gateways import behind
 from local.upstream_check.guess import guess
 from local.upstream_check.models import find_model
-from local.upstream_check.render import Clip, render
+from local.upstream_check.render import render
 from local.upstream_check.routes import has_videos, unknown_id
 from local.upstream_check.server import NotReached, Server
 from shared.domain.profiles import PROFILES, ProfileName

@@ -37,8 +37,8 @@ def check_list(client: Dialect, speaks: Profile) -> Finding:
     return ok("list", shown(listing))
 
 
-def no_list() -> Finding:
-    return lacking("list", "there is none: a lost answer cannot be looked up", can_list=False)
+def no_list(check: str = "list") -> Finding:
+    return lacking(check, "there is none: a lost answer cannot be looked up", can_list=False)
 
 
 def shown(listing: Listing) -> str:

@@ -100,23 +100,36 @@ def test_what_the_list_shows_of_other_jobs_is_said(server: Server) -> None:
     assert says == "1 job with size, without prompt, seconds, created_at"
 
 
-def test_a_list_with_the_providers_model_is_adopted_from_with_less(server: Server) -> None:
-    options = ("--profile", "openai", "--model", "my-video", "--render", "--size", "1280x720")
-    seen = run(server.url, *options, key=None)
-    # the fake's rows have another model and another prompt
-    assert seen.findings["job in list"]["verdict"] == "lacking"
+def rows_with(server: Server, **changes: Any) -> None:
+    """The list shows its jobs in another way."""
+    server.listing = lambda jobs: (200, {"data": [{**job, **changes} for job in jobs]})
 
-    def listing(jobs: list[dict[str, Any]]) -> Answer:
-        return 200, {"data": [{**job, "prompt": None} for job in jobs]}
 
-    server.listing = listing
+@pytest.mark.parametrize(
+    ("changes", "verdict", "wire"),
+    [
+        ({"model": "my-video"}, "ok", {}),
+        ({"model": "wan-of-the-provider"}, "ok", {"lists_own_models": False}),
+        ({"model": "my-video", "seconds": "5"}, "ok", {"lists_as_asked": False}),
+        ({"model": "my-video", "size": "512x512"}, "lacking", {"lists_as_asked": False}),
+        # the app would take such a job for another's, and create a second one
+        ({"prompt": "a fox"}, "lacking", {"can_list": False}),
+    ],
+)
+def test_a_list_that_shows_the_job_differently_is_in_the_entry(
+    server: Server, changes: dict[str, Any], verdict: str, wire: dict[str, bool]
+) -> None:
+    rows_with(server, **{"prompt": None, **changes})
+    options = ("--profile", "vllm-omni", "--model", "my-video", "--render", "--size", "1280x720")
     seen = run(server.url, *options, key=None)
-    assert seen.is_ok("job in list")
-    assert seen.entry["wire"] == {
-        "lists_own_models": False,
-        "lists_as_asked": False,
-        "pictures": [],
-    }
+    assert seen.findings["job in list"]["verdict"] == verdict
+    assert seen.entry.get("wire", {}) == wire
+
+
+def test_a_list_that_cannot_be_read_is_not_used(server: Server) -> None:
+    server.listing = lambda jobs: (500, {"error": {"message": "Cannot connect"}})
+    seen = run(server.url, "--profile", "litellm", "--model", "wan", "--render", key=None)
+    assert (seen.usable, seen.entry["wire"]) == (True, {"can_list": False})
 
 
 def test_a_word_that_is_not_understood_is_named(server: Server) -> None:
