@@ -111,7 +111,10 @@ class Checkup:
         ]
         if self.profile in ("litellm", "bifrost") and self._server.get(paths[0][0]).status != 404:
             del paths[1:]  # what a provider says to a gateway's key is no matter of ours
-        yield from check_auth(self._server, bool(self._key_setting), paths)
+        auth = check_auth(self._server, bool(self._key_setting), paths)
+        yield from auth
+        if not is_usable(auth):
+            return
         nobodys = has_videos(self._server, self._prefix)
         if nobodys is None:
             yield wrong("videos", f"there is nothing at {videos}")

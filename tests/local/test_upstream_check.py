@@ -165,6 +165,7 @@ def test_without_the_right_key_it_says_so_and_looks_no_further(
 ) -> None:
     seen = run(f"{simulator.url}/wires/azure", "--render", "--model", "az", key=key)
     assert (seen.exit_code, seen.usable) == (1, False)
+    assert list(seen.findings) == ["reachable", "profile", "auth"]
     says = seen.findings["auth"]["says"]
     assert says.startswith("the key is refused" if key else "it wants a key")
     assert simulator.journal()["creates"] == []
