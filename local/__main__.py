@@ -19,6 +19,7 @@ from local import events, operate, operate_videos
 from local.processes import StackError
 from local.signals import end_on_signals
 from local.stack import API_KEY, ROOT, Ports, Stack
+from local.upstream_check import command as upstream_check
 
 app = typer.Typer(
     help="Durable Video on one machine.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -27,6 +28,7 @@ console = Console(highlight=False, soft_wrap=True)
 events.add_commands(app)
 operate.add_commands(app)
 operate_videos.add_commands(app)
+upstream_check.add_commands(app)
 
 
 @app.command()

@@ -117,9 +117,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(file: bytes) -> Iterator[FakeUpstream]:
+def serving(file: bytes, kind: type[FakeUpstream] = FakeUpstream) -> Iterator[FakeUpstream]:
     """A fake upstream on loopback, at `/v1`."""
-    upstream = FakeUpstream(file)
+    upstream = kind(file)
     handler = type("Handler", (_Handler,), {"upstream": upstream})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True

@@ -1,0 +1,1 @@
+"""`python -m local upstream check`: what a server of `/v1/videos` can do, and its entry."""
