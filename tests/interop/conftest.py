@@ -32,16 +32,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @dataclass(frozen=True)
+class Wire:
+    """A server behind a proxy: LiteLLM's name of its kind, and a deployment of the simulator."""
+
+    name: str
+    provider: str
+    path: str
+    deployment: str
+
+
+WIRES = (
+    Wire("openai", "openai", "/v1", "sora-2"),
+    Wire("vllm-omni", "hosted_vllm", "/wires/vllm-omni/v1", "wan"),
+)
+
+
+@dataclass(frozen=True)
 class Rig:
-    """The app with a simulator. `gateways` are the ports of the proxies by the wire behind them."""
+    """The app with a simulator. `ports` are those of the proxies, by the wire behind each."""
 
     stack: Stack
-    gateways: dict[str, int]
+    ports: dict[str, int]
 
 
 @dataclass(frozen=True)
 class Gateway:
-    """A proxy in front of a simulator; `model` is what callers of the app ask for."""
+    """A proxy in front of the simulator; `model` is what callers of the app ask for."""
 
     model: str
     simulator: Simulator
@@ -57,12 +73,15 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     data = tmp_path_factory.mktemp("interop")
     config = data / "simulator.json"
     fixed = {"distribution": {"type": "fixed", "seconds": RENDERS}}
-    deployment = {"name": "sora-2", "dialect": "sora-2", **_UNLIMITED}
-    config.write_text(json.dumps({"render_times": [fixed], "deployments": [deployment]}))
-    gateways = dict(zip(("openai",), free_ports(1), strict=True))
+    deployments = [
+        {"name": "sora-2", "dialect": "sora-2", **_UNLIMITED},
+        {"name": "wan", "dialect": "sora-2", "wire": "vllm-omni", **_UNLIMITED},
+    ]
+    config.write_text(json.dumps({"render_times": [fixed], "deployments": deployments}))
+    ports = {wire.name: port for wire, port in zip(WIRES, free_ports(len(WIRES)), strict=True)}
     base = Stack(data, Ports.any_free())
     (direct, _) = json.loads(base.settings["UPSTREAMS"])
-    upstreams = [direct, *(_upstream(wire, port) for wire, port in gateways.items())]
+    upstreams = [direct, *(_upstream(wire, port) for wire, port in ports.items())]
     stack = Stack(
         data,
         base.ports,
@@ -74,7 +93,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
         simulator_config=config,
     )
     with stack:
-        yield Rig(stack, gateways)
+        yield Rig(stack, ports)
 
 
 def _upstream(wire: str, port: int) -> dict[str, Any]:
@@ -82,7 +101,7 @@ def _upstream(wire: str, port: int) -> dict[str, Any]:
     return {
         "name": f"litellm-{wire}",
         "dialect": "sora-2",
-        "path_prefix": "/v1",
+        "profile": "litellm",
         "endpoint": f"http://127.0.0.1:{port}",
         "deployment": "video",
         "model": f"by-{wire}",
@@ -94,13 +113,15 @@ def _upstream(wire: str, port: int) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(scope="module", params=["openai"])
+@pytest.fixture(scope="module", params=WIRES, ids=lambda wire: wire.name)
 def _gateway(request: pytest.FixtureRequest, rig: Rig) -> Iterator[Gateway]:
-    wire = request.param
+    wire: Wire = request.param
     simulator = Simulator(rig.stack.simulator_url)
-    behind = Behind("openai/sora-2", f"{simulator.url}/v1", "sim-key")
-    with proxy.serving(rig.gateways[wire], "video", behind, rig.stack.data / f"litellm-{wire}"):
-        yield Gateway(f"by-{wire}", simulator)
+    model = f"{wire.provider}/{wire.deployment}"
+    behind = Behind(model, f"{simulator.url}{wire.path}", "sim-key")
+    folder = rig.stack.data / f"litellm-{wire.name}"
+    with proxy.serving(rig.ports[wire.name], "video", behind, folder):
+        yield Gateway(f"by-{wire.name}", simulator)
 
 
 @pytest.fixture
