@@ -80,7 +80,7 @@ def test_a_lost_answer_is_found_in_the_list_while_other_videos_go_on(
         api.http.post(
             f"{api.stack.api}/videos",
             json={"model": gateway.model, "prompt": "a fox"},
-            headers={"Idempotency-Key": key},
+            headers={"Idempotency-Key": f"{gateway.model}: {key}"},
         ).json()
         for key in ("its answer is lost", "its answer arrives")
     ]
@@ -89,7 +89,7 @@ def test_a_lost_answer_is_found_in_the_list_while_other_videos_go_on(
     assert [money(video) for video in videos] == [("0.40", "settled")] * 3
     journal = gateway.simulator.journal()
     assert len(journal["creates"]) == len(journal["jobs"]) == 3
-    assert sum(journal["requests"]["list"].values()) >= 1
+    assert sum(journal["requests"]["sora-2 list"].values()) >= 1
     clips = {video["outputs"][0]["sha256"] for video in videos}
     assert clips == {clip(job)["sha256"] for job in journal["jobs"]}
     assert len(clips) == 3
