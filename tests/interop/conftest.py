@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +40,14 @@ class Wire:
     path: str
     deployment: str
 
+    def behind(self, simulator: str) -> Behind:
+        return Behind(f"{self.provider}/{self.deployment}", f"{simulator}{self.path}", "sim-key")
 
-WIRES = (
-    Wire("openai", "openai", "/v1", "sora-2"),
-    Wire("vllm-omni", "hosted_vllm", "/wires/vllm-omni/v1", "wan"),
-)
+
+OPENAI = Wire("openai", "openai", "/v1", "sora-2")
+VLLM_OMNI = Wire("vllm-omni", "hosted_vllm", "/wires/vllm-omni/v1", "wan")
+ASTRAY = replace(VLLM_OMNI, name="astray")
+"""Its proxy lists the jobs of another server."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Rig:
     """The app with a simulator. `ports` are those of the proxies, by the wire behind each."""
 
     stack: Stack
-    ports: dict[str, int]
+    ports: dict[Wire, int]
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
         {"name": "wan", "dialect": "sora-2", "wire": "vllm-omni", **_UNLIMITED},
     ]
     config.write_text(json.dumps({"render_times": [fixed], "deployments": deployments}))
-    ports = {wire.name: port for wire, port in zip(WIRES, free_ports(len(WIRES)), strict=True)}
+    ports = dict(zip((OPENAI, VLLM_OMNI, ASTRAY), free_ports(3), strict=True))
     base = Stack(data, Ports.any_free())
     (direct, _) = json.loads(base.settings["UPSTREAMS"])
     upstreams = [direct, *(_upstream(wire, port) for wire, port in ports.items())]
@@ -96,32 +99,31 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
         yield Rig(stack, ports)
 
 
-def _upstream(wire: str, port: int) -> dict[str, Any]:
+def _upstream(wire: Wire, port: int) -> dict[str, Any]:
     """The entry of a proxy in `UPSTREAMS`."""
     return {
-        "name": f"litellm-{wire}",
+        "name": f"litellm-{wire.name}",
         "dialect": "sora-2",
         "profile": "litellm",
         "endpoint": f"http://127.0.0.1:{port}",
         "deployment": "video",
-        "model": f"by-{wire}",
+        "model": f"by-{wire.name}",
         "auth": {"type": "header", "name": "Authorization", "secret_setting": "GATEWAY_KEY"},
         "max_running": 8,
         "max_creates_per_minute": 600,
         "capabilities": {"sizes": ["1280x720"], "seconds": [4], "images": 1},
         "prices": {"version": "1", "usd_per_second": "0.10"},
+        "wire": {"list_query": {"custom_llm_provider": wire.provider}},
     }
 
 
-@pytest.fixture(scope="module", params=WIRES, ids=lambda wire: wire.name)
+@pytest.fixture(scope="module", params=[OPENAI, VLLM_OMNI], ids=lambda wire: wire.name)
 def _gateway(request: pytest.FixtureRequest, rig: Rig) -> Iterator[Gateway]:
     wire: Wire = request.param
-    simulator = Simulator(rig.stack.simulator_url)
-    model = f"{wire.provider}/{wire.deployment}"
-    behind = Behind(model, f"{simulator.url}{wire.path}", "sim-key")
+    behind = wire.behind(rig.stack.simulator_url)
     folder = rig.stack.data / f"litellm-{wire.name}"
-    with proxy.serving(rig.ports[wire.name], "video", behind, folder):
-        yield Gateway(f"by-{wire.name}", simulator)
+    with proxy.serving(rig.ports[wire], "video", behind, folder):
+        yield Gateway(f"by-{wire.name}", Simulator(rig.stack.simulator_url))
 
 
 @pytest.fixture
@@ -129,6 +131,15 @@ def gateway(_gateway: Gateway) -> Gateway:
     """A proxy that the app has as an upstream; its simulator is freshly reset."""
     _gateway.simulator.reset()
     return _gateway
+
+
+@pytest.fixture(scope="module")
+def astray(rig: Rig) -> Iterator[Gateway]:
+    """A proxy that passes creates on to one server, and asks another one for its list."""
+    behind, elsewhere = (each.behind(rig.stack.simulator_url) for each in (ASTRAY, OPENAI))
+    folder = rig.stack.data / "litellm-astray"
+    with proxy.serving(rig.ports[ASTRAY], "video", behind, folder, listed=elsewhere.api_base):
+        yield Gateway("by-astray", Simulator(rig.stack.simulator_url))
 
 
 @pytest.fixture(scope="module")

@@ -41,11 +41,14 @@ class Behind:
 
 
 @contextmanager
-def serving(port: int, group: str, behind: Behind, folder: Path) -> Iterator[None]:
+def serving(
+    port: int, group: str, behind: Behind, folder: Path, *, listed: str | None = None
+) -> Iterator[None]:
     """Serve the model `group`.
 
-    A list finds its way only as `completion_model`: without it LiteLLM asks the provider's own
-    address, whatever the `api_base` of the model is.
+    Lists find their way by `completion_model`, which is one model for all requests. Without it,
+    which is what `listed` stands for, they go to the provider's own address, whatever the model's
+    `api_base` is: to OpenAI, or for `hosted_vllm` to HOSTED_VLLM_API_BASE.
     """
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "config.yaml"  # JSON is YAML
@@ -54,19 +57,19 @@ def serving(port: int, group: str, behind: Behind, folder: Path) -> Iterator[Non
         "api_base": behind.api_base,
         "api_key": behind.api_key,
     }
-    config.write_text(
-        json.dumps(
-            {
-                "model_list": [{"model_name": group, "litellm_params": parameters}],
-                "general_settings": {"master_key": KEY, "completion_model": group},
-            }
-        )
-    )
+    general = {"master_key": KEY}
+    environment = {**_ENVIRONMENT, "HOME": str(folder)}
+    if listed is None:
+        general["completion_model"] = group
+    else:
+        environment |= {"HOSTED_VLLM_API_BASE": listed, "HOSTED_VLLM_API_KEY": behind.api_key}
+    models = [{"model_name": group, "litellm_params": parameters}]
+    config.write_text(json.dumps({"model_list": models, "general_settings": general}))
     command = [str(_PROGRAM), "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
     child = Child(
         "LiteLLM",
         command,
-        environment={**_ENVIRONMENT, "HOME": str(folder)},
+        environment=environment,
         log=folder / "litellm.log",
         cwd=folder,
     )

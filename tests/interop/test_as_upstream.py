@@ -108,3 +108,15 @@ def test_a_deleted_video_is_gone_here_although_its_job_stays(api: Client, gatewa
     assert api.http.get(video["outputs"][0]["url"]).status_code == 404
     (job,) = gateway.jobs
     assert job["gone"] is None
+
+
+def test_a_list_of_another_server_proves_nothing(api: Client, astray: Gateway) -> None:
+    """It answers well and is empty: a second POST would be a second render."""
+    astray.simulator.reset()
+    astray.simulator.script({"operation": "create", "action": {"type": "drop", "when": "after"}})
+    video = ended(api, api.create(model=astray.model, prompt="a fox"))
+    assert (video["status"], video["error"]["code"]) == ("failed", "submit_unknown")
+    assert video["cost"]["state"] == "unknown"
+    journal = astray.simulator.journal()
+    assert len(journal["creates"]) == len(journal["jobs"]) == 1
+    assert journal["requests"]["sora-2 list"]["200"] >= 1
