@@ -3,7 +3,7 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 export VENV
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test package pythons runtime real faults chaos bench check checkov format lock clean
+.PHONY: help setup demo up test package pythons runtime interop real faults chaos bench check checkov format lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -34,6 +34,9 @@ package: setup  ## build the deployment package for each version of Python and l
 
 runtime: setup  ## run every function on Microsoft's own runtime library (needs Python 3.13)
 	@tests/runtime/run.sh $(ARGS)
+
+interop: setup  ## test LiteLLM's own proxy before and behind the app (installs its own packages, once)
+	@tests/interop/run.sh $(ARGS)
 
 real: setup  ## test the app on the host that FUNCTIONS_HOST names, else on `func`, else on ours
 	@$(PY) -m pytest -m real -s tests/real $(ARGS)
@@ -66,6 +69,7 @@ lock:  ## resolve the requirements and lock them again (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --group dev -c requirements.txt -o requirements-dev.txt
 	cd infra/checks && uv pip compile --universal --python-version 3.11 --generate-hashes --overrides checkov-overrides.txt checkov.in -o checkov.txt
 	cd tests/runtime && uv pip compile --universal --python-version 3.13 --generate-hashes -c ../../requirements.txt requirements.in -o requirements.txt
+	cd tests/interop && uv pip compile --universal --python-version 3.11 --generate-hashes requirements.in -o requirements.txt
 
 clean:  ## remove everything that setup and runs created
 	rm -rf .venv .venv-* node_modules .data .package

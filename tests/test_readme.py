@@ -29,7 +29,7 @@ def test_every_make_target_it_names_exists() -> None:
 
 def test_ci_calls_what_it_names() -> None:
     script = (ROOT / ".ci" / "run").read_text()
-    for target in ("check", "test", "runtime", "faults", "demo", "pythons"):
+    for target in ("check", "test", "runtime", "interop", "faults", "demo", "pythons"):
         assert f"make {target}" in script
 
 

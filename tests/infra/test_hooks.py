@@ -96,6 +96,7 @@ def hook(tmp_path: Path) -> Hook:
         *(INFRA / "checks").glob("*.sh"),
         *(ROOT / "local").glob("*.sh"),
         ROOT / "tests/runtime/run.sh",
+        ROOT / "tests/interop/run.sh",
         ROOT / ".ci/run",
     ],
     ids=lambda path: path.name,
