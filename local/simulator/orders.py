@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from local.simulator.faults.actions import LookAlike
+from local.simulator.faults.actions import Action, Fail, LookAlike
 from local.simulator.jobs import Job
 from local.simulator.studio import Order
 from local.simulator.wire import Call, NotCarriedOut
@@ -18,13 +18,26 @@ def place(world: World, call: Call, order: Order) -> Job:
     """
     for fate in call.fates:
         if isinstance(fate, LookAlike):
-            stranger = replace(
-                order, foreign=True, counts=fate.counts_against_limits, fates=(), request={}
-            )
             for _ in range(fate.count):
-                world.studio.create(stranger)
+                world.studio.create(_strangers(order, fate))
     if call.only_look_alikes:
         raise NotCarriedOut
     request = call.remembered(world.config.request_id_headers)
     call.created = world.studio.create(replace(order, request=request, fates=call.fates))
     return call.created
+
+
+def _strangers(order: Order, fate: LookAlike) -> Order:
+    """Somebody else's order, as like to `order` as the fault says."""
+    prompt = order.spec.prompt if fate.prompt is None else fate.prompt
+    ends: tuple[Action, ...] = ()
+    if fate.failure is not None:
+        ends = (Fail(type="fail", at=0, code="internal_error", message=fate.failure),)
+    return replace(
+        order,
+        spec=order.spec.model_copy(update={"prompt": prompt}),
+        foreign=True,
+        counts=fate.counts_against_limits,
+        fates=ends,
+        request={},
+    )

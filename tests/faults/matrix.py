@@ -29,6 +29,12 @@ class Fault:
     dialects: tuple[str, ...] = BOTH
     allowed: Allowed = field(default_factory=Allowed)
     foreign_vanish: bool = False
+    image: bool = False
+    """Whether the video begins with an image."""
+    reason: str = ""
+    """What the caller reads in the error's message."""
+    cost: str | None = None
+    """The state of the video's cost in the end."""
 
 
 def rule(operation: str, type_: str, *, times: int | str = 1, **action: Any) -> dict[str, Any]:

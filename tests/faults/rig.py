@@ -22,6 +22,7 @@ from azure.storage.blob import BlobServiceClient
 from PIL import Image
 
 from local.stack import API_KEY, HOST, Ports, Stack
+from tests.faults import profiles
 from tests.faults.gate import Gate, Trap, When
 from tests.faults.verdict import TABLES, Allowed, Facts, judge, read
 
@@ -35,6 +36,7 @@ SIMULATOR = {
     "deployments": [
         {"name": "sora-2", "dialect": "sora-2"},
         {"name": "sora", "dialect": "sora-1"},
+        *profiles.deployments(),
     ],
     "render_times": [{"distribution": {"type": "fixed", "seconds": 60}}],
 }
@@ -132,6 +134,12 @@ class Rig:
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
 
+    def force(self, job_id: str, state: str) -> None:
+        """Bring an upstream job to a state, unless it has just ended by itself."""
+        path = f"{self.stack.simulator_url}/_sim/jobs/{job_id}"
+        answer = self.http.post(path, json={"state": state})
+        assert answer.status_code in (200, 409), answer.text
+
     def arm(self, number: int, when: When) -> Trap:
         """Kill the host at the effect of that number, counted from now."""
         trap = Trap(number, when, self.kill_host)
@@ -192,18 +200,21 @@ class Rig:
             time.sleep(0.05)
             self.sweep()
 
-    def settle(self, *, seconds: float = 40, patience: float = 2.0) -> None:
+    def settle(self, *, seconds: float = 40, patience: float = 2.0, watched: bool = False) -> None:
         """Run until nothing is left to do, restarting and sweeping as time does in production.
-        Without a restart the first sweep comes after `patience` seconds."""
-        began = time.monotonic()
+        Without a restart the first sweep comes after `patience` seconds. `watched`: videos that
+        have ended and are still looked for are left, if nothing is found within `patience`."""
+        began = busy = time.monotonic()
         next_sweep = began + patience
         while True:
             if self.ensure_host():
                 next_sweep = 0.0
             left = self.work_left()
-            if not left:
-                return
             now = time.monotonic()
+            if not watched or set(left) != {"watching"} or self.open_jobs():
+                busy = now
+            if not left or now > busy + patience:
+                return
             if now > began + seconds:
                 raise TookTooLong(f"still {left} after {seconds:.0f} s")
             if now > next_sweep:
@@ -215,6 +226,11 @@ class Rig:
         """The stages of everything unfinished."""
         rows = self.tables.get_table_client("work").list_entities(select=["RowKey", "stage"])
         return [str(row["stage"]) for row in rows]
+
+    def open_jobs(self) -> list[str]:
+        """The upstream jobs that are bound to a video and not yet collected."""
+        rows = self.tables.get_table_client("jobs").list_entities()
+        return [str(row["RowKey"]) for row in rows if not row["collected"]]
 
     def sweep(self) -> None:
         """What the timer would do."""
@@ -243,6 +259,11 @@ class Rig:
         """What is wrong with what this scenario left behind."""
         return judge(self.facts(), allowed)
 
+    def cost_breaches(self, expected: str | None) -> list[str]:
+        """Whether each video's cost is in the state that a scenario expects, if any."""
+        states = {video["cost_state"] for video in self.facts().videos}
+        return [] if expected is None or states == {expected} else [f"the cost is {states}"]
+
     def log_tail(self, lines: int = 40) -> str:
         return self.stack.child(HOST).last_lines(lines)
 
@@ -252,13 +273,14 @@ class Rig:
         connection = self.connection.replace(f":{blob}/", f":{gates['blob']}/").replace(
             f":{table}/", f":{gates['table']}/"
         )
-        upstreams = self.stack.settings["UPSTREAMS"].replace(
-            f":{self.stack.ports.simulator}", f":{gates['upstream']}"
-        )
+        upstreams = json.loads(self.stack.settings["UPSTREAMS"])
+        upstreams += profiles.upstreams(self.stack.simulator_url)
         self.stack.overrides = {
             **self.stack.overrides,
             "STORAGE_CONNECTION": connection,
-            "UPSTREAMS": upstreams,
+            "UPSTREAMS": json.dumps(upstreams).replace(
+                f":{self.stack.ports.simulator}", f":{gates['upstream']}"
+            ),
         }
 
 

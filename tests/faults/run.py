@@ -7,7 +7,7 @@ import multiprocessing
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from multiprocessing.queues import Queue
 from pathlib import Path
 from queue import Empty
@@ -16,8 +16,9 @@ from typing import Annotated, get_args
 import typer
 
 from local.signals import end_on_signals
+from tests.faults import profiles
 from tests.faults.gate import When
-from tests.faults.matrix import BOTH, scenarios
+from tests.faults.matrix import BOTH
 from tests.faults.rig import Rig, Survives
 from tests.faults.scenarios import (
     IMAGE,
@@ -27,6 +28,7 @@ from tests.faults.scenarios import (
     Outcome,
     effects_of_a_clean_cancel,
     effects_of_a_clean_run,
+    fault_scenarios,
 )
 
 Scenario = FaultScenario | KillScenario | CancelScenario
@@ -35,6 +37,9 @@ Scenario = FaultScenario | KillScenario | CancelScenario
 def main(
     only: Annotated[str, typer.Option(help="Names that hold this text.")] = "",
     kind: Annotated[str, typer.Option(help="all, faults or kills.")] = "all",
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every fault and every kill for every profile: hours.")
+    ] = False,
     workers: Annotated[int, typer.Option(help="Stacks side by side.")] = 2,
     verbose: Annotated[bool, typer.Option(help="Print every scenario.")] = False,
 ) -> None:
@@ -43,11 +48,11 @@ def main(
     began = time.monotonic()
     planned: list[Scenario] = []
     if kind in ("all", "faults"):
-        planned += [FaultScenario(fault, dialect) for fault, dialect in scenarios()]
+        planned += fault_scenarios(everywhere=everything)
     faults = len(planned)
     if kind in ("all", "kills"):
-        planned += kill_points(*_effects())
-    print(f"{faults} faults x dialects, {len(planned) - faults} kill points", flush=True)
+        planned += kill_points(*_effects(profiles.NAMES if everything else ()))
+    print(f"{faults} faults x columns, {len(planned) - faults} kill points", flush=True)
     chosen = [scenario for scenario in planned if only in scenario.name]
     outcomes = run(chosen, workers, verbose=verbose)
     failed = [outcome for outcome in outcomes if outcome.breaches]
@@ -65,10 +70,10 @@ def main(
     sys.exit(1 if failed or len(outcomes) != len(chosen) else 0)
 
 
-def _effects() -> tuple[dict[str, int], dict[str, int]]:
-    """How many effects a clean job has in each shape, and a clean cancel."""
+def _effects(more: Sequence[str]) -> tuple[dict[str, int], dict[str, int]]:
+    """How many effects a clean job has in each shape, `more` among them, and a clean cancel."""
     with tempfile.TemporaryDirectory() as folder, Rig(Path(folder)) as rig:
-        jobs = {shape: effects_of_a_clean_run(rig, shape) for shape in (*BOTH, IMAGE)}
+        jobs = {shape: effects_of_a_clean_run(rig, shape) for shape in (*BOTH, IMAGE, *more)}
         cancels = {shape: effects_of_a_clean_cancel(rig, shape) for shape in BOTH}
     print(", ".join(f"{count} effects in a clean {name} job" for name, count in jobs.items()))
     print(", ".join(f"{count} effects in cancelling {name}" for name, count in cancels.items()))

@@ -15,11 +15,19 @@ from typing import Any, get_args
 import pytest
 
 from local.stack import ROOT
+from tests.faults import profiles
 from tests.faults.gate import When
 from tests.faults.matrix import BOTH, scenarios
 from tests.faults.rig import Rig, Survives
 from tests.faults.run import Scenario, kill_points, run
-from tests.faults.scenarios import IMAGE, CancelScenario, FaultScenario, KillScenario, Outcome
+from tests.faults.scenarios import (
+    IMAGE,
+    CancelScenario,
+    FaultScenario,
+    KillScenario,
+    Outcome,
+    fault_scenarios,
+)
 from tests.faults.verdict import Allowed, Facts, judge
 from tests.support.processes import in_background
 
@@ -28,6 +36,9 @@ _SEED = 20261121
 _CHANCE = random.Random(_SEED)
 
 FAULTS = [FaultScenario(*each) for each in _CHANCE.sample(scenarios(), 10)]
+PROFILES = [
+    FaultScenario(_CHANCE.choice(list(profiles.rows(name))), name) for name in profiles.NAMES
+]
 KILLS = [
     KillScenario(_CHANCE.choice(BOTH), survives, number, _CHANCE.choice(get_args(When)))
     for survives in get_args(Survives)
@@ -50,7 +61,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 
 
 @pytest.mark.parametrize(
-    "scenario", [*FAULTS, *KILLS, *IMAGES, *CANCELS], ids=lambda scenario: scenario.name
+    "scenario", [*FAULTS, *PROFILES, *KILLS, *IMAGES, *CANCELS], ids=lambda scenario: scenario.name
 )
 def test_sample(rig: Rig, scenario: Scenario) -> None:
     outcome = scenario.run(rig)
@@ -59,14 +70,14 @@ def test_sample(rig: Rig, scenario: Scenario) -> None:
 
 def test_every_fault_script_of_the_simulator_is_in_the_matrix() -> None:
     declared = set(re.findall(r'type: Literal\["(\w+)"\]', ACTIONS.read_text()))
-    used = {rule["action"]["type"] for fault, _ in scenarios() for rule in fault.script}
+    used = {rule["action"]["type"] for each in fault_scenarios() for rule in each.fault.script}
     assert used == declared
 
 
 def test_the_matrix_has_its_size() -> None:
     """A row that is lost is noticed: change these numbers with the matrix."""
-    assert len(scenarios()) == 247
-    names = [f"{dialect} {fault.name}" for fault, dialect in scenarios()]
+    assert len(fault_scenarios()) == 247 + 9 * 8
+    names = [scenario.name for scenario in fault_scenarios()]
     assert len(names) == len(set(names))
 
 
@@ -188,6 +199,7 @@ SECOND_JOB = {**facts().journal["jobs"][0], "id": "k"}
         ({"video": {"cost_state": "reserved"}}, "its cost reserved"),
         ({"video": {"outputs": "[]"}}, "without an output"),
         ({"video": {"job_id": "x"}}, "unknown job"),
+        ({"video": {"job_id": "x"}, "job": {"ids": ["y"]}}, "unknown job"),
         ({"blobs": {"b": {"sha256": "t"}}}, "is not what the row says"),
         ({"without": "b"}, "is not what the row says"),
         ({"without": f"{VIDEO}/manifest.json"}, "no manifest"),
@@ -217,6 +229,11 @@ def test_the_verdict_catches_every_breach(changes: dict[str, Any], says: str) ->
     assert any(says in breach for breach in found), found
 
 
+def test_a_job_is_known_by_each_id_that_its_server_gives_it() -> None:
+    wrapped = {"video": {"job_id": "outer"}, "job": {"ids": ["outer", "listed"]}}
+    assert judge(facts(**wrapped)) == []
+
+
 def test_what_a_scenario_allows_is_no_breach() -> None:
     again = facts(more_jobs=[{**SECOND_JOB, "status": "failed"}])
     assert judge(again, Allowed(jobs_per_video=2)) == []
@@ -236,7 +253,7 @@ def test_an_interrupted_matrix_ends_at_once_and_says_how_far_it_came() -> None:
         preexec_fn=in_background,
     ) as running:
         assert running.stdout is not None
-        assert "faults x dialects" in next(running.stdout)
+        assert "faults x columns" in next(running.stdout)
         assert next(running.stdout).startswith("ok")
         os.killpg(running.pid, signal.SIGINT)
         rest = running.stdout.read()

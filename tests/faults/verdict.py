@@ -64,6 +64,8 @@ class Allowed:
     altered_outputs: bool = False
     """The upstream delivers a whole file that is not the one its job made."""
     videos_per_prompt: int = 1
+    watched: bool = False
+    """A video that has ended is still looked for, for as long as its upstream keeps jobs."""
 
 
 @dataclass
@@ -92,7 +94,7 @@ def judge(facts: Facts, allowed: Allowed = Allowed()) -> list[str]:  # noqa: B00
     verdict = Verdict()
     _paid_once(facts, allowed, verdict)
     _never_lost(facts, allowed, verdict)
-    _nothing_waits(facts, verdict)
+    _nothing_waits(facts, allowed, verdict)
     _ledger_balances(facts, verdict)
     _limits_held(facts, allowed, verdict)
     _ceiling_held(facts, verdict)
@@ -136,7 +138,7 @@ def _paid_once(facts: Facts, allowed: Allowed, verdict: Verdict) -> None:
 def _never_lost(facts: Facts, allowed: Allowed, verdict: Verdict) -> None:
     by_job = {video["job_id"]: video for video in facts.videos if video.get("job_id")}
     for job in _jobs(facts):
-        video = by_job.get(job["id"])
+        video = next((by_job[name] for name in _names(job) if name in by_job), None)
         finished = job["status"] in ("completed", "succeeded") and not job.get("gone")
         if finished and not allowed.unreachable_outputs:
             collected = video is not None and video["status"] in ("completed", "cancelled")
@@ -146,7 +148,7 @@ def _never_lost(facts: Facts, allowed: Allowed, verdict: Verdict) -> None:
             continue
         outputs = json.loads(video["outputs"])
         verdict.check(bool(outputs), f"{_id_of(video)} is completed without an output")
-        jobs = [job for job in _jobs(facts) if job["id"] == video["job_id"]]
+        jobs = [job for job in _jobs(facts) if video["job_id"] in _names(job)]
         if not jobs:
             verdict.check(False, f"{_id_of(video)} is completed from an unknown job")
             continue
@@ -166,13 +168,13 @@ def _never_lost(facts: Facts, allowed: Allowed, verdict: Verdict) -> None:
         )
 
 
-def _nothing_waits(facts: Facts, verdict: Verdict) -> None:
+def _nothing_waits(facts: Facts, allowed: Allowed, verdict: Verdict) -> None:
     for video in facts.videos:
         verdict.check(video["status"] in TERMINAL, f"{_id_of(video)} is still {video['status']}")
         settled = {"completed": ("settled",), "cancelled": ("settled", "released", "unknown")}
-        allowed = settled.get(video["status"], ("settled", "released", "unknown"))
+        expected = settled.get(video["status"], ("settled", "released", "unknown"))
         verdict.check(
-            video["cost_state"] in allowed,
+            video["cost_state"] in expected,
             f"{_id_of(video)} is {video['status']} and its cost {video['cost_state']}",
         )
     for name in facts.inputs:
@@ -181,13 +183,16 @@ def _nothing_waits(facts: Facts, verdict: Verdict) -> None:
     for name in facts.blobs:
         verdict.check(name.split("/")[0] not in unwanted, f"a blob of no use is left: {name}")
     for row in facts.tables["work"]:
-        verdict.check(False, f"work is left: {row['RowKey']} at {row['stage']}")
+        verdict.check(
+            allowed.watched and row["stage"] == "watching",
+            f"work is left: {row['RowKey']} at {row['stage']}",
+        )
     for row in facts.tables["jobs"]:
         verdict.check(bool(row["collected"]), f"job {row['RowKey']} is still open")
     lanes = [row for row in facts.tables["deployments"] if row["PartitionKey"] == "d"]
     for row in lanes:
         verdict.check(
-            json.loads(row["running"]) == {} and not row.get("submitting"),
+            (allowed.watched or json.loads(row["running"]) == {}) and not row.get("submitting"),
             f"deployment {row['RowKey']} still holds slots: {row['running']}",
         )
 
@@ -270,6 +275,11 @@ def _counts_for(entry: Mapping[str, Any], total: str, month: str) -> bool:
 def _jobs(facts: Facts) -> Iterable[Mapping[str, Any]]:
     """The jobs that our own requests created."""
     return [job for job in facts.journal["jobs"] if not job["foreign"]]
+
+
+def _names(job: Mapping[str, Any]) -> set[str]:
+    """Its ids: the journal's, and those by which its server names it."""
+    return {job["id"], *job.get("ids", ())}
 
 
 def _made_for(job: Mapping[str, Any], video_id: str) -> bool:

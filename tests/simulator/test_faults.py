@@ -288,6 +288,19 @@ def test_look_alike_of_a_request_that_was_lost(simulator: Simulator) -> None:
     assert simulator.journal()["creates"][0]["job"] is None
 
 
+def test_a_strangers_job_with_another_prompt_that_fails_at_once(simulator: Simulator) -> None:
+    fate = {"type": "look_alike", "prompt": "a dog", "failure": "no memory"}
+    simulator.fault("create", fate)
+    mine = simulator.video().json()["id"]
+
+    def failed() -> bool:
+        (stranger,) = (row for row in simulator.get(VIDEOS).json()["data"] if row["id"] != mine)
+        expected = {"prompt": "a dog", "error": {"code": "internal_error", "message": "no memory"}}
+        return bool(stranger["status"] == "failed" and stranger == stranger | expected)
+
+    until(failed)
+
+
 def test_look_alikes_that_count(simulator: Simulator) -> None:
     simulator.fault("create", {"type": "look_alike", "count": 2, "counts_against_limits": True})
     assert simulator.video(model="two").status_code == 429

@@ -200,12 +200,15 @@ class LookAlike(_Fate):
     """Somebody else creates `count` jobs with the same model, prompt, size and seconds.
 
     They exist even when the request itself is not carried out. They appear in lists, are rendered
-    like any job, and take no place under the limits unless `counts_against_limits`.
+    like any job, and take no place under the limits unless `counts_against_limits`. With a `prompt`
+    they are less alike, and with a `failure` they fail at once, with that message.
     """
 
     type: Literal["look_alike"]
     count: int = Field(default=1, ge=1, le=20)
     counts_against_limits: bool = False
+    prompt: str | None = None
+    failure: str | None = None
 
 
 # Fetching content: the bytes are wrong. `variant` in the rule's match narrows to one file.
