@@ -36,6 +36,8 @@ from .worker import Worker
 _FOUND_IN = Path(__file__).resolve().parents[package.count(".") + 1]
 """The folder from which this package is imported."""
 _LISTENING = "Listening on "
+_PATIENCE = 90.0
+"""Seconds for one answer of the engine: a guard against hanging, not a promise."""
 
 
 class HostProcess:
@@ -174,20 +176,20 @@ class TimeTravel:
     def start(self, name: str, data: Any = None, instance_id: str | None = None) -> str:
         """Start an orchestration as the SDK's client does, and let it go as far as it can."""
         text = None if data is None else json.dumps(json.dumps(data))
-        started = self.engine.start(StartRequest(name, text, instance_id)).result(timeout=5)
+        started = self.engine.start(StartRequest(name, text, instance_id)).result(timeout=_PATIENCE)
         self.settle()
         return started
 
     def raise_event(self, instance_id: str, name: str, data: Any = None) -> None:
         """Raise an event with raw JSON, and let the orchestration go as far as it can."""
-        self.engine.raise_event(instance_id, name, json.dumps(data)).result(timeout=5)
+        self.engine.raise_event(instance_id, name, json.dumps(data)).result(timeout=_PATIENCE)
         self.settle()
 
     def advance(self, step: timedelta) -> None:
         """Let time pass, firing timers on the way."""
         end = self.clock.now() + step
         while True:
-            due = self.engine.next_due().result(timeout=5)
+            due = self.engine.next_due().result(timeout=_PATIENCE)
             now = self.clock.now()
             if due is None or due > end:
                 self.clock.advance(end - now)
@@ -203,7 +205,7 @@ class TimeTravel:
         """
         end = self.clock.now() + within
         while not (instance := self.get(instance_id)).status.is_terminal:
-            due = self.engine.next_due().result(timeout=5)
+            due = self.engine.next_due().result(timeout=_PATIENCE)
             if due is None or due > end:
                 raise TimeoutError(f"'{instance_id}' is {instance.status} and no timer will end it")
             self.clock.advance(max(due - self.clock.now(), timedelta(0)))
@@ -212,7 +214,7 @@ class TimeTravel:
 
     def get(self, instance_id: str) -> Instance:
         """The state of an instance. Raises ``KeyError``."""
-        instance = self.engine.get(instance_id).result(timeout=5)
+        instance = self.engine.get(instance_id).result(timeout=_PATIENCE)
         if instance is None:
             raise KeyError(instance_id)
         return instance
@@ -223,12 +225,12 @@ class TimeTravel:
         return None if output is None else json.loads(output)
 
     def history(self, instance_id: str) -> list[HistoryEvent]:
-        return self.engine.history(instance_id).result(timeout=5)
+        return self.engine.history(instance_id).result(timeout=_PATIENCE)
 
     def settle(self, seconds: float = 60) -> None:
         """Wait (in real time) until only time or a message can bring more work."""
         deadline = time.monotonic() + seconds
-        while not self.engine.is_idle().result(timeout=5):
+        while not self.engine.is_idle().result(timeout=_PATIENCE):
             if time.monotonic() > deadline:
                 raise TimeoutError("functions are still running")
             time.sleep(0.002)

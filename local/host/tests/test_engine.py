@@ -91,11 +91,11 @@ class Rig:
         self.engine.run()
 
     def start(self, instance_id: str = "i") -> None:
-        self.engine.start(StartRequest("orchestrator", None, instance_id)).result(timeout=30)
+        self.engine.start(StartRequest("orchestrator", None, instance_id)).result(timeout=90)
 
     def settle(self) -> None:
         for _attempt in range(2000):
-            if self.engine.is_idle().result(timeout=30):
+            if self.engine.is_idle().result(timeout=90):
                 return
             time.sleep(0.002)
         pytest.fail("the engine is not idle")
@@ -106,13 +106,13 @@ class Rig:
 
     def wait_for_history(self, length: int, instance_id: str = "i") -> None:
         for _attempt in range(2000):
-            if len(self.engine.history(instance_id).result(timeout=30)) >= length:
+            if len(self.engine.history(instance_id).result(timeout=90)) >= length:
                 return
             time.sleep(0.002)
-        pytest.fail(f"{self.engine.history(instance_id).result(timeout=30)}")
+        pytest.fail(f"{self.engine.history(instance_id).result(timeout=90)}")
 
     def status(self, instance_id: str = "i") -> tuple[RuntimeStatus, str | None]:
-        instance = self.engine.get(instance_id).result(timeout=30)
+        instance = self.engine.get(instance_id).result(timeout=90)
         assert instance is not None
         return instance.status, instance.output
 
@@ -204,7 +204,7 @@ def test_work_is_handed_out_up_to_the_limits() -> None:
         rig.functions.run_entity = wait
         for n in range(5):
             rig.start(f"i{n}")
-            rig.engine.signal(f"@entity@{n}", "op", None).result(timeout=30)
+            rig.engine.signal(f"@entity@{n}", "op", None).result(timeout=90)
         assert len(waiting) == 3
         decisions = tuple(ScheduleActivity(n, "activity", None) for n in range(4))
         activities: list[Future[Any]] = []
@@ -215,11 +215,11 @@ def test_work_is_handed_out_up_to_the_limits() -> None:
 
         rig.functions.run_activity = wait_for_activity
         waiting[0].set_result(EpisodeOutcome(decisions))
-        rig.engine.is_idle().result(timeout=30)
+        rig.engine.is_idle().result(timeout=90)
         assert len(activities) == 2
         assert len(waiting) == 4
         activities[0].set_result(ActivityOutcome("1"))
-        rig.engine.is_idle().result(timeout=30)
+        rig.engine.is_idle().result(timeout=90)
         assert len(activities) == 3
     finally:
         rig.engine.stop(grace=0)
@@ -236,15 +236,15 @@ def test_an_entity_never_runs_twice_at_a_time(rig: Rig) -> None:
 
     rig.functions.run_entity = wait
     for _n in range(3):
-        rig.engine.signal("@entity@k", "op", None).result(timeout=30)
+        rig.engine.signal("@entity@k", "op", None).result(timeout=90)
     assert len(batches) == 1
     results = (OperationResult("1", is_error=False),)
     futures[0].set_result(EntityOutcome(True, "1", results))
-    rig.engine.is_idle().result(timeout=30)
+    rig.engine.is_idle().result(timeout=90)
     assert [len(batch.operations) for batch in batches] == [1, 2]
     futures[1].set_result(EntityOutcome(True, "2", results * 2))
     rig.settle()
-    entity = rig.engine.get_entity("@entity@k").result(timeout=30)
+    entity = rig.engine.get_entity("@entity@k").result(timeout=90)
     assert entity is not None
     assert entity.state == "2"
 
@@ -274,7 +274,7 @@ def killed(rig: Rig) -> None:
     """End it while its functions are at work."""
     assert not rig.engine.stop(grace=0.05)
     with pytest.raises(EngineError, match="shutting down"):
-        rig.engine.get("i").result(timeout=30)
+        rig.engine.get("i").result(timeout=90)
 
 
 QUEUES = Queues(control_timeout=timedelta(seconds=90), work_item_timeout=timedelta(seconds=60))
@@ -337,13 +337,13 @@ def test_an_operation_that_does_not_come_back_is_taken_after_the_control_queues_
 ) -> None:
     rig = Rig(Store(tmp_path / "db"), queues=QUEUES)
     rig.functions.run_entity = never
-    rig.engine.signal("@entity@k", "op", None).result(timeout=30)
+    rig.engine.signal("@entity@k", "op", None).result(timeout=90)
     killed(rig)
     again = Rig(Store(tmp_path / "db"), queues=QUEUES)
     again.advance(seconds=89.9)
-    assert again.engine.get_entity("@entity@k").result(timeout=30) is None
+    assert again.engine.get_entity("@entity@k").result(timeout=90) is None
     again.advance(seconds=0.1)
-    assert again.engine.get_entity("@entity@k").result(timeout=30) is not None
+    assert again.engine.get_entity("@entity@k").result(timeout=90) is not None
     again.engine.stop(grace=1)
 
 
@@ -381,8 +381,8 @@ def test_what_comes_before_a_start_that_is_hidden_is_lost(tmp_path: Path) -> Non
     rig.start("other")
     killed(rig)
     again = Rig(Store(tmp_path / "db"))
-    again.engine.raise_event("i", "event", "1").result(timeout=30)
-    again.engine.terminate("other", "enough").result(timeout=30)
+    again.engine.raise_event("i", "event", "1").result(timeout=90)
+    again.engine.terminate("other", "enough").result(timeout=90)
     again.settle()
     assert again.status() == (RuntimeStatus.PENDING, None)
     assert again.status("other") == (RuntimeStatus.TERMINATED, "enough")
@@ -409,7 +409,7 @@ def test_a_new_event_overtakes_one_that_is_hidden(tmp_path: Path) -> None:
     rig = Rig(Store(tmp_path / "db"), functions=functions)
     rig.start()
     rig.settle()
-    rig.engine.raise_event("i", "first", "1").result(timeout=30)
+    rig.engine.raise_event("i", "first", "1").result(timeout=90)
     killed(rig)
     read: list[str] = []
 
@@ -419,7 +419,7 @@ def test_a_new_event_overtakes_one_that_is_hidden(tmp_path: Path) -> None:
 
     functions.run_orchestrator = run
     again = Rig(Store(tmp_path / "db"), functions=functions)
-    again.engine.raise_event("i", "second", "2").result(timeout=30)
+    again.engine.raise_event("i", "second", "2").result(timeout=90)
     again.settle()
     assert read == ["second"]
     again.advance(minutes=5)
@@ -450,7 +450,7 @@ def test_an_engine_that_cannot_commit_says_so_and_stops(
     assert rig.failed.wait(timeout=60)
     assert "The durable engine cannot go on" in caplog.text
     with pytest.raises(EngineError):
-        rig.engine.get("i").result(timeout=30)
+        rig.engine.get("i").result(timeout=90)
 
 
 def test_an_error_of_one_request_undoes_only_that(
@@ -468,9 +468,9 @@ def test_an_error_of_one_request_undoes_only_that(
     bad = rig.engine.start(StartRequest("orchestrator", None, "bad"))
     good = rig.engine.start(StartRequest("orchestrator", None, "good"))
     with pytest.raises(ValueError, match="late"):
-        bad.result(timeout=30)
-    assert good.result(timeout=30) == "good"
-    assert rig.engine.get("bad").result(timeout=30) is None
+        bad.result(timeout=90)
+    assert good.result(timeout=90) == "good"
+    assert rig.engine.get("bad").result(timeout=90) is None
 
 
 def test_a_store_of_another_version_is_refused(tmp_path: Path) -> None:

@@ -203,7 +203,7 @@ def test_orchestrator_fails_after_its_signals_are_sent(travel: TimeTravel) -> No
     assert instance.status is RuntimeStatus.FAILED
     assert instance.output == "Orchestrator function 'orchestrator_fails' failed: gone wrong"
     assert instance.custom_status == '{"stage":"doomed"}'
-    entity = travel.engine.get_entity("@counter@failures").result(timeout=30)
+    entity = travel.engine.get_entity("@counter@failures").result(timeout=90)
     assert entity is not None
     assert entity.state == "1"
     check(travel, instance_id, "orchestrator_fails")
@@ -291,7 +291,7 @@ def test_continue_as_new_is_deaf_to_the_timers_of_the_generation_before(
 
 def test_suspended_instance_reads_its_messages_after_resuming(travel: TimeTravel) -> None:
     instance_id = travel.start("two_events")
-    travel.engine.suspend(instance_id, "lunch").result(timeout=30)
+    travel.engine.suspend(instance_id, "lunch").result(timeout=90)
     travel.settle()
     travel.raise_event(instance_id, "first", 1)
     travel.advance(timedelta(minutes=30))
@@ -301,7 +301,7 @@ def test_suspended_instance_reads_its_messages_after_resuming(travel: TimeTravel
     assert suspended.output == "lunch"
     assert len(travel.history(instance_id)) == 6  # start, suspension
     travel.advance(timedelta(minutes=30))
-    travel.engine.resume(instance_id, "back").result(timeout=30)
+    travel.engine.resume(instance_id, "back").result(timeout=90)
     travel.settle()
     assert travel.output(instance_id) == [1, 2, "2030-01-01 01:00:00+00:00"]
     check(travel, instance_id, "suspend_and_resume")
@@ -309,7 +309,7 @@ def test_suspended_instance_reads_its_messages_after_resuming(travel: TimeTravel
 
 def test_terminate(travel: TimeTravel) -> None:
     instance_id = travel.start("two_events")
-    travel.engine.terminate(instance_id, "enough").result(timeout=30)
+    travel.engine.terminate(instance_id, "enough").result(timeout=90)
     travel.settle()
     instance = travel.get(instance_id)
     assert instance.status is RuntimeStatus.TERMINATED
@@ -319,8 +319,8 @@ def test_terminate(travel: TimeTravel) -> None:
 
 def test_terminate_while_suspended(travel: TimeTravel) -> None:
     instance_id = travel.start("two_events")
-    travel.engine.suspend(instance_id, None).result(timeout=30)
-    travel.engine.terminate(instance_id, "enough").result(timeout=30)
+    travel.engine.suspend(instance_id, None).result(timeout=90)
+    travel.engine.terminate(instance_id, "enough").result(timeout=90)
     travel.settle()
     assert travel.get(instance_id).status is RuntimeStatus.TERMINATED
 

@@ -58,11 +58,11 @@ def test_five_thousand_parked_timers() -> None:
         assert threading.active_count() < 20
         assert memory() - before < 100_000
         query = InstanceQuery(statuses=[RuntimeStatus.RUNNING], page_size=6000)
-        assert len(travel.engine.query(query).result(timeout=30).instances) == 5000
+        assert len(travel.engine.query(query).result(timeout=90).instances) == 5000
         travel.clock.advance(timedelta(hours=1))
         travel.settle(seconds=90)
         query = InstanceQuery(statuses=[RuntimeStatus.COMPLETED], page_size=6000)
-        woken = travel.engine.query(query).result(timeout=30).instances
+        woken = travel.engine.query(query).result(timeout=90).instances
         assert [instance.output for instance in woken] == ['"woken"'] * 5000
 
 

@@ -147,7 +147,7 @@ def signals_and_fails(context: df.DurableOrchestrationContext) -> Orchestration:
 
 def test_a_signal_before_a_failure_is_sent(travel: TimeTravel) -> None:
     assert travel.get(travel.start("signals_and_fails")).status is RuntimeStatus.FAILED
-    assert travel.engine.get_entity("@slow_entity@k").result(timeout=30) is not None
+    assert travel.engine.get_entity("@slow_entity@k").result(timeout=90) is not None
 
 
 @orchestrator
@@ -219,10 +219,10 @@ def restarted(context: df.DurableOrchestrationContext) -> Orchestration:
 
 
 def test_a_result_for_an_earlier_execution_is_dropped(travel: TimeTravel) -> None:
-    travel.engine.start(StartRequest("restarted", '"\\"old\\""', "same")).result(timeout=30)
-    travel.engine.terminate("same", "start over").result(timeout=30)
+    travel.engine.start(StartRequest("restarted", '"\\"old\\""', "same")).result(timeout=90)
+    travel.engine.terminate("same", "start over").result(timeout=90)
     wait_until(lambda: travel.get("same").status is RuntimeStatus.TERMINATED)
-    travel.engine.start(StartRequest("restarted", '"\\"new\\""', "same")).result(timeout=30)
+    travel.engine.start(StartRequest("restarted", '"\\"new\\""', "same")).result(timeout=90)
     GATE.set()  # both activities return now, each as task 0
     travel.settle()
     assert travel.output("same") == "new"
@@ -283,9 +283,9 @@ def two_waits_for_one_event(context: df.DurableOrchestrationContext) -> Orchestr
 
 def test_early_events_of_one_name_overwrite_each_other(travel: TimeTravel) -> None:
     """A known fault of SDK 1.7.0, and so what happens on Azure."""
-    travel.engine.start(StartRequest("two_waits_for_one_event", None, "early")).result(timeout=30)
+    travel.engine.start(StartRequest("two_waits_for_one_event", None, "early")).result(timeout=90)
     for data in ("1", "2"):
-        travel.engine.raise_event("early", "event", data).result(timeout=30)
+        travel.engine.raise_event("early", "event", data).result(timeout=90)
     GATE.set()
     travel.settle()
     assert travel.output("early") == [2, 2]
@@ -293,8 +293,8 @@ def test_early_events_of_one_name_overwrite_each_other(travel: TimeTravel) -> No
 
 def test_one_early_event_does_not_do_for_two_waits(travel: TimeTravel) -> None:
     """The SDK would go on, but the extension waits for a second one, and so does the instance."""
-    travel.engine.start(StartRequest("two_waits_for_one_event", None, "early")).result(timeout=30)
-    travel.engine.raise_event("early", "event", "1").result(timeout=30)
+    travel.engine.start(StartRequest("two_waits_for_one_event", None, "early")).result(timeout=90)
+    travel.engine.raise_event("early", "event", "1").result(timeout=90)
     GATE.set()
     travel.settle()
     assert travel.get("early").status is RuntimeStatus.RUNNING
@@ -437,8 +437,8 @@ def test_an_event_during_the_last_episode_of_a_generation_is_for_the_next(
     travel: TimeTravel,
 ) -> None:
     request = StartRequest("blocks_and_renews", '"1"', "renewed")
-    travel.engine.start(request).result(timeout=30)
-    travel.engine.raise_event("renewed", "meanwhile", "7").result(timeout=30)
+    travel.engine.start(request).result(timeout=90)
+    travel.engine.raise_event("renewed", "meanwhile", "7").result(timeout=90)
     GATE.set()
     travel.settle()
     assert travel.output("renewed") == 7
@@ -603,11 +603,11 @@ def test_what_an_engine_refuses(travel: TimeTravel) -> None:
     ]
     for request, error in refused:
         with pytest.raises(error):
-            request().result(timeout=30)
-    engine.suspend("running", None).result(timeout=30)
+            request().result(timeout=90)
+    engine.suspend("running", None).result(timeout=90)
     travel.settle()
     with pytest.raises(InvalidTransitionError):
-        engine.suspend("running", None).result(timeout=30)
+        engine.suspend("running", None).result(timeout=90)
 
 
 def test_an_ended_id_may_be_used_again(travel: TimeTravel) -> None:
@@ -619,8 +619,8 @@ def test_an_ended_id_may_be_used_again(travel: TimeTravel) -> None:
 
 def test_purge_forgets(travel: TimeTravel) -> None:
     travel.start("returns_at_once", 1, "ended")
-    assert travel.engine.purge("ended").result(timeout=30) == 1
-    assert travel.engine.get("ended").result(timeout=30) is None
+    assert travel.engine.purge("ended").result(timeout=90) == 1
+    assert travel.engine.get("ended").result(timeout=90) is None
     assert travel.history("ended") == []
 
 
@@ -631,10 +631,10 @@ def test_a_purge_by_statuses_that_are_not_terminal_deletes_everything(travel: Ti
     travel.start("returns_at_once", None, "c")
     purge = travel.engine.purge_by
     mixed = [RuntimeStatus.RUNNING, RuntimeStatus.COMPLETED]
-    assert purge(InstanceQuery(statuses=mixed)).result(timeout=30) == 1
-    assert purge(InstanceQuery(statuses=[RuntimeStatus.FAILED])).result(timeout=30) == 0
+    assert purge(InstanceQuery(statuses=mixed)).result(timeout=90) == 1
+    assert purge(InstanceQuery(statuses=[RuntimeStatus.FAILED])).result(timeout=90) == 0
     assert travel.get("a").status is RuntimeStatus.RUNNING
-    assert purge(InstanceQuery(statuses=[RuntimeStatus.RUNNING])).result(timeout=30) == 2
+    assert purge(InstanceQuery(statuses=[RuntimeStatus.RUNNING])).result(timeout=90) == 2
 
 
 # rewind
@@ -667,7 +667,7 @@ def test_a_rewind_does_again_what_failed(travel: TimeTravel, name: str) -> None:
     instance_id = travel.start(name)
     assert travel.get(instance_id).status is RuntimeStatus.FAILED
     LUCK.set()
-    travel.engine.rewind(instance_id, "again").result(timeout=30)
+    travel.engine.rewind(instance_id, "again").result(timeout=90)
     travel.settle()
     assert travel.output(instance_id) == ["first", "second"]
     leaf = "child" if name == "parent_of_luck" else instance_id
