@@ -66,6 +66,14 @@ class JobSummary:
     prompt: str | None
 
 
+_PROVIDERS = (
+    "anthropic azure bedrock cerebras cohere elevenlabs fireworks gemini groq huggingface mistral"
+    " nebius ollama openai openrouter parasail perplexity replicate runway sgl vertex vllm xai"
+)
+"""What Bifrost names its providers; any other word after a colon is a part of the id."""
+_OF_BIFROST = re.compile(f"(.+):({_PROVIDERS.replace(' ', '|')})")
+
+
 def identity(job_id: str) -> str:
     """What create, status and list of one job have in common: gateways write what they need to
     find a job again into its id, and not everywhere the same.
@@ -82,5 +90,5 @@ def identity(job_id: str) -> str:
         packed_id = re.search(r";video_id:([^;]+)", inner)
         if inner.startswith("litellm:") and packed_id:
             return identity(packed_id[1])
-    plain = re.fullmatch(r"(.+):[a-z][a-z0-9_-]*", job_id)
+    plain = _OF_BIFROST.fullmatch(job_id)
     return plain[1] if plain else job_id

@@ -32,18 +32,18 @@ class Jobs:
         try:
             self._table.insert(job.deployment, _key(job.job_id), _columns(job))
         except RowExists:
-            row = self._table.get(job.deployment, _key(job.job_id))
+            row = self._find(job.deployment, job.job_id)
             return row is not None and row.text("video_id") == job.video_id
         return True
 
     def get(self, deployment: str, job_id: str) -> Job | None:
         """One point read; None for a job that is not bound."""
-        row = self._table.get(deployment, _key(job_id))
+        row = self._find(deployment, job_id)
         return None if row is None else _job(row)
 
     def free_for(self, video_id: str, deployment: str, job_id: str) -> bool:
         """Whether a video may take a job: not bound, or bound to this video and not over."""
-        row = self._table.get(deployment, _key(job_id))
+        row = self._find(deployment, job_id)
         if row is None:
             return True
         return row.text("video_id") == video_id and not row.flag("collected")
@@ -56,9 +56,16 @@ class Jobs:
 
     def close(self, deployment: str, job_id: str) -> None:
         """Record that a job has nothing left to fetch."""
-        row = self._table.get(deployment, _key(job_id))
+        row = self._find(deployment, job_id)
         if row is not None and not row.flag("collected"):
             self._table.replace(row, {**row.values, "collected": True})
+
+    def _find(self, deployment: str, job_id: str) -> Row | None:
+        """A job's row; those of earlier releases have the whole id as their key."""
+        row, older = self._table.get(deployment, _key(job_id)), as_key(job_id)
+        if row is None and older != _key(job_id):
+            return self._table.get(deployment, older)
+        return row
 
     def uncollected(self, deployment: str, *, limit: int = 1000) -> list[Job]:
         """Jobs of a deployment that still have something to fetch."""

@@ -70,12 +70,19 @@ _BILL = re.compile(
     r"\b(budget has been exceeded|exceededbudget|insufficient (balance|credits?))", re.I
 )
 _UNKNOWN_JOB_CODES = frozenset(
-    {"task_not_exist", "task_not_found", "video_not_found", "job_not_found", "not_found_error"}
+    {"task_not_exist", "task_not_found", "video_not_found", "job_not_found"}
 )
 _UNKNOWN_JOB = re.compile(
-    r"\b(video|task|job|generation)\b[^.;\n]{0,200}\b(not found|not exist|no longer exists)\b",
+    r"([^.;\n]*)\b(video|task|job|generation)\b([^.;\n]{0,200})"
+    r"\b(not found|not exist|no longer exists)\b",
     re.IGNORECASE,
 )
+_OTHER_THING = re.compile(
+    r"\b(models?|deployments?|files?|content|providers?|endpoint|route|path|url|config\w*|key"
+    r"|queue|backend|engine|worker|server|service|handler|method)\b",
+    re.IGNORECASE,
+)
+"""What else may be missing: "video generation model sora-2 not found" says nothing of a job."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +110,9 @@ class ErrorBody:
     @property
     def unknown_job(self) -> bool:
         """Whether it says that there is no such job."""
+        sentences = (match[0] for match in _UNKNOWN_JOB.finditer(self.message))
         by_code = not _UNKNOWN_JOB_CODES.isdisjoint(self.codes)
-        return by_code or _UNKNOWN_JOB.search(self.message) is not None
+        return by_code or any(not _OTHER_THING.search(sentence) for sentence in sentences)
 
 
 def is_moderation(message: str, codes: Collection[str]) -> bool:

@@ -192,26 +192,43 @@ def _json_inside(sentence: str) -> Any:
 
 
 def rows(data: Any) -> list[Mapping[str, Any]] | None:
-    """The objects of a list, one by one: `{"data": [...]}`, another name, or the list itself; null
-    is an empty list (Go writes it so). None for something that is no list."""
+    """The objects of a list (`items`)."""
+    listed = items(data)
+    return None if listed is None else [row for row in listed if isinstance(row, Mapping)]
+
+
+def items(data: Any) -> list[Any] | None:
+    """The rows of a list, whatever they are: of `{"data": [...]}`, of another name, or the list;
+    null is an empty list (Go writes it so), but not beside an error, which some servers answer with
+    200. None for something that is no list."""
     if isinstance(data, Mapping):
         name = next((name for name in ("data", "videos", "items", "results") if name in data), None)
+        if name is not None and not data[name] and _is_refusal(data, data[name]):
+            return None
         data = None if name is None else data[name] or []
-    if not isinstance(data, list):
-        return None
-    return [row for row in data if isinstance(row, Mapping)]
+    return data if isinstance(data, list) else None
+
+
+def _is_refusal(data: Mapping[str, Any], listed: Any) -> bool:
+    """Whether an answer without rows is an error."""
+    if data.get("success") is False or data.get("error"):
+        return True
+    return listed is None and plain(said(data).message) not in ("", "ok", "success")
 
 
 def job(data: Any) -> Mapping[str, Any] | None:
-    """The object that describes a job: the answer itself, or what gateways wrap. None without an id
-    or a status."""
+    """The object that describes a job: the answer itself, or what gateways wrap, whose own id and
+    status are of the answer. None without an id or a status."""
     if not isinstance(data, Mapping):
         return None
     wrapped = (data.get(name) for name in ("data", "video", "job", "task", "result"))
-    for each in (data, *wrapped):
-        if isinstance(each, Mapping) and (job_id(each) or status_word(each)):
-            return each
-    return None
+    objects = [each for each in (data, *wrapped) if isinstance(each, Mapping)]
+
+    def says(each: Mapping[str, Any]) -> int:
+        return 2 * bool(job_id(each)) + bool(status_word(each))
+
+    best = max(objects, key=says)
+    return best if says(best) else None
 
 
 def job_id(row: Mapping[str, Any]) -> str:

@@ -88,7 +88,7 @@ class Sora2:
             if ended and identity(reading.job_id(row)) == identity(job_id):
                 return job
         said = error_body(answer)
-        if not said.moderated:
+        if answer.status not in _TELL_MODERATION or not said.moderated:
             return None
         return JobStatus(
             job_id=job_id,
@@ -146,6 +146,10 @@ class Sora2:
             cost=money.reported(_cost(row)),
             render_seconds=reading.number(row.get("inference_time_s")),
         )
+
+
+_TELL_MODERATION = frozenset({400, 404, 422, 500})
+"""Any other error is about the key, the pace or something in between, which may filter, too."""
 
 
 def _cost(row: Mapping[str, Any]) -> object:

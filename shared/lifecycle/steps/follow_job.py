@@ -274,8 +274,13 @@ def _search(services: Services, work: Work) -> Done:
     """Search the upstream's list for the job of an ended video whose submission is unknown."""
     if not work.ended:
         return done("again", wait=0.0)
-    intent = work.intent
+    intent, now = work.intent, services.clock()
     assert intent is not None, "an ended video is only watched for what was sent"
+    if intent.connection_ended_at is None:
+        # its worker died or was cancelled in between; later jobs are others'
+        intent = replace(intent, connection_ended_at=now)
+        work = update(services, work, lambda its: its.with_intent(connection_ended_at=now)) or work
+    ended = intent.connection_ended_at or now
     client = services.client(work.deployment or "")
     upstream = services.settings.upstream(work.deployment or "")
     pause = services.settings.durations.of(_WATCH_PAUSE)
@@ -289,6 +294,8 @@ def _search(services: Services, work: Work) -> Done:
     try:
         candidates = find_candidates(services, work, client)
     except UpstreamError as error:
+        if now > ended + services.settings.durations.of(ABSENCE):
+            close_unanswered(services, work)  # others need not wait for a list
         return _trouble(services, work, str(error))
     if len(candidates.ours) == 1:
         return bind_found(services, work, client, candidates.ours[0].job_id)

@@ -10,7 +10,7 @@ from shared.domain.candidates import Fit, fit
 from shared.domain.job import JobStatus, JobSummary
 from shared.domain.video import Stage
 from shared.domain.work import Attempt, RunningJob, Work
-from shared.lifecycle import expect, line, slots
+from shared.lifecycle import expect, line, neighbours, slots
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps.step import Done, change, decide, done, overtaken, show, update
 from shared.storage.jobs import Job
@@ -162,6 +162,9 @@ def find_candidates(services: Services, work: Work, client: Dialect) -> Candidat
     # while its submit is the only one, whatever is new is its own; later, what is old enough
     alone, until = _is_alone(services, work), _latest(work, services.clock()) + tolerance
     listing = client.find(since, trace=work.video_id)
+    beside = neighbours.of(services, upstream)
+    theirs = neighbours.unanswered(services, beside)
+    claims = [upstream.name, *(each.name for each in beside)]
     names = (upstream.deployment, upstream.model)
     fits: dict[Fit, list[JobSummary]] = {each: [] for each in Fit}
     for job in listing.jobs:
@@ -170,7 +173,9 @@ def find_candidates(services: Services, work: Work, client: Dialect) -> Candidat
             how = how if alone else min(how, Fit.MAYBE)
         elif job.created_at < since or (job.created_at > until and not alone):
             continue
-        if how and services.jobs.free_for(work.video_id, upstream.name, job.job_id):
+        if how and any(neighbours.may_be(job, each) for each in theirs):
+            how = Fit.MAYBE
+        if how and all(services.jobs.free_for(work.video_id, at, job.job_id) for at in claims):
             fits[how].append(job)
     own = upstream.speaks.list_is_own or any(
         services.jobs.get(upstream.name, job.job_id) for job in listing.jobs
@@ -223,12 +228,13 @@ def _absent(services: Services, work: Work, *, now: float, ended: float, doubt: 
         return decide(services, work, endings.never_accepted(work), hints=hints)
     alone = _is_alone(services, work)
     fresh = Attempt(deployment=work.deployment or "") if alone else None
+    # others submit meanwhile: a new turn, so the slot goes first, as it would be taken for one
+    hints = () if alone else slots.hand_over(services, work)
     back = update(services, work, lambda its: replace(its, attempt=fresh, troubles=0))
     if back is None:
-        return overtaken(services, work)
+        return overtaken(services, work, hints)
     if alone:
         return done("reconcile", wait=0.0)
-    hints = slots.hand_over(services, work)  # another turn, as others submit meanwhile
     show(services, back, Stage.WAITING_FOR_QUOTA)
     return done("again", wait=0.0, stage=Stage.WAITING_FOR_QUOTA, progress=0, hints=hints)
 

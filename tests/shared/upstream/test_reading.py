@@ -118,6 +118,11 @@ def test_a_job_is_found_inside_an_error_and_inside_what_a_gateway_wraps() -> Non
         "id": "task_1",
         "status": "NOT_START",
     }
+    # JSend: the status around it is of the answer
+    assert reading.job({"status": "success", "data": {"id": "a", "status": "queued"}}) == {
+        "id": "a",
+        "status": "queued",
+    }
     assert reading.job({"error": {"message": "no"}}) is None
     assert reading.job([]) is None
 
@@ -129,7 +134,13 @@ def test_a_job_is_found_inside_an_error_and_inside_what_a_gateway_wraps() -> Non
         ([{"id": "a"}], ["a"]),
         ({"videos": [{"id": "a"}]}, ["a"]),
         ({"data": None}, []),
+        ({"data": None, "code": 0, "message": "success"}, []),
+        ({"data": [], "code": 0, "message": "no jobs"}, []),
         ({"error": {"message": "no"}}, None),
+        # an error in a 200 is no empty list
+        ({"data": None, "code": 500, "message": "database is locked"}, None),
+        ({"data": [], "success": False}, None),
+        ({"data": [], "error": {"message": "no"}}, None),
         ("no list", None),
         (None, None),
     ],
@@ -151,5 +162,6 @@ def test_create_and_list_of_one_job_share_an_identity() -> None:
     assert identity(litellm_id(listed)) == "video_6b0c"
     assert identity(litellm_id(listed).rstrip("=")) == "video_6b0c"
     assert identity("vid-7:openai") == identity("vid-7") == "vid-7"
-    for plain in ("video_6b0c", "task_01jv", "0f8e-11", "video_gen_ab", "video_", "video_é"):
+    for plain in ("video_6b0c", "task_01jv", "0f8e-11", "video_gen_ab", "video_", "video_é",
+                  "job:abc", "urn:uuid:ffff"):  # fmt: skip
         assert identity(plain) == plain
