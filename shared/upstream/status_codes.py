@@ -45,11 +45,12 @@ def raise_for_create(answer: Answer, *, prompt: str, of_job: bool) -> NoReturn:
 
 def raise_for_read(answer: Answer) -> NoReturn:
     """For reads: status and code as the message, because the sentence may repeat the job's prompt;
-    that is `said`."""
+    that is `said`. A 404 as a web page is of a proxy that has lost its server, not of a job."""
     said, status = error_body(answer), answer.status
     code = next((code for code in said.codes if _CODE.fullmatch(code)), "")
     words = f"HTTP {status} {code}".strip()
-    if status == 404 or (status in (400, 422, 500) and said.unknown_job):
+    page = answer.headers.get("content-type", "").startswith("text/html")
+    if (status == 404 and not page) or (status in (400, 422, 500) and said.unknown_job):
         raise JobGone(words)
     if status in (401, 403, 410):
         raise DeploymentOut(words, status=status)

@@ -54,7 +54,8 @@ def reconcile(services: Services, work: Work) -> Done:
         candidates = find_candidates(services, work, client)
     except UpstreamError as error:
         settled = now > ended + durations.of(ABSENCE)
-        if settled and isinstance(error, NoList):
+        # one that was read before has a list, whatever it answers now
+        if settled and isinstance(error, NoList) and work.intent.unlisted_since is None:
             return _unknown(services, work, "the upstream cannot list its jobs")
         emit(
             Event.RECONCILE_FAILED,

@@ -214,6 +214,27 @@ def test_a_job_that_another_deployment_is_about_to_get_is_left_to_it(
     assert job.work.job is None
 
 
+def test_a_list_that_was_read_before_is_not_given_up_for_one_answer(
+    begin: Begin, upstream: FakeUpstream
+) -> None:
+    looks: list[int] = []
+
+    def listing(jobs: list[dict[str, Any]]) -> Any:
+        looks.append(len(looks))
+        return (404, {"detail": "Not Found"}) if len(looks) == 2 else (200, {"data": jobs})
+
+    def creating(job: dict[str, Any]) -> Any:
+        if len(upstream.sent) == 1:
+            unmade(upstream, job)
+        return 200, job
+
+    upstream.creating, upstream.listing = creating, listing
+    job = wan(begin("wan"))
+    job.drive()
+    assert job.video.status is Status.COMPLETED
+    assert len(looks) == 3
+
+
 def test_a_job_that_an_earlier_release_has_bound_stays_bound(begin: Begin) -> None:
     """It took the whole id for the key."""
     jobs = wan(begin("wan")).services.jobs
