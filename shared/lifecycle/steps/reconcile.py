@@ -55,7 +55,8 @@ def reconcile(services: Services, work: Work) -> Done:
     except UpstreamError as error:
         settled = now > ended + durations.of(ABSENCE)
         # one that was read before has a list, whatever it answers now
-        if settled and isinstance(error, NoList) and work.intent.unlisted_since is None:
+        read_before = work.intent is not None and work.intent.unlisted_since is not None
+        if settled and isinstance(error, NoList) and not read_before:
             return _unknown(services, work, "the upstream cannot list its jobs")
         emit(
             Event.RECONCILE_FAILED,
