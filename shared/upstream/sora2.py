@@ -84,7 +84,7 @@ class Sora2:
         for the content is final by its own words. None for everything else."""
         for row in reading.jobs_inside(reading.parsed(answer.body)):
             job = self._status(row, job_id=job_id)
-            ended = job.state in (JobState.FAILED, JobState.CANCELLED)
+            ended = reading.plain(job.word) in _ENDED
             if ended and identity(reading.job_id(row)) == identity(job_id):
                 return job
         said = error_body(answer)
@@ -148,6 +148,8 @@ class Sora2:
         )
 
 
+_ENDED = frozenset({"failed", "failure", "fail", "cancelled", "canceled"})
+"""Words of a job that has ended; `error` beside an id may be about the request."""
 _TELL_MODERATION = frozenset({400, 404, 422, 500})
 """Any other error is about the key, the pace or something in between, which may filter, too."""
 

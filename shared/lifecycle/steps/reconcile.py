@@ -258,9 +258,11 @@ def _unknown(services: Services, work: Work, why: str) -> Done:
 def close_unanswered(services: Services, work: Work) -> None:
     """Let others submit although the outcome of this submission is unknown.
 
-    Its job may be running, so the slot stays held. The next submit waits until its job cannot be
-    confused with a job of this intent."""
+    Its job may be running, so the slot stays held. Where there is a list, the next submit waits
+    until its job cannot be confused in it with a job of this intent."""
     if _is_alone(services, work):
+        upstream = services.settings.upstream(work.deployment or "")
+        lists = upstream is not None and upstream.speaks.can_list
         # twice, because our clock may be behind, and the upstream's ahead
-        pause = services.settings.durations.of(2 * _CLOCK_TOLERANCE)
+        pause = services.settings.durations.of(2 * _CLOCK_TOLERANCE) if lists else 0.0
         slots.close_submit(services, work, pause=pause)

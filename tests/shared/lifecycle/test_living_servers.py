@@ -124,6 +124,23 @@ def test_a_failed_job_is_over_at_once_with_its_reason_and_its_money(
     assert len(upstream.jobs) == 1
 
 
+def test_an_error_that_names_the_job_but_not_its_end_ends_nothing(
+    start: Start, upstream: FakeUpstream
+) -> None:
+    looks: list[str] = []
+
+    def polling(job: dict[str, Any]) -> Any:
+        looks.append(job["id"])
+        if len(looks) < 3:
+            return 503, {"video_id": job["id"], "status": "error", "message": "backend unreachable"}
+        return 200, {**job, "status": "completed"}
+
+    upstream.polling = polling
+    job = start()()
+    job.drive()
+    assert job.video.status is Status.COMPLETED
+
+
 BLOCKED = "The request was blocked by our content filter."
 MODERATED: dict[str, Any] = {
     "a code": lambda job: (
