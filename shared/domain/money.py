@@ -1,7 +1,7 @@
 """Money as integers of micro-USD, a millionth of a dollar; never floats."""
 
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Literal, get_args
 
 Unit = Literal["second", "megapixel_second", "video", "gpu_second"]
@@ -24,8 +24,10 @@ def micro_usd(usd_amount: str | float | int) -> int:
     """A configured amount in dollars as micro-USD. Raises ValueError if it is finer than one."""
     try:
         amount = Decimal(str(usd_amount)) * MICRO
-    except InvalidOperation:
+    except ArithmeticError:
         raise ValueError(f"{usd_amount!r} is not an amount in US dollars") from None
+    if not amount.is_finite() or abs(amount) >= _DEAREST:
+        raise ValueError(f"{usd_amount} USD is not a price")
     if amount != amount.to_integral_value():
         raise ValueError(f"{usd_amount} USD is finer than a millionth of a dollar")
     return int(amount)

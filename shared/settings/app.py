@@ -166,7 +166,7 @@ def settings() -> Settings:
         return Settings()  # type: ignore[call-arg]  # read from the environment
     except ValidationError as error:
         raise SettingsError(_explain(error)) from None
-    except PydanticSettingsError as error:
+    except (PydanticSettingsError, RecursionError) as error:
         field = re.search(r'"(\w+)"', str(error))
         name = field.group(1).upper() if field else "a setting"
         raise SettingsError(f"{name} is not valid JSON") from None

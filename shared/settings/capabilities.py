@@ -13,7 +13,7 @@ from shared.domain.parameters import NAME, RESERVED, Parameter, Type, read
 from shared.domain.sizes import SizeRule
 from shared.settings.values import Strict
 
-_Number = StrictInt | StrictFloat
+_Number = StrictInt | Annotated[StrictFloat, Field(allow_inf_nan=False)]
 _Value = StrictBool | StrictInt | StrictFloat | StrictStr
 
 

@@ -20,7 +20,7 @@ class PriceConfig(Strict):
     usd_per_video: Usd = None
     usd_per_gpu_second: Usd = None
     reference_size: str | None = None
-    gpus: Annotated[int, Field(ge=1)] = 1
+    gpus: Annotated[int, Field(ge=1, le=100_000)] = 1
     expected_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     failed_render: Literal["released", "settled"] = "released"
 
@@ -57,7 +57,7 @@ class PriceConfig(Strict):
 
 
 def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
+    match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
     if match is None:
         raise ValueError(f"{text!r} is not a size like 1280x720")
     return int(match[1]), int(match[2])

@@ -1,5 +1,6 @@
 """`UPSTREAMS`: the deployments, each with its wire, its key, its limits and its price."""
 
+import re
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
@@ -17,6 +18,16 @@ from shared.settings.capabilities import CapabilitiesConfig
 from shared.settings.prices import PriceConfig
 from shared.settings.values import Name, Strict, https, private_host
 
+_HEADER = r"^[A-Za-z0-9_-]+$"
+_KEY = re.compile(r"auth|cookie|secret|passw|credential|(^|[-_]|api)(key|token|vk)([-_]|$)")
+"""Names of headers that carry keys. An idempotency key is none, but one for all requests would make
+one job of all."""
+_OWN_HEADERS = frozenset(
+    {
+        *("host", "connection", "content-length", "content-type", "transfer-encoding", "expect"),
+        *("accept-encoding", "x-ms-client-request-id"),
+    }
+)
 _AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 
 
@@ -35,7 +46,7 @@ class HeaderAuth(Strict):
     """
 
     type: Literal["header"]
-    name: str | None = None
+    name: Annotated[str, Field(pattern=_HEADER)] | None = None
     """The profile's, unless it is given."""
     secret_setting: str
 
@@ -74,9 +85,13 @@ class WireConfig(Strict):
     @field_validator("headers")
     @classmethod
     def _no_key(cls, value: dict[str, str] | None) -> dict[str, str] | None:
-        for name in value or {}:
-            if name.lower() in ("authorization", "api-key", "cookie"):
+        for name, text in (value or {}).items():
+            if not re.fullmatch(_HEADER, name) or not (text.isascii() and text.isprintable()):
+                raise ValueError("a header has a name without spaces, and a value in ASCII")
+            if _KEY.search(name.lower()):
                 raise ValueError(f"{name} is a key: name its app setting in auth.secret_setting")
+            if name.lower() in _OWN_HEADERS:
+                raise ValueError(f"{name} is set by the app")
         return value
 
 
@@ -111,7 +126,9 @@ class Upstream(Strict):
     @classmethod
     def _endpoint(cls, value: str) -> str:
         parts = urlsplit(value)
-        if parts.username or parts.password or parts.query or parts.fragment:
+        _ = parts.port  # raises ValueError
+        plain = not (parts.query or parts.fragment or "@" in parts.netloc)
+        if not plain or not value.isprintable() or " " in value or not parts.hostname:
             raise ValueError("must be a plain URL without credentials, query or fragment")
         return value.rstrip("/")
 

@@ -1,6 +1,7 @@
 """Building blocks of settings: JSON objects without unknown fields, names, and URLs."""
 
 import os
+import re
 from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -11,6 +12,14 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 _PRIVATE_NAMES = (".internal", ".local", ".lan", ".svc", ".home.arpa")
 """Kubernetes' services, Container Apps' internal names, and what RFC 8375 and habit set apart."""
+
+_METADATA = frozenset(
+    {"metadata", "metadata.google.internal", "instance-data.ec2.internal", "fd00:ec2::254"}
+)
+"""Where clouds serve credentials, beside link-local addresses."""
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9])?", re.ASCII)
+_NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+", re.ASCII)
+"""A name that is an address to `getaddrinfo`: 2852039166 is 169.254.169.254."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 
@@ -38,8 +47,19 @@ def private_host(host: str) -> bool:
     try:
         address = ip_address(host)
     except ValueError:
-        return "." not in host or host.endswith(_PRIVATE_NAMES)
+        return _is_private_name(host)
+    address = getattr(address, "ipv4_mapped", None) or address
+    if str(address) in _METADATA:
+        return False
     return address.is_private and not address.is_link_local and not address.is_unspecified
+
+
+def _is_private_name(host: str) -> bool:
+    """Only ASCII: what else looks like a name without a dot may become one with dots."""
+    labels = host.split(".")
+    if host in _METADATA or not all(map(_LABEL.fullmatch, labels)):
+        return False
+    return host.endswith(_PRIVATE_NAMES) or (len(labels) == 1 and not _NUMBER.fullmatch(host))
 
 
 def receiver(value: str) -> str:

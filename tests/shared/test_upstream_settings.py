@@ -77,6 +77,11 @@ def test_a_price_has_one_unit(
         ({"usd_per_second": 1, "reference_size": "0x0"}, "not a size"),
         ({"usd_per_second": "0.0000001"}, "finer than a millionth"),
         ({"usd_per_second": "-1"}, "not negative"),
+        ({"usd_per_second": "nan"}, "not a price"),
+        ({"usd_per_second": "inf"}, "not a price"),
+        ({"usd_per_second": "1E+999999999"}, "not an amount"),
+        ({"usd_per_second": 1e22}, "not a price"),
+        ({"usd_per_gpu_second": 1, "gpus": 10**30}, "less than or equal"),
     ],
 )
 def test_a_price_that_makes_no_sense_is_refused_at_the_start(
@@ -139,6 +144,8 @@ def test_a_rule_replaces_the_sizes_of_a_built_in_model(monkeypatch: pytest.Monke
         ({"parameters": {"seed": {"type": "integer", "minimum": 2, "maximum": 1}}}, "above"),
         ({"parameters": {"x": {"type": "string", "minimum": 2}}}, "for integer and number"),
         ({"parameters": {"x": {"type": "integer", "max_length": 2}}}, "for string"),
+        ({"parameters": {"x": {"type": "number", "maximum": float("inf")}}}, "finite number"),
+        ({"parameters": {"x": {"type": "number", "minimum": float("nan")}}}, "finite number"),
         ({"parameters": {"x": {"type": "integer", "enum": ["a"]}}}, "not an integer"),
         ({"parameters": {"x": {"type": "integer", "maximum": 1, "enum": [2]}}}, "outside"),
         (
@@ -164,3 +171,125 @@ def test_a_parameter_has_one_type_on_all_deployments_of_a_model(
         configured(monkeypatch, seed("integer"), seed("string"))
     settings.cache_clear()
     assert len(configured(monkeypatch, seed("integer"), {**seed("string"), "model": "other"})) == 2
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("10.0.0.5", "192.168.1.2", "[fd12::1]", "[::ffff:10.0.0.5]", "127.0.0.1", "[::1]"),
+        *(
+            "sglang",
+            "SGLANG",
+            "sglang.video.svc",
+            "gpu-1.internal",
+            "box.lan",
+            "xn--bcher-kva.local",
+        ),
+    ],
+)
+def test_plain_http_to_a_private_host(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    changes = {"endpoint": f"http://{host}:8000", "plain_http": True, "auth": {"type": "none"}}
+    (upstream,) = configured(monkeypatch, changes)
+    assert upstream.key_header is None
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("8.8.8.8", "example.com", "gpu.example.com.", "localhost.", "10.5"),
+        *("evil\u3002com", "evil\uff0ecom"),  # httpx makes a dot of these
+        # where clouds serve credentials, and other ways to write that
+        *("169.254.169.254", "169.254.169.254.", "[::ffff:169.254.169.254]", "[fe80::1]"),
+        *("2852039166", "0xa9fea9fe", "metadata", "metadata.google.internal", "[fd00:ec2::254]"),
+        *("0.0.0.0", "[::]", "[::ffff:8.8.8.8]", "100.100.100.200", "168.63.129.16"),
+        *("", "-x", "a b", "user@10.0.0.5", "@10.0.0.5", "10.0.0.5\\\\@example.com"),
+    ],
+)
+def test_no_plain_http_to_any_other(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    with pytest.raises(SettingsError, match="UPSTREAMS"):
+        configured(monkeypatch, {"endpoint": f"http://{host}", "plain_http": True})
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "https://x.example\r\nX: y",
+        "https://x.example:abc",
+        "https://x.example:99999",
+        "https://u:s3cr3t@x.example",
+        "https://x.example?key=s3cr3t",
+    ],
+)
+def test_an_endpoint_that_is_none_is_refused_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, endpoint: str
+) -> None:
+    with pytest.raises(SettingsError) as raised:
+        configured(monkeypatch, {"endpoint": endpoint})
+    assert "s3cr3t" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        *(
+            (name, "s3cr3t", "is a key")
+            for name in ("Authorization", "x-api-key", "X-Goog-Api-Key", "proxy-authorization",
+                         "api_key", "apikey", "x-bf-vk", "X-Auth-Token", "Set-Cookie",
+                         "x-litellm-api-key", "Ocp-Apim-Subscription-Key", "Idempotency-Key")
+        ),
+        *(
+            (name, "s3cr3t", "is set by the app")
+            for name in ("Host", "content-length", "Accept-Encoding", "X-MS-Client-Request-Id")
+        ),
+        *(
+            (name, value, "in ASCII")
+            for name, value in (("x", "s3cr3t\r\ny: z"), ("x\ny", "s3cr3t"), ("", "s3cr3t"),
+                                (" authorization", "s3cr3t"), ("x", "s3cr\u00e9t"))
+        ),
+    ],
+)  # fmt: skip
+def test_headers_that_are_keys_or_the_apps_own_are_refused_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
+) -> None:
+    with pytest.raises(SettingsError, match=says) as raised:
+        configured(monkeypatch, {"wire": {"headers": {name: value}}})
+    assert "s3cr" not in str(raised.value)
+
+
+def test_headers_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    headers = {"x-litellm-num-retries": "0", "X-Team": "films, and more", "x-monkey": "1"}
+    (upstream,) = configured(monkeypatch, {"wire": {"headers": headers}})
+    assert upstream.speaks.headers == headers
+
+
+def test_the_header_of_a_key_is_one_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    auth = {"type": "header", "secret_setting": "K", "name": "x\r\ny"}
+    with pytest.raises(SettingsError, match=r"auth\.header\.name"):
+        configured(monkeypatch, {"auth": auth})
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '[{"a":' * 5_000, "[NaN]", "nonsense", "1"])
+def test_upstreams_that_are_no_list_of_objects(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("UPSTREAMS", text)
+    with pytest.raises(SettingsError, match=r"UPSTREAMS|is not valid JSON"):
+        settings()
+
+
+def test_an_entry_of_the_previous_release_means_what_it_did(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    old = {"auth": {"type": "header", "secret_setting": "K"}, "path_prefix": "/video/v2/"}
+    plain, listless, first = configured(
+        monkeypatch,
+        {**old, "path_prefix": None},
+        {**old, "can_list": False, "can_delete_running": True},
+        {"dialect": "sora-1", "model": "sora", "prices": None, "capabilities": None},
+    )
+    assert (plain.key_header, plain.speaks.path_prefix) == ("api-key", "/openai/v1")
+    assert plain.speaks.can_list
+    assert plain.speaks.video_query == {"variant": "video"}
+    assert not plain.speaks.can_delete_running
+    assert listless.speaks.path_prefix == "/video/v2"
+    assert not listless.speaks.can_list
+    assert listless.speaks.can_delete_running
+    assert (first.dialect, first.key_header) == ("sora-1", "api-key")
