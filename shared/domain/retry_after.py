@@ -1,5 +1,6 @@
 """`Retry-After`: what the app sends, and what upstreams send to it."""
 
+import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from math import ceil
@@ -10,6 +11,8 @@ from shared.domain.polling import LONGEST_PAUSE
 UNAVAILABLE = 5.0  # storage, the tenant's keys or another worker may be back
 NOT_READY = 5.0  # the content may be ready
 UNFINISHED = 30.0  # one of the caller's unfinished videos may have ended
+LONGEST = 24 * 3600.0  # what an upstream may ask for: a slip of its pen pauses nothing for ever
+_UNIX = 1e9  # from here on it is a time, not a wait
 
 
 def whole_seconds(wait: float) -> int:
@@ -30,16 +33,20 @@ def header(seconds: int | None) -> dict[str, str]:
 
 
 def read(headers: Mapping[str, str], now: float) -> float | None:
-    """The seconds that an upstream asks for: `retry-after-ms`, or `Retry-After` as seconds or a
-    date, also as LiteLLM passes its provider's on; None without any. `now` is in unix seconds."""
+    """The seconds that an upstream asks for, a day at most: `retry-after-ms`, or `Retry-After` as
+    seconds, unix time or a date, also as LiteLLM passes its provider's on; None without any. `now`
+    is in unix seconds."""
+    if match := re.fullmatch(r"([0-9]{1,9}(\.[0-9]+)?)", headers.get("retry-after-ms") or ""):
+        return min(LONGEST, float(match[1]) / 1000)
+    value = headers.get("retry-after") or headers.get("llm_provider-retry-after") or ""
+    return _seconds(value, now)
+
+
+def _seconds(value: str, now: float) -> float | None:
+    if match := re.match(r"\s*([0-9]{1,15}(\.[0-9]+)?)\s*(s|,|$)", value):
+        wait = float(match[1])
+        return min(LONGEST, max(0.0, wait - now if wait > _UNIX else wait))
     try:
-        if milliseconds := headers.get("retry-after-ms"):
-            return max(0.0, float(milliseconds) / 1000)
-        value = headers.get("retry-after") or headers.get("llm_provider-retry-after")
-        if not value:
-            return None
-        if value.strip().replace(".", "", 1).isdigit():
-            return float(value)
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
-    except ValueError:
+        return min(LONGEST, max(0.0, parsedate_to_datetime(value).timestamp() - now))
+    except (ValueError, TypeError, OverflowError):
         return None

@@ -4,9 +4,13 @@ The insert binds the job; a conflict means that it is another video's.
 """
 
 from dataclasses import dataclass
+from hashlib import sha256
 
 from shared.domain.job import identity
 from shared.storage.rows import Row, RowExists, Table, Value, as_key
+
+_LONGEST_KEY = 400
+"""Characters, two bytes each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +66,7 @@ class Jobs:
 
     def _find(self, deployment: str, job_id: str) -> Row | None:
         """A job's row; those of earlier releases have the whole id as their key."""
-        row, older = self._table.get(deployment, _key(job_id)), as_key(job_id)
+        row, older = self._table.get(deployment, _key(job_id)), _short(as_key(job_id))
         if row is None and older != _key(job_id):
             return self._table.get(deployment, older)
         return row
@@ -75,7 +79,12 @@ class Jobs:
 
 def _key(job_id: str) -> str:
     """A job is claimed by what its create and the upstream's list have in common."""
-    return as_key(identity(job_id))
+    return _short(as_key(identity(job_id)))
+
+
+def _short(key: str) -> str:
+    """A key has at most 1 KiB, and some ids are whole tokens."""
+    return key if len(key) <= _LONGEST_KEY else sha256(key.encode()).hexdigest()
 
 
 def _columns(job: Job) -> dict[str, Value]:

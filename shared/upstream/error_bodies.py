@@ -6,12 +6,16 @@ The codes and sentences are the ones that servers were seen to send, or have in 
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import takewhile
 
 from shared.upstream import reading
 from shared.upstream.reading import Answer
+from shared.upstream.sentences import Said, said
 
 _LARGEST_MESSAGE = 500
 _LARGEST_PLAIN = 2000
+_SHORTEST_CUT = 40
+"""Characters of a prompt that are known again."""
 _GONE_CODES = frozenset(
     {"model_decommissioned", "model_deprecated", "model_retired", "modeldeprecated", "modelretired"}
 )
@@ -37,6 +41,8 @@ _MODERATION_CODES = frozenset(
         "content_moderated",
         "request_moderated",
         "moderated",
+        "content_filtered",
+        "nsfw",
     }
 )
 _MODERATION = re.compile(
@@ -72,17 +78,22 @@ _BILL = re.compile(
 _UNKNOWN_JOB_CODES = frozenset(
     {"task_not_exist", "task_not_found", "video_not_found", "job_not_found"}
 )
+_JOB = r"(video|task|job|generation)"
 _UNKNOWN_JOB = re.compile(
-    r"([^.;\n]*)\b(video|task|job|generation)\b([^.;\n]{0,200})"
-    r"\b(not found|not exist|no longer exists)\b",
+    rf"([^.;\n]*)\b{_JOB}s?((?:[\s:=,()]+({_JOB}|with|ids?|the|named|was|is|has|have|been|could|does"
+    r"|do|did|[\"'`\\]+[^\"'`]{1,300}[\"'`\\]+|\S*\d\S*))*)"
+    r"[\s:]+(not found|not (be )?found|not exist|no longer exists|deleted|expired)\b"
+    rf"|\b(no such|unknown) {_JOB}\b",
     re.IGNORECASE,
 )
+"""A sentence about a job, with nothing but its id in between: what else of a video is not found,
+such as its encoder, may be back."""
 _OTHER_THING = re.compile(
     r"\b(models?|deployments?|files?|content|providers?|endpoint|route|path|url|config\w*|key"
     r"|queue|backend|engine|worker|server|service|handler|method)\b",
     re.IGNORECASE,
 )
-"""What else may be missing: "video generation model sora-2 not found" says nothing of a job."""
+"""What else may be missing: "the model for this video was not found" says nothing of a job."""
 
 
 @dataclass(frozen=True)
@@ -129,10 +140,26 @@ def error_body(answer: Answer, *, prompt: str = "") -> ErrorBody:
     if data is None:
         plain = answer.body[:_LARGEST_PLAIN].decode(errors="replace").strip()
         nothing = f"HTTP {answer.status} without a JSON body"
-        said = reading.Said(nothing if not plain or "<" in plain else plain)
+        found = Said(nothing if not plain or is_page(answer) else reading.text(plain))
     else:
-        said = reading.said(data)
-    message = said.message or f"HTTP {answer.status}"
+        found = said({"error": data})
+    message = _without(found.message or f"HTTP {answer.status}", prompt)
+    return ErrorBody(message[:_LARGEST_MESSAGE], found.codes)
+
+
+def is_page(answer: Answer) -> bool:
+    """Whether an answer is a page for people, which a proxy sends."""
+    return re.search(rb"<(!|[a-z])", answer.body[:_LARGEST_PLAIN], re.IGNORECASE) is not None and (
+        reading.parsed(answer.body) is None
+    )
+
+
+def _without(message: str, prompt: str) -> str:
+    """A message without the prompt, and without a beginning of it that the server has cut."""
     if prompt:
         message = re.sub(rf"(?<!\w){re.escape(prompt)}(?!\w)", "[prompt]", message)
-    return ErrorBody(message[:_LARGEST_MESSAGE], said.codes)
+    beginning = prompt[:_SHORTEST_CUT]
+    while len(beginning) == _SHORTEST_CUT and (at := message.find(beginning)) >= 0:
+        same = takewhile(lambda pair: pair[0] == pair[1], zip(message[at:], prompt, strict=False))
+        message = f"{message[:at]}[prompt]{message[at + len(list(same)) :]}"
+    return message

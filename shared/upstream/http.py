@@ -26,6 +26,7 @@ from shared.upstream.status_codes import raise_for_create, raise_for_read
 
 _TIMEOUT = httpx.Timeout(connect=5.0, read=60.0, write=60.0, pool=10.0)
 _LARGEST_JSON = 8 * 1024 * 1024
+_LARGEST_LINK = 64 * 1024
 _LONGEST_ANSWER = 90.0
 _LONGEST_DOWNLOAD = 900.0
 _SHORTEST_KEY = 8
@@ -104,7 +105,8 @@ class UpstreamHttp:
         """GET bytes as a stream; with each of the queries, until one is not refused.
 
         Follows redirects itself, at most two and only to HTTPS, without the key: the host of the
-        bytes is not the host that issued it.
+        bytes is not the host that issued it. JSON with an address in it is a redirect, any other
+        JSON is an error.
         """
         answer = self._followed(self._base + path, queries[0], trace)
         for query in queries[1:]:
@@ -112,7 +114,7 @@ class UpstreamHttp:
                 answer.close()
                 answer = self._followed(self._base + path, query, trace)
         try:
-            if answer.status_code != 200:
+            if answer.status_code != 200 or _small_json(answer) is not None:
                 raise_for_read(self._whole(answer))
             yield Content(
                 length=_length(answer.headers),
@@ -131,10 +133,11 @@ class UpstreamHttp:
                 answer = self._client.send(request, stream=True)
             except httpx.HTTPError as error:
                 _raise_read_error(self._upstream.name, error)
-            if answer.status_code not in _REDIRECTS:
+            location = _location(answer)
+            if location is None:
                 return answer
             answer.close()
-            url = self._redirect_target(url, answer.headers.get("location", ""))
+            url = self._redirect_target(url, location)
             headers, params = {}, None
         raise Unreadable(f"more than {_MOST_REDIRECTS} redirects")
 
@@ -199,7 +202,9 @@ class UpstreamHttp:
             return {"Authorization": f"Bearer {self._token(auth)}"}
         if name is None or not isinstance(auth, HeaderAuth):
             return {}
-        value = self._secret(auth)
+        value = self._secret(auth).strip()
+        if not (value.isascii() and value.isprintable()):
+            raise NotSent(f"{auth.secret_setting} is not a key: it is not printable ASCII")
         return {name: f"Bearer {value}" if name.lower() == "authorization" else value}
 
     def _token(self, auth: EntraAuth) -> str:
@@ -235,6 +240,27 @@ def _whole(answer: httpx.Response) -> Answer:
         if monotonic() - began > _LONGEST_ANSWER:
             raise Unreadable(f"an answer that took more than {_LONGEST_ANSWER:.0f} s")
     return Answer(answer.status_code, answer.headers, bytes(body))
+
+
+def _location(answer: httpx.Response) -> str | None:
+    """Where the file is, if not in this answer."""
+    if answer.status_code in _REDIRECTS:
+        return str(answer.headers.get("location", ""))
+    return reading.link(_small_json(answer)) or None
+
+
+def _small_json(answer: httpx.Response) -> dict[str, Any] | None:
+    """The object that was answered instead of a file; None for a file of any type."""
+    length = _length(answer.headers)
+    if "json" not in answer.headers.get("content-type", "") or length is None:
+        return None
+    if answer.status_code != 200 or length > _LARGEST_LINK:
+        return None
+    try:
+        data = reading.parsed(answer.read())
+    except httpx.HTTPError as error:
+        raise Unreadable(f"the download broke off: {_kind(error)}") from None
+    return data if isinstance(data, dict) else None
 
 
 def _form(body: Mapping[str, Any], files: Sequence[tuple[str, Media]]) -> dict[str, Any]:

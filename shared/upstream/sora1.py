@@ -18,6 +18,7 @@ from shared.upstream import reading
 from shared.upstream.http import UpstreamHttp, segment
 from shared.upstream.listing import Page, read_list, read_page
 from shared.upstream.protocol import AnswerLost, Content, Listing, Media, Unreadable
+from shared.upstream.sentences import LONGEST, said
 
 _QUERY: Mapping[str, str] = {"api-version": "preview"}
 _JOBS = "/video/generations/jobs"
@@ -49,17 +50,17 @@ class Sora1:
             body["inpaint_items"] = json.dumps(list(map(_item, request.inputs, media)))
         files = [("files", file) for file in media]
         data = self._http.create(_JOBS, body, trace=trace, query=_QUERY, files=files)
-        row = reading.job(data)
-        if row is None or not reading.job_id(row):
+        row = reading.created(data)
+        if row is None:
             raise AnswerLost("a create was answered with something that is not a job")
         return _status(row)
 
     def status(self, job_id: str, *, trace: str) -> JobStatus:
         data = self._http.read(f"{_JOBS}/{segment(job_id)}", trace=trace, query=_QUERY)
-        row = reading.job(data)
-        if row is None or not reading.status_word(row):
+        row = reading.job(data, job_id)
+        if row is None:
             raise Unreadable("the answer is not what this wire promises")
-        if reading.job_id(row) not in ("", job_id):
+        if reading.job_id(row) and not reading.is_job(row, job_id):
             raise Unreadable("the answer is about another job")
         return _status(row, job_id=job_id)
 
@@ -72,7 +73,7 @@ class Sora1:
     def find(self, since: float, *, trace: str) -> Listing:
         def page(after: Mapping[str, str]) -> Page:
             query = {**_QUERY, "limit": "100", **after}
-            return read_page(self._http.get(_JOBS, trace=trace, query=query), _summary)
+            return read_page(self._http.get(_JOBS, trace=trace, query=query), _summary, query)
 
         return read_list(since, page)
 
@@ -94,12 +95,9 @@ def _item(described: Input, file: Media) -> dict[str, Any]:
     return item
 
 
-def _summary(row: Mapping[str, Any]) -> JobSummary | None:
-    job_id = reading.job_id(row)
-    if not job_id:
-        return None
+def _summary(row: Mapping[str, Any]) -> JobSummary:
     return JobSummary(
-        job_id=job_id,
+        job_id=reading.job_id(row),
         created_at=reading.moment(row.get("created_at")),
         model=reading.text(row.get("model")),
         width=_whole(row, "width"),
@@ -113,7 +111,7 @@ def _summary(row: Mapping[str, Any]) -> JobSummary | None:
 def _status(row: Mapping[str, Any], *, job_id: str = "") -> JobStatus:
     word = reading.status_word(row)
     state = reading.state(word) if word else JobState.RUNNING
-    reason = reading.said(row.get("failure_reason") or row.get("error")).message
+    reason = said(row.get("failure_reason") or row.get("error")).message[:LONGEST]
     fault = _fault(reason) if state is JobState.FAILED else None
     return JobStatus(
         job_id=job_id or reading.job_id(row),

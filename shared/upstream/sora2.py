@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from shared.domain import money
-from shared.domain.job import Fault, JobState, JobStatus, JobSummary, Part, identity
+from shared.domain.job import Fault, JobState, JobStatus, JobSummary, Part
 from shared.domain.profiles import Profile
 from shared.domain.request import VideoRequest
 from shared.upstream import openrouter, reading
@@ -19,6 +19,7 @@ from shared.upstream.http import UpstreamHttp, segment
 from shared.upstream.listing import Page, read_list, read_page
 from shared.upstream.protocol import AnswerLost, Content, Listing, Media, Unreadable
 from shared.upstream.reading import Answer
+from shared.upstream.sentences import LONGEST, Said, said
 from shared.upstream.status_codes import raise_for_read
 
 
@@ -38,8 +39,8 @@ class Sora2:
         self, request: VideoRequest, media: Sequence[Media] = (), *, trace: str
     ) -> JobStatus:
         data = self._create(request, media, trace)
-        row = reading.job(data)
-        if row is None or not reading.job_id(row):
+        row = reading.created(data)
+        if row is None:
             raise AnswerLost("a create was answered with something that is not a video")
         return self._status(row, requested_seconds=request.seconds)
 
@@ -65,16 +66,13 @@ class Sora2:
 
     def status(self, job_id: str, *, trace: str) -> JobStatus:
         answer = self._http.get(f"/videos/{segment(job_id)}", trace=trace)
-        if not answer.ok:
+        row = reading.job(reading.parsed(answer.body), job_id) if answer.ok else None
+        if row is None:
             failed = self._failed(answer, job_id)
             if failed is None:
                 raise_for_read(answer)
             return failed
-        row = reading.job(reading.parsed(answer.body))
-        if row is None or not reading.status_word(row):
-            raise Unreadable("the answer is not what this wire promises")
-        shown = reading.job_id(row)
-        if shown and identity(shown) != identity(job_id):
+        if reading.job_id(row) and not reading.is_job(row, job_id):
             raise Unreadable("the answer is about another video")
         return self._status(row, job_id=job_id)
 
@@ -85,7 +83,7 @@ class Sora2:
         for row in reading.jobs_inside(reading.parsed(answer.body)):
             job = self._status(row, job_id=job_id)
             ended = reading.plain(job.word) in _ENDED
-            if ended and identity(reading.job_id(row)) == identity(job_id):
+            if ended and reading.is_job(row, job_id):
                 return job
         said = error_body(answer)
         if answer.status not in _TELL_MODERATION or not said.moderated:
@@ -114,7 +112,7 @@ class Sora2:
     def find(self, since: float, *, trace: str) -> Listing:
         def page(after: Mapping[str, str]) -> Page:
             query = {**self._profile.list_query, **after}
-            return read_page(self._http.get("/videos", trace=trace, query=query), _summary)
+            return read_page(self._http.get("/videos", trace=trace, query=query), _summary, query)
 
         return read_list(since, page)
 
@@ -137,9 +135,9 @@ class Sora2:
             state=state,
             word=word,
             progress=_progress(row),
-            created_at=reading.moment(row.get("created_at")),
+            created_at=reading.created_at(row),
             expires_at=reading.moment(row.get("expires_at")),
-            finished_at=reading.moment(row.get("completed_at")),
+            finished_at=reading.first_moment(row, "completed_at", "finished_at", "finish_time"),
             parts=(Part(job_id, round(_seconds(row)) or requested_seconds),),
             fault=fault,
             message=message,
@@ -150,7 +148,7 @@ class Sora2:
 
 _ENDED = frozenset({"failed", "failure", "fail", "cancelled", "canceled"})
 """Words of a job that has ended; `error` beside an id may be about the request."""
-_TELL_MODERATION = frozenset({400, 404, 422, 500})
+_TELL_MODERATION = frozenset({200, 400, 404, 422, 500})
 """Any other error is about the key, the pace or something in between, which may filter, too."""
 
 
@@ -160,17 +158,14 @@ def _cost(row: Mapping[str, Any]) -> object:
     return usage.get("cost") if isinstance(usage, Mapping) else None
 
 
-def _summary(row: Mapping[str, Any]) -> JobSummary | None:
-    job_id = reading.job_id(row)
-    if not job_id:
-        return None
-    width, _, height = reading.text(row.get("size")).partition("x")
+def _summary(row: Mapping[str, Any]) -> JobSummary:
+    width, height = reading.size(row)
     return JobSummary(
-        job_id=job_id,
-        created_at=reading.moment(row.get("created_at")),
+        job_id=reading.job_id(row),
+        created_at=reading.created_at(row),
         model=reading.text(row.get("model")),
-        width=int(width) if width.isdecimal() else 0,
-        height=int(height) if height.isdecimal() else 0,
+        width=width,
+        height=height,
         seconds=_seconds(row),
         variants=1,
         prompt=reading.text(row.get("prompt")) or None,
@@ -179,27 +174,33 @@ def _summary(row: Mapping[str, Any]) -> JobSummary | None:
 
 def _seconds(row: Mapping[str, Any]) -> float:
     """The length that a job says; 0 where it says none."""
-    for name in ("seconds", "duration"):
-        if (seconds := reading.number(row.get(name))) and seconds > 0:
+    for name in ("seconds", "duration", "duration_seconds", "n_seconds"):
+        if (seconds := reading.number(row.get(name))) and 0 < seconds < _LONGEST:
             return seconds
     return 0.0
 
 
 def _progress(row: Mapping[str, Any]) -> int | None:
-    progress = reading.number(row.get("progress"))
+    progress = reading.number(reading.text(row.get("progress")).removesuffix("%"))
     return None if progress is None else max(0, min(100, int(progress)))
 
 
 def _reason(row: Mapping[str, Any], word: str) -> tuple[Fault, str]:
     """Why a job failed, from whatever field says so; some words for a failure say it themselves."""
-    said = reading.said({name: value for name, value in row.items() if name not in _NO_REASON})
-    message = said.message or next(iter(said.codes), "") or "the upstream gave no reason"
-    if is_moderation(message, (*said.codes, reading.plain(word))):
+    reason = said({name: value for name, value in row.items() if name not in _NO_REASON})
+    if not reason.message:  # it may be beside the usage, in `metadata` or `output`
+        inner = said({"errors": [value for value in row.values() if isinstance(value, Mapping)]})
+        reason = Said(inner.message, (*reason.codes, *inner.codes))
+    message = reason.message or next(iter(reason.codes), "") or "the upstream gave no reason"
+    message = message[:LONGEST]
+    if is_moderation(message, (*reason.codes, reading.plain(word))):
         return Fault.MODERATION, message
-    internal = not _INTERNAL.isdisjoint(said.codes)
+    internal = not _INTERNAL.isdisjoint(reason.codes)
     return Fault.INTERNAL if internal else Fault.OTHER, message
 
 
+_LONGEST = 24 * 3600.0
+"""Seconds: what says more is not a length in seconds."""
 _NO_REASON = frozenset({"status", "state", "type", "prompt", "title", "description"})
 """Fields of a job that other errors have for their code or sentence."""
 _INTERNAL = frozenset({"internal_error", "server_error", "internal_server_error"})

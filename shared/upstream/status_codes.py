@@ -7,7 +7,7 @@ from time import time
 from typing import NoReturn
 
 from shared.domain import retry_after
-from shared.upstream.error_bodies import error_body
+from shared.upstream.error_bodies import error_body, is_page
 from shared.upstream.protocol import (
     AnswerLost,
     DeploymentOut,
@@ -22,12 +22,14 @@ _CODE = re.compile(r"(?=.*[a-z_])[\w.-]{1,64}", re.ASCII)
 """A code in words; a number repeats the status."""
 _OF_EVERYBODY = frozenset({401, 402, 403, 407, 410})
 """Problems beyond one request: a key, a role, the bill, a proxy, a model that is gone."""
+_MAYBE_DONE = frozenset({408, 409, 424, 425, 499})
+"""What a gateway answers that does not know what became of a request."""
 
 
 def raise_for_create(answer: Answer, *, prompt: str, of_job: bool) -> NoReturn:
-    """The answer to a create was lost unless it is a 4xx other than 408 and 409. With `of_job` the
-    path names a job, and a 404 is about that job."""
-    if not 400 <= answer.status < 500 or answer.status in (408, 409):
+    """The answer to a create was lost unless it is a 4xx, and none of a gateway that gave up. With
+    `of_job` the path names a job, and a 404 is about that job."""
+    if not 400 <= answer.status < 500 or answer.status in _MAYBE_DONE:
         raise AnswerLost(f"a create was answered with {answer.status}")
     said = error_body(answer, prompt=prompt)
     everybody = (
@@ -44,13 +46,14 @@ def raise_for_create(answer: Answer, *, prompt: str, of_job: bool) -> NoReturn:
 
 
 def raise_for_read(answer: Answer) -> NoReturn:
-    """For reads: status and code as the message, because the sentence may repeat the job's prompt;
-    that is `said`. A 404 as a web page is of a proxy that has lost its server, not of a job."""
+    """For reads of what is not the answer, whatever its status: status and code as the message,
+    because the sentence may repeat the job's prompt; that is `said`."""
     said, status = error_body(answer), answer.status
     code = next((code for code in said.codes if _CODE.fullmatch(code)), "")
     words = f"HTTP {status} {code}".strip()
-    page = answer.headers.get("content-type", "").startswith("text/html")
-    if (status == 404 and not page) or (status in (400, 422, 500) and said.unknown_job):
+    if status == 404 and is_page(answer):
+        raise Unreadable("HTTP 404 of something in front of the upstream")
+    if status == 404 or (status in (200, 400, 410, 422, 500) and said.unknown_job):
         raise JobGone(words)
     if status in (401, 403, 410):
         raise DeploymentOut(words, status=status)

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -300,6 +301,123 @@ def until_ended(job: Job) -> None:
             return
         time.sleep(0.02)
     raise AssertionError(f"not ended: {job.work}")
+
+
+@pytest.mark.parametrize(
+    "listing",
+    [
+        lambda jobs: (200, {"code": "unauthorized", "message": "no", "data": None}),
+        lambda jobs: (200, {"data": [], "next_cursor": "abc"}),
+        lambda jobs: (200, {"data": [job["id"] for job in jobs]}),
+        lambda jobs: (200, {"data": [{**job, "id": None} for job in jobs]}),
+    ],
+)
+def test_a_list_that_shows_less_than_there_is_lets_nothing_be_made_twice(
+    start: Start, upstream: FakeUpstream, listing: Any
+) -> None:
+    lost(upstream)
+    upstream.listing = listing
+    job = start()()
+    services = job.services
+    take_turn.take_turn(services, job.id, 1, "h")
+    for _ in range(100):
+        submit_job.submit_job(services, job.id, 1)
+        if job.work and job.work.intent and job.work.intent.unlisted_since:
+            settled_at = job.work.intent.unlisted_since + services.settings.durations.of(150)
+            if time.time() > settled_at:
+                break
+        time.sleep(0.03)
+    submit_job.submit_job(services, job.id, 1)
+    assert len(upstream.sent) == 1
+    assert job.work is not None
+    assert job.work.job is None
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        lambda job: {"video": job},
+        lambda job: {"videoId": job["id"], "createdAt": job["created_at"]},
+        lambda job: {**job, "created_at": job["created_at"] * 10**6},
+        lambda job: {**job, "created_at": "2026-01-01T02:00:00"},  # of which zone?
+        lambda job: {**job, "created_at": 1234.5},  # since the server's start
+        lambda job: {**job, "id": None, "task_id": job["id"], "status": {"state": "queued"}},
+    ],
+)
+def test_a_row_in_another_form_is_still_ours(
+    start: Start, upstream: FakeUpstream, shown: Any
+) -> None:
+    lost(upstream)
+    upstream.listing = lambda jobs: (200, {"data": [shown(job) for job in jobs]})
+    job = start()()
+    job.drive()
+    assert job.video.status is Status.COMPLETED
+    assert len(upstream.sent) == 1
+
+
+@pytest.mark.parametrize("new", ["v/" + "x" * 3000, "video:abc", "a b?c#d%", "7"])
+def test_an_id_may_be_any_text(start: Start, upstream: FakeUpstream, new: str) -> None:
+    upstream.creating = lambda job: (200, {**job, "id": new})
+    upstream.polling = lambda job: (200, {**job, "id": new, "status": "completed"})
+    upstream.jobs[quote(new, safe="")] = {"id": new}
+    job = start()()
+    job.drive()
+    assert job.video.status is Status.COMPLETED
+    assert len(upstream.sent) == 1
+
+
+@pytest.mark.parametrize("status", [424, 425, 499, 500])
+def test_a_gateway_that_gave_up_on_a_create_may_have_made_it(
+    start: Start, upstream: FakeUpstream, status: int
+) -> None:
+    upstream.creating = lambda job: (status, {"error": {"message": "gave up"}})
+    job = start()()
+    job.drive()
+    assert job.video.status is Status.COMPLETED
+    assert len(upstream.sent) == 1
+
+
+def test_a_job_ends_however_much_its_server_says_of_it(
+    start: Start, upstream: FakeUpstream
+) -> None:
+    """A whole log is longer than what a row takes."""
+    upstream.polling = lambda job: (
+        200,
+        {**job, "status": "failed", "error": "CUDA \ud83d\x00" + "x" * 300_000},
+    )
+    job = start()()
+    job.drive()
+    assert job.video.error is not None
+    assert code_of(job) == "upstream_failed"
+    assert job.video.error.message.startswith("CUDA xxx")
+    assert job.booked == Amounts()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda job: {"status": "success", "data": job},
+        lambda job: {"code": 200, "data": [{"task_id": job["id"], "status": "submitted"}]},
+        lambda job: {"request_id": "r", "output": {"taskId": job["id"], "taskStatus": "PENDING"}},
+    ],
+)
+def test_a_job_in_an_envelope_is_followed_to_its_own_end(
+    start: Start, upstream: FakeUpstream, answer: Any
+) -> None:
+    polls: list[str] = []
+
+    def polling(job: dict[str, Any]) -> Any:
+        polls.append(job["id"])
+        status = "completed" if len(polls) > 2 else "in_progress"
+        return 200, {"status": "success", "data": {**job, "status": status}}
+
+    upstream.creating = lambda job: (200, answer(job))
+    upstream.polling = polling
+    upstream.listing = lambda jobs: (200, {"data": []})  # a second one would be made
+    job = start()()
+    job.drive()
+    assert job.video.status is Status.COMPLETED
+    assert (len(upstream.sent), len(polls)) == (1, 3)
 
 
 @pytest.mark.parametrize("answer", [(404, {"detail": "Not Found"}), (405, {}), (400, {"e": 1})])

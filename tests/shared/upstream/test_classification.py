@@ -113,6 +113,10 @@ CREATES: list[tuple[Handler, type[UpstreamError], str]] = [
     (answering(503, {"error": {"message": "overloaded"}}), AnswerLost, "503"),
     (answering(408), AnswerLost, "408"),
     (answering(409), AnswerLost, "409"),
+    # of gateways that gave up, or of what is behind them
+    (answering(424, {"error": {"message": "a dependency failed"}}), AnswerLost, "424"),
+    (answering(425), AnswerLost, "425"),
+    (answering(499), AnswerLost, "499"),
     (answering(307, location="https://elsewhere.example"), AnswerLost, "307"),
     (answering(200, {"unexpected": True}), AnswerLost, "not a"),
     (lambda r: httpx.Response(200, html="<html>"), AnswerLost, "text/html"),
@@ -241,6 +245,11 @@ def test_a_refusal_for_its_content_is_told_from_a_bad_parameter(body: dict[str, 
         ({"retry_after_ms": "2000", "retry_after": "20"}, 2.0),
         ({"retry_after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
         ({"retry_after": "soon"}, None),
+        ({"retry_after": "10s"}, 10.0),
+        ({"retry_after": "20, 30"}, 20.0),
+        ({"retry_after_ms": "inf", "retry_after": "5"}, 5.0),
+        ({"retry_after": "9" * 12}, 86_400.0),
+        ({"retry_after": "1760627796"}, 0.0),  # a time of the past
         ({}, None),
     ],
 )
@@ -254,6 +263,13 @@ READS: list[tuple[Handler, type[UpstreamError]]] = [
     (raising(httpx.ConnectError), NotSent),
     (raising(httpx.ReadTimeout), Unreadable),
     (answering(404), JobGone),
+    (lambda r: httpx.Response(404, text="404 page not found"), JobGone),
+    (lambda r: httpx.Response(404, html="<html>Container App stopped"), Unreadable),
+    (answering(500, {"error": "video encoder ffmpeg not found"}), Unreadable),
+    (answering(500, {"error": "could not load the job: redis not found"}), Unreadable),
+    (answering(500, {"error": "Video with id 'video_1' not found"}), JobGone),
+    (answering(400, {"error": "Video generation task video_1 does not exist"}), JobGone),
+    (answering(400, {"error": "no such job"}), JobGone),
     (answering(500), Unreadable),
     (answering(408), Unreadable),
     (answering(429), Throttled),
@@ -443,10 +459,10 @@ def test_a_list_newest_first_is_left_where_it_gets_too_old() -> None:
 
     def handler(request: httpx.Request) -> httpx.Response:
         asked.append(request.url.params.get("after"))
-        jobs = [{**VIDEO, "id": f"v{at}", "created_at": at} for at in (90, 60, 30)]
+        jobs = [{**VIDEO, "id": f"v{at}", "created_at": 1_760_000_000 + at} for at in (90, 60, 30)]
         return httpx.Response(200, json={"data": jobs, "has_more": True})
 
-    found = sora2(handler).find(50, trace="t")
+    found = sora2(handler).find(1_760_000_050, trace="t")
     assert ([job.job_id for job in found.jobs], found.whole) == (["v90", "v60", "v30"], True)
     assert asked == [None]
 
@@ -515,3 +531,198 @@ def test_parameters_are_sent_beside_the_fields_of_the_wire(
     else:
         fields = json.loads(body)
         assert {name: fields[name] for name in given} == {**given, "prompt": "p"}
+
+
+@pytest.mark.parametrize(
+    ("body", "expected", "said"),
+    [
+        ({"code": "task_not_exist", "message": "task_not_exist", "data": None}, JobGone, ""),
+        ({"error": {"message": "the engine is stuck"}}, Unreadable, "the engine is stuck"),
+        ({"status": "error", "message": "try again later"}, Unreadable, "try again later"),
+    ],
+)
+def test_an_error_with_status_200_says_what_it_says(
+    body: Any, expected: type[UpstreamError], said: str
+) -> None:
+    with pytest.raises(UpstreamError) as raised:
+        sora2(answering(200, body)).status("video_1", trace="t")
+    assert (type(raised.value), raised.value.said) == (expected, said)
+
+
+def test_a_refusal_for_the_content_with_status_200_is_final() -> None:
+    body = {"error": {"code": "content_filter", "message": "blocked"}}
+    job = sora2(answering(200, body)).status("video_1", trace="t")
+    assert (job.state, job.fault) == (JobState.FAILED, Fault.MODERATION)
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"metadata": {"error": "out of memory in step 3"}},
+        {"output": {"code": "OOM", "message": "out of memory in step 3"}},
+        {"lastError": {"message": "out of memory in step 3"}},
+        {"task_status_msg": "out of memory in step 3"},
+        {"error": {"reason": "out of memory in step 3"}},
+    ],
+)
+def test_the_reason_of_a_failed_job_is_found_wherever_it_is(beside: dict[str, Any]) -> None:
+    failed = sora2(answering(200, {**VIDEO, "status": "failed", **beside}))
+    assert failed.status("video_1", trace="t").message == "out of memory in step 3"
+
+
+@pytest.mark.parametrize("error", ["x" * 300_000, {"code": "x" * 300_000}])
+def test_the_reason_of_a_failed_job_fits_into_a_row(error: Any) -> None:
+    for dialect, body in ((sora2, VIDEO), (sora1, JOB)):
+        failed = {**body, "id": "video_1", "status": "failed", "error": error}
+        assert len(dialect(answering(200, failed)).status("video_1", trace="t").message) <= 1000
+
+
+def test_a_prompt_that_an_error_cuts_is_cut_out_too() -> None:
+    prompt = "a fox that runs over the fresh snow of a wide and silent valley"
+    said = f"Too many requests for '{prompt[:50]}...'"
+    with pytest.raises(Throttled, match=r"^Too many requests for '\[prompt\]\.\.\.'$"):
+        sora2(answering(429, {"detail": said})).submit(replace(REQUEST, prompt=prompt), trace="t")
+
+
+ROW = {**VIDEO, "id": "ours", "created_at": 100 + 1_760_000_000}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"data": [{"video": ROW}]},
+        {"data": {"items": [ROW], "has_more": False}},
+        {"tasks": [ROW], "has_more": "false"},
+        {"data": {"ours": {name: ROW[name] for name in ROW if name != "id"}}},
+        {"data": [ROW], "has_more": False, "next": None, "total": 500},
+        {"data": [ROW], "total": 1},
+        {"code": 0, "message": "success", "data": [ROW]},
+    ],
+)
+def test_a_list_in_another_form_is_read_whole(body: Any) -> None:
+    found = sora2(answering(200, body)).find(50, trace="t")
+    assert ([job.job_id for job in found.jobs], found.whole) == (["ours"], True)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"next_cursor": "abc"},
+        {"pagination": {"next": "/v1/videos?page=2"}},
+        {"links": {"next": "https://x/v1/videos?page=2"}},
+        {"total": 5},
+        {"meta": {"totalCount": 5}},
+        {"hasMore": True},
+        {"error": "one shard does not answer"},
+        {"success": False},
+    ],
+)
+def test_a_list_of_which_a_page_is_missing_proves_nothing(more: dict[str, Any]) -> None:
+    for body in ({"data": [ROW]}, {"data": [{**ROW, "created_at": None}]}):
+        found = sora2(answering(200, {**body, **more})).find(50, trace="t")
+        assert ([job.job_id for job in found.jobs], found.whole) == (["ours"], False)
+
+
+@pytest.mark.parametrize("row", ["vid_1", {"name": "x"}, {"video": {"status": "queued"}}])
+def test_a_row_without_an_id_may_be_the_job_that_is_sought(row: Any) -> None:
+    found = sora2(answering(200, {"data": [row, ROW]})).find(50, trace="t")
+    assert ([job.job_id for job in found.jobs], found.whole) == (["ours"], False)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"code": "unauthorized", "message": "", "data": None},
+        {"success": False, "message": "no", "data": None},
+        {"message": "token expired", "data": None},
+        {"data": [], "error": "database is locked"},
+        {"status": "error", "data": []},
+        {"data": {}},
+    ],
+)
+def test_an_error_with_status_200_is_no_empty_list(body: Any) -> None:
+    with pytest.raises(Unreadable):
+        sora2(answering(200, body)).find(50, trace="t")
+
+
+def test_a_page_as_long_as_was_asked_for_may_not_be_the_last() -> None:
+    rows = [{**ROW, "id": f"v{number}"} for number in range(100)]
+    assert not sora2(answering(200, {"data": rows})).find(50, trace="t").whole
+    assert sora2(answering(200, {"data": rows[1:]})).find(50, trace="t").whole
+
+
+def test_a_list_that_refuses_to_be_continued_is_read_as_far_as_it_goes() -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        if "after" in request.url.params:
+            return httpx.Response(422, json={"detail": "extra fields not permitted"})
+        return httpx.Response(200, json={"data": [ROW], "next": "x"})
+
+    found = sora2(handler).find(50, trace="t")
+    assert ([job.job_id for job in found.jobs], found.whole) == (["ours"], False)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"url": "https://cdn.example/1"},
+        {"video_url": "https://cdn.example/1", "thumbnail_url": "https://cdn.example/no"},
+        {"output": {"url": "https://cdn.example/1"}},
+        {"data": [{"url": "https://cdn.example/1"}]},
+        {"unsigned_urls": ["https://cdn.example/1"]},
+    ],
+)
+def test_a_download_that_is_answered_with_an_address_is_fetched_there_without_the_key(
+    body: Any,
+) -> None:
+    seen: list[tuple[str, bool]] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append((request.url.host, "api-key" in request.headers))
+        if request.url.host != "cdn.example":
+            return httpx.Response(200, json=body)
+        return httpx.Response(200, content=b"bytes", headers={"content-type": "video/mp4"})
+
+    assert read(handler) == b"bytes"
+    assert seen == [("x.openai.azure.com", True), ("cdn.example", False)]
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ({"url": "http://169.254.169.254/token"}, Unreadable),
+        ({"url": "file:///etc/passwd"}, Unreadable),
+        ({"status": "processing"}, Unreadable),
+        ({"error": {"message": "Video not found"}}, JobGone),
+    ],
+)
+def test_json_instead_of_a_file_is_no_file(body: Any, error: type[UpstreamError]) -> None:
+    with pytest.raises(error):
+        read(answering(200, body))
+
+
+def test_a_file_that_is_called_json_is_still_a_file() -> None:
+    headers = {"content-type": "application/json"}
+    assert read(lambda request: httpx.Response(200, content=b"\0\0ftyp", headers=headers)) == (
+        b"\0\0ftyp"
+    )
+
+
+@pytest.mark.parametrize("key", ["secret-key\n", " secret-key "])
+def test_the_space_around_a_key_is_not_sent(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("A_KEY", key)
+    sent: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers["api-key"])
+        return httpx.Response(200, json=VIDEO)
+
+    sora2(handler).submit(REQUEST, trace="t")
+    assert sent == ["secret-key"]
+
+
+def test_a_key_that_no_header_takes_is_not_sent_and_not_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("A_KEY", "secr\u00e9t-key")
+    with pytest.raises(NotSent, match=r"^A_KEY is not a key: it is not printable ASCII$"):
+        sora2(answering(200, VIDEO)).submit(REQUEST, trace="t")
