@@ -128,7 +128,7 @@ class Upstream(Strict):
         parts = urlsplit(value)
         _ = parts.port  # raises ValueError
         plain = not (parts.query or parts.fragment or "@" in parts.netloc)
-        if not plain or not value.isprintable() or " " in value or not parts.hostname:
+        if not plain or not value.isprintable() or " " in value:
             raise ValueError("must be a plain URL without credentials, query or fragment")
         return value.rstrip("/")
 
