@@ -276,7 +276,8 @@ def job(data: Any, wanted: str = "") -> Mapping[str, Any] | None:
 def created(data: Any) -> Mapping[str, Any] | None:
     """The object that describes a new or a listed job: with an id, and a status if one has both."""
     found = [row for row in _wrapped(data, 0) if job_id(row)]
-    return next(chain(filter(status_word, found), found), None)
+    jobs = (row for row in found if plain(status_word(row)) not in {"", *_OF_ENVELOPES})
+    return next(chain(jobs, filter(status_word, found), found), None)
 
 
 def _wrapped(data: Any, depth: int) -> Iterator[dict[str, Any]]:

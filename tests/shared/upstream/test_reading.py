@@ -263,3 +263,9 @@ def test_size_and_length_in_other_forms(
     job = _summary(row)
     assert ((job.width, job.height), job.seconds) == (size, seconds)
     assert job.created_at == 1760627796
+
+
+def test_the_id_of_an_envelope_is_not_that_of_its_job() -> None:
+    job = {"id": "vid_1", "status": "queued"}
+    assert reading.created({"id": "req_1", "status": "ok", "data": job}) == job
+    assert reading.created({"id": "vid_1", "status": "success"}) is not None
