@@ -11,6 +11,8 @@ UNITS: tuple[Unit, ...] = get_args(Unit)
 MICRO = 1_000_000
 _DEAREST = 10**6 * MICRO
 """No job costs a million dollars: what says so is not believed."""
+_MOST = 10**18
+"""Micro-USD: what a row has room for."""
 
 
 def usd(micro_usd: int) -> str:
@@ -26,8 +28,8 @@ def micro_usd(usd_amount: str | float | int) -> int:
         amount = Decimal(str(usd_amount)) * MICRO
     except ArithmeticError:
         raise ValueError(f"{usd_amount!r} is not an amount in US dollars") from None
-    if not amount.is_finite() or abs(amount) >= _DEAREST:
-        raise ValueError(f"{usd_amount} USD is not a price")
+    if not amount.is_finite() or abs(amount) > _MOST:
+        raise ValueError(f"{usd_amount} USD is not an amount that can be booked")
     if amount != amount.to_integral_value():
         raise ValueError(f"{usd_amount} USD is finer than a millionth of a dollar")
     return int(amount)

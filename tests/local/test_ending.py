@@ -70,7 +70,7 @@ def started(command: list[str], folder: Path) -> Iterator[subprocess.Popen[str]]
 
 def until_runs(program: str, folder: Path) -> None:
     """Wait until a command has come as far as to start a program."""
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 100
     while not any(program in command for command in marked(f"DATA_DIR={folder}").values()):
         assert time.monotonic() < limit, f"{program} was never started"
         time.sleep(0.02)

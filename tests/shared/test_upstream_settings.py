@@ -77,10 +77,10 @@ def test_a_price_has_one_unit(
         ({"usd_per_second": 1, "reference_size": "0x0"}, "not a size"),
         ({"usd_per_second": "0.0000001"}, "finer than a millionth"),
         ({"usd_per_second": "-1"}, "not negative"),
-        ({"usd_per_second": "nan"}, "not a price"),
-        ({"usd_per_second": "inf"}, "not a price"),
+        ({"usd_per_second": "nan"}, "not an amount"),
+        ({"usd_per_second": "inf"}, "not an amount"),
         ({"usd_per_second": "1E+999999999"}, "not an amount"),
-        ({"usd_per_second": 1e22}, "not a price"),
+        ({"usd_per_second": 1e22}, "not an amount"),
         ({"usd_per_gpu_second": 1, "gpus": 10**30}, "less than or equal"),
     ],
 )
