@@ -143,7 +143,7 @@ def _get() -> Iterator[Fault]:
         "get: 404 just after create",
         (rule("get", "not_found_after_create", times=EVER, seconds=30),),
     )
-    yield Fault("get: unknown status once", (rule("get", "unknown_status", word="dreaming"),))
+    yield Fault("get: unknown status once", (rule("get", "unknown_status", word="archived"),))
     yield Fault("get: without prompt", (rule("get", "prompt_null", times=EVER),))
     for seconds in (-100, 100):
         yield Fault(
@@ -151,7 +151,7 @@ def _get() -> Iterator[Fault]:
             (rule("*", "clock_skew", times=EVER, seconds=seconds),),
         )
     for name, script in (
-        ("unknown status for ever", rule("get", "unknown_status", times=EVER, word="dreaming")),
+        ("unknown status for ever", rule("get", "unknown_status", times=EVER, word="archived")),
         ("410 for ever", rule("get", "status", times=EVER, status=410)),
         ("HTML for ever", rule("get", "html", times=EVER, status=200)),
         ("dropped for ever", rule("get", "drop", times=EVER, when="before")),

@@ -22,7 +22,7 @@ def fault(operation: str, type_: str, **action: Any) -> dict[str, Any]:
         ([fault("create", "status", status=401, times=2)], "completed"),
         ([fault("create", "drop", when="after")], "completed"),
         ([fault("get", "status", status=500)], "completed"),
-        ([fault("get", "unknown_status", word="dreaming")], "completed"),
+        ([fault("get", "unknown_status", word="archived")], "completed"),
         ([fault("content", "truncated", share=0.5, how="connection")], "completed"),
         ([fault("create", "fail", at=0.5, code="render_error")], "failed"),
     ],

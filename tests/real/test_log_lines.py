@@ -92,7 +92,7 @@ def test_every_event_that_can_be_proven_has_its_line(
         "event=submit_failed .*kind=AnswerLost",
         "event=submit_reconciled ",
         "event=job_not_readable ",
-        "event=job_status_unknown .*status=dreaming",
+        "event=job_status_unknown .*status=archived",
         "event=output_not_copied ",
         # what callers were refused, from functions of every kind
         "event=request_refused status=400 code=invalid_value param=size",
