@@ -7,7 +7,7 @@ from local.upstream_check.server import NO_KEY, WRONG_KEY, Server
 from shared.upstream.error_bodies import error_body
 from shared.upstream.protocol import DeploymentOut, UpstreamError
 from shared.upstream.reading import Answer
-from shared.upstream.status_codes import raise_for_create
+from shared.upstream.status_codes import denies_access, raise_for_create
 
 _Path = tuple[str, Mapping[str, str]]
 
@@ -16,7 +16,7 @@ def check_auth(server: Server, has_key: bool, paths: list[_Path]) -> list[Findin
     """Ask for each path and query with the key, without one, and with a wrong one. Raises
     NotReached."""
     taken = [server.get(path, query) for path, query in paths]
-    if refused := next(filter(_turns_away, taken), None):
+    if refused := next(filter(denies_access, taken), None):
         how = f"HTTP {refused.status} {error_body(refused).message}"
         if has_key:
             return [wrong("auth", f"the key is refused: {how}")]
@@ -40,16 +40,9 @@ def _refusal(server: Server, paths: list[_Path], taken: list[Answer], key: str) 
     """The first answer with another key that is not the one for ours."""
     for (path, query), ours in zip(paths, taken, strict=True):
         answer = server.get(path, query, key=key)
-        if answer.status >= 400 and (answer.status != ours.status or _turns_away(answer)):
+        if answer.status >= 400 and (answer.status != ours.status or denies_access(answer)):
             return answer
     return None
-
-
-def _turns_away(answer: Answer) -> bool:
-    """Whether the app would take the answer for one that everybody gets."""
-    if answer.status in (401, 402, 403, 407):
-        return True
-    return answer.status in (400, 422) and error_body(answer).of_everybody
 
 
 def _as_the_app_reads_it(name: str, answer: Answer) -> Finding:

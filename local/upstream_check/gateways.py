@@ -46,7 +46,7 @@ def behind(server: Server, profile: ProfileName, prefix: str, model: str) -> Beh
 def _litellm_models(server: Server, prefix: str) -> dict[str, str]:
     """Name of the group -> `provider/model`; empty where the key may not see it."""
     found = {}
-    for row in reading.rows(reading.parsed(server.get(f"{prefix}/model/info").body)) or []:
+    for row in reading.rows(server.get(f"{prefix}/model/info").data) or []:
         parameters = row.get("litellm_params")
         if isinstance(parameters, Mapping):
             found[reading.text(row.get("model_name"))] = reading.text(parameters.get("model"))

@@ -13,13 +13,12 @@ from local.upstream_check.entry import PREFIXES, Target
 from local.upstream_check.routes import has_videos
 from local.upstream_check.server import Server
 from shared.domain.profiles import PROFILES, ProfileName
+from shared.settings.upstreams import AZURE_HOSTS
 from shared.upstream import reading
 from shared.upstream.reading import Answer
 
 _HOSTS: Mapping[str, ProfileName] = {
-    ".openai.azure.com": "azure",
-    ".cognitiveservices.azure.com": "azure",
-    ".services.ai.azure.com": "azure",
+    **dict.fromkeys(AZURE_HOSTS, "azure"),
     "api.openai.com": "openai",
     "openrouter.ai": "openrouter",
 }
@@ -75,10 +74,10 @@ def _by_name(server: Server, prefix: str) -> tuple[ProfileName, str] | None:
         for begin, profile in _HEADERS.items():
             if name.lower().startswith(begin):
                 return profile, f"it sends the header {name}"
-    for row in reading.rows(reading.parsed(models.body)) or []:
+    for row in reading.rows(models.data) or []:
         if (owner := reading.text(row.get("owned_by"))) in _OWNERS:
             return _OWNERS[owner], f"its models are owned by {owner}"
-    document = reading.parsed(server.get("/openapi.json").body)
+    document = server.get("/openapi.json").data
     info = document.get("info") if isinstance(document, Mapping) else None
     title = reading.text(info.get("title")) if isinstance(info, Mapping) else ""
     for word, profile in _TITLES.items():
@@ -89,7 +88,7 @@ def _by_name(server: Server, prefix: str) -> tuple[ProfileName, str] | None:
 
 def by_error(answer: Answer) -> tuple[ProfileName, str] | None:
     """By the form of an error, that for an unknown video at best."""
-    data: Any = reading.parsed(answer.body)
+    data: Any = answer.data
     if not isinstance(data, Mapping):
         return None
     if "is_bifrost_error" in data:

@@ -51,7 +51,7 @@ def _finding(profile: ProfileName, rows: Mapping[str, Any], name: str) -> Findin
 def _rows(server: Server, prefix: str, path: str) -> dict[str, Mapping[str, Any]]:
     """Name of a model -> what is said of it."""
     answer = server.get(prefix + path)
-    rows = reading.rows(reading.parsed(answer.body)) if answer.ok else None
+    rows = reading.rows(answer.data) if answer.ok else None
     return {name: row for row in rows or [] if (name := reading.text(row.get("id")))}
 
 

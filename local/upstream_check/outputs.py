@@ -13,8 +13,6 @@ from shared.domain.request import VideoRequest
 from shared.upstream.protocol import UpstreamError
 
 _PICTURES = ("thumbnail", "spritesheet")
-_RECOGNISED = 512
-"""Bytes from which the kind of a file is known."""
 _ROUNDED = 0.5
 """Seconds by which a clip may differ from what was asked for."""
 
@@ -67,6 +65,6 @@ def _is_picture(clip: Clip, part: Part, name: str) -> bool:
     with suppress(UpstreamError), clip.client.open(part, trace=TRACE, variant=name) as arriving:
         for piece in arriving.pieces:
             begins += piece
-            if len(begins) >= _RECOGNISED:
+            if len(begins) >= kinds.RECOGNISED:
                 break
     return kinds.media_type(begins) in kinds.IMAGES

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from shared.domain import limits
 from shared.domain.capabilities import Capabilities
@@ -28,7 +28,15 @@ _OWN_HEADERS = frozenset(
         *("accept-encoding", "x-ms-client-request-id"),
     }
 )
-_AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
+AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
+
+
+def _prefix(value: str) -> str:
+    """With a leading slash, without a trailing one; empty for none."""
+    return ("/" + value.strip("/")).rstrip("/")
+
+
+_Prefix = Annotated[str, AfterValidator(_prefix)]
 
 
 class EntraAuth(Strict):
@@ -63,7 +71,7 @@ Auth = Annotated[EntraAuth | HeaderAuth | NoAuth, Field(discriminator="type")]
 class WireConfig(Strict):
     """Replaces parts of a profile; see `shared.domain.profiles.Profile`."""
 
-    path_prefix: str | None = None
+    path_prefix: _Prefix | None = None
     create: Literal["json", "form", "openrouter"] | None = None
     video_query: dict[str, str] | None = None
     pictures: tuple[Literal["thumbnail", "spritesheet"], ...] | None = None
@@ -76,11 +84,6 @@ class WireConfig(Strict):
     lists_own_models: bool | None = None
     lists_as_asked: bool | None = None
     words: dict[str, Literal["running", "succeeded", "failed", "cancelled"]] | None = None
-
-    @field_validator("path_prefix")
-    @classmethod
-    def _prefix(cls, value: str | None) -> str | None:
-        return None if value is None else ("/" + value.strip("/")).rstrip("/")
 
     @field_validator("headers")
     @classmethod
@@ -107,7 +110,7 @@ class Upstream(Strict):
     endpoint: str
     plain_http: bool = False
     """Whether `endpoint` may be http: to a private host only."""
-    path_prefix: str | None = None
+    path_prefix: _Prefix | None = None
     """As `can_list` and `can_delete_running` beside it the older place of what is in `wire`."""
     deployment: str
     """The `model` on the wire: in Azure the name of the model deployment."""
@@ -132,11 +135,6 @@ class Upstream(Strict):
             raise ValueError("must be a plain URL without credentials, query or fragment")
         return value.rstrip("/")
 
-    @field_validator("path_prefix")
-    @classmethod
-    def _prefix(cls, value: str | None) -> str | None:
-        return None if value is None else ("/" + value.strip("/")).rstrip("/")
-
     @field_validator("auth", mode="before")
     @classmethod
     def _auth(cls, value: Any) -> Any:
@@ -151,7 +149,7 @@ class Upstream(Strict):
             raise ValueError("plain_http is for private hosts only: use https for this one")
         if self.dialect == "sora-1" and self.profile not in (None, "azure"):
             raise ValueError("only Azure speaks the dialect sora-1")
-        if isinstance(self.auth, EntraAuth) and not host.endswith(_AZURE_HOSTS):
+        if isinstance(self.auth, EntraAuth) and not host.endswith(AZURE_HOSTS):
             raise ValueError("auth entra sends tokens only to Azure's own host names")
         if self.prices is None and self.model not in PRICES:
             raise ValueError(f"model {self.model!r} has no built-in price: give prices")
@@ -163,7 +161,7 @@ class Upstream(Strict):
     def speaks(self) -> Profile:
         """How this upstream is spoken to: its profile, with what its entry replaces."""
         host = urlsplit(self.endpoint).hostname or ""
-        known = self.profile is not None or self.dialect == "sora-1" or host.endswith(_AZURE_HOSTS)
+        known = self.profile is not None or self.dialect == "sora-1" or host.endswith(AZURE_HOSTS)
         given = {
             "lists_as_asked": None if known else False,
             "path_prefix": self.path_prefix,

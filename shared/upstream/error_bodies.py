@@ -136,22 +136,21 @@ def error_body(answer: Answer, *, prompt: str = "") -> ErrorBody:
 
     Cuts out `prompt`: messages about a deployment are shown to all callers.
     """
-    data = reading.parsed(answer.body)
-    if data is None:
+    if answer.data is None:
         plain = answer.body[:_LARGEST_PLAIN].decode(errors="replace").strip()
         nothing = f"HTTP {answer.status} without a JSON body"
         found = Said(nothing if not plain or is_page(answer) else reading.text(plain))
     else:
-        found = said({"error": data})
+        found = said({"error": answer.data})
     message = _without(found.message or f"HTTP {answer.status}", prompt)
     return ErrorBody(message[:_LARGEST_MESSAGE], found.codes)
 
 
 def is_page(answer: Answer) -> bool:
     """Whether an answer is a page for people, which a proxy sends."""
-    return re.search(rb"<(!|[a-z])", answer.body[:_LARGEST_PLAIN], re.IGNORECASE) is not None and (
-        reading.parsed(answer.body) is None
-    )
+    if answer.data is not None:
+        return False
+    return re.search(rb"<(!|[a-z])", answer.body[:_LARGEST_PLAIN], re.IGNORECASE) is not None
 
 
 def _without(message: str, prompt: str) -> str:

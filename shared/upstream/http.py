@@ -14,6 +14,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 import httpx
 
+from shared.domain.parameters import as_text
 from shared.entra.app_credential import credential
 from shared.settings.app import SettingsError, secret
 from shared.settings.upstreams import EntraAuth, HeaderAuth, Upstream
@@ -265,21 +266,16 @@ def _small_json(answer: httpx.Response) -> dict[str, Any] | None:
 
 def _form(body: Mapping[str, Any], files: Sequence[tuple[str, Media]]) -> dict[str, Any]:
     """A multipart form: every field is text, and a part of its own."""
-    fields = [(name, (None, _as_text(value))) for name, value in body.items()]
+    fields = [(name, (None, as_text(value))) for name, value in body.items()]
     parts = [(name, (file.file_name, file.data, file.content_type)) for name, file in files]
     return {"files": [*fields, *parts]}
 
 
-def _as_text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def _json_or(answer: Answer, error: type[AnswerLost] | type[Unreadable]) -> Any:
-    data = reading.parsed(answer.body)
-    if data is None:
+    if answer.data is None:
         kind = answer.headers.get("content-type", "nothing")
         raise error(f"{kind} where JSON was expected")
-    return data
+    return answer.data
 
 
 def _length(headers: Mapping[str, str]) -> int | None:

@@ -45,19 +45,18 @@ def read_page(
         raise NoList(f"its list is answered with HTTP {answer.status}")
     if not answer.ok:
         raise_for_read(answer)
-    data = reading.parsed(answer.body)
-    entries = reading.entries(data)
+    entries = reading.entries(answer.data)
     if entries is None:
         raise Unreadable("the answer is not a list of jobs")
     rows = [reading.created(entry) for entry in entries if entry]
     jobs = [summary(row) for row in rows if row is not None]
-    around = _around(data)
+    around = _around(answer.data)
     return Page(
         jobs=jobs,
         more=_more(around, len(entries), query),
         last=reading.text(around.get("last_id")) or None,
         total=_total(around),
-        readable=len(jobs) == len(rows) and not reading.is_error(data),
+        readable=len(jobs) == len(rows) and not reading.is_error(answer.data),
     )
 
 

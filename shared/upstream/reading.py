@@ -12,13 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from itertools import chain, islice
 from math import isfinite
 from typing import Any
 
 from shared.domain.job import JobState, identity
 
-_DEEPEST = 6
+DEEPEST = 6
 _MOST_BEGINNINGS = 20
 """Places of a text where JSON is looked for."""
 _MILLISECONDS = 1e11
@@ -69,6 +70,11 @@ class Answer:
     @property
     def ok(self) -> bool:
         return 200 <= self.status < 300
+
+    @cached_property
+    def data(self) -> Any:
+        """The JSON of the body; None for anything else."""
+        return parsed(self.body)
 
 
 def parsed(body: bytes | str) -> Any:
@@ -182,7 +188,7 @@ def _links(data: Any, name: str, depth: int) -> Iterator[str]:
     elif isinstance(data, list):
         for value in data[:10]:
             yield from _links(value, name, depth)
-    elif isinstance(data, Mapping) and depth < _DEEPEST:
+    elif isinstance(data, Mapping) and depth < DEEPEST:
         for inner, value in fields(data).items():
             yield from _links(value, inner, depth + 1)
 
@@ -194,7 +200,7 @@ def jobs_inside(data: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _objects(data: Any, depth: int) -> Iterator[Mapping[str, Any]]:
-    if depth > _DEEPEST:
+    if depth > DEEPEST:
         return
     if isinstance(data, str):
         data = json_inside(data)
@@ -283,7 +289,7 @@ def created(data: Any) -> Mapping[str, Any] | None:
 def _wrapped(data: Any, depth: int) -> Iterator[dict[str, Any]]:
     if isinstance(data, list) and len(data) == 1:
         data = data[0]
-    if not isinstance(data, Mapping) or depth > _DEEPEST:
+    if not isinstance(data, Mapping) or depth > DEEPEST:
         return
     row = fields(data)
     yield row

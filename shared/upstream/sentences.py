@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from shared.upstream.reading import fields, json_inside, text
+from shared.upstream.reading import DEEPEST, fields, json_inside, text
 
 LONGEST = 1000
 """Characters of a job's reason: some servers send a whole log, and a row has room for little."""
-_DEEPEST = 6
 
 _CODES = ("code", "type", "error_code", "status", "failure_code")
 _MESSAGES = (
@@ -45,7 +44,7 @@ def said(data: Any) -> Said:
 
 
 def _sentence(data: Any, codes: list[str], depth: int) -> str:
-    if depth > _DEEPEST:
+    if depth > DEEPEST:
         return ""
     if isinstance(data, str):
         inner = json_inside(data)

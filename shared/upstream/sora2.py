@@ -66,7 +66,7 @@ class Sora2:
 
     def status(self, job_id: str, *, trace: str) -> JobStatus:
         answer = self._http.get(f"/videos/{segment(job_id)}", trace=trace)
-        row = reading.job(reading.parsed(answer.body), job_id) if answer.ok else None
+        row = reading.job(answer.data, job_id) if answer.ok else None
         if row is None:
             failed = self._failed(answer, job_id)
             if failed is None:
@@ -80,13 +80,13 @@ class Sora2:
         """The end of a job that is told by an error: vLLM-Omni answers for a failed job with a 4xx
         or 5xx and the job as body, LiteLLM puts that into the message of its own; and a refusal
         for the content is final by its own words. None for everything else."""
-        for row in reading.jobs_inside(reading.parsed(answer.body)):
+        for row in reading.jobs_inside(answer.data):
             job = self._status(row, job_id=job_id)
             ended = reading.plain(job.word) in _ENDED
             if ended and reading.is_job(row, job_id):
                 return job
-        said = error_body(answer)
-        if answer.status not in _TELL_MODERATION or not said.moderated:
+        error = error_body(answer)
+        if answer.status not in _TELL_MODERATION or not error.moderated:
             return None
         return JobStatus(
             job_id=job_id,
@@ -96,7 +96,7 @@ class Sora2:
             created_at=None,
             expires_at=None,
             fault=Fault.MODERATION,
-            message=said.message,
+            message=error.message,
         )
 
     def open(
@@ -106,8 +106,8 @@ class Sora2:
         if variant != "video":
             return self._http.download(path, trace=trace, queries=[{"variant": variant}])
         # some servers refuse a query that others ask for
-        queries = [query for query in (self._profile.video_query, {}) if query] + [{}]
-        return self._http.download(path, trace=trace, queries=queries)
+        query = self._profile.video_query
+        return self._http.download(path, trace=trace, queries=[query, {}] if query else [{}])
 
     def find(self, since: float, *, trace: str) -> Listing:
         def page(after: Mapping[str, str]) -> Page:
@@ -175,7 +175,7 @@ def _summary(row: Mapping[str, Any]) -> JobSummary:
 def _seconds(row: Mapping[str, Any]) -> float:
     """The length that a job says; 0 where it says none."""
     for name in ("seconds", "duration", "duration_seconds", "n_seconds"):
-        if (seconds := reading.number(row.get(name))) and 0 < seconds < _LONGEST:
+        if (seconds := reading.number(row.get(name))) and 0 < seconds < _A_DAY:
             return seconds
     return 0.0
 
@@ -199,7 +199,7 @@ def _reason(row: Mapping[str, Any], word: str) -> tuple[Fault, str]:
     return Fault.INTERNAL if internal else Fault.OTHER, message
 
 
-_LONGEST = 24 * 3600.0
+_A_DAY = 24 * 3600.0
 """Seconds: what says more is not a length in seconds."""
 _NO_REASON = frozenset({"status", "state", "type", "prompt", "title", "description"})
 """Fields of a job that other errors have for their code or sentence."""

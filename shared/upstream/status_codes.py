@@ -20,8 +20,8 @@ from shared.upstream.reading import Answer
 
 _CODE = re.compile(r"(?=.*[a-z_])[\w.-]{1,64}", re.ASCII)
 """A code in words; a number repeats the status."""
-_OF_EVERYBODY = frozenset({401, 402, 403, 407, 410})
-"""Problems beyond one request: a key, a role, the bill, a proxy, a model that is gone."""
+_OF_ACCESS = frozenset({401, 402, 403, 407})
+"""A key, a role, the bill, a proxy."""
 _MAYBE_DONE = frozenset({408, 409, 424, 425, 499})
 """What a gateway answers that does not know what became of a request."""
 
@@ -32,17 +32,21 @@ def raise_for_create(answer: Answer, *, prompt: str, of_job: bool) -> NoReturn:
     if not 400 <= answer.status < 500 or answer.status in _MAYBE_DONE:
         raise AnswerLost(f"a create was answered with {answer.status}")
     said = error_body(answer, prompt=prompt)
-    everybody = (
-        answer.status in _OF_EVERYBODY
-        or (answer.status == 404 and not of_job)
-        or (answer.status in (400, 422) and said.of_everybody)
-    )
-    if everybody and not said.moderated:
+    of_model = answer.status == 410 or (answer.status == 404 and not of_job)
+    if (of_model or denies_access(answer)) and not said.moderated:
         final = answer.status == 410 or (answer.status == 404 and said.gone)
         raise DeploymentOut(said.message, status=answer.status, final=final)
     if answer.status == 429:
         raise Throttled(said.message, retry_after.read(answer.headers, time()))
     raise Refused(said.message, status=answer.status, moderated=said.moderated)
+
+
+def denies_access(answer: Answer) -> bool:
+    """Whether an answer turns everybody away, for our key or our bill. Gateways say so with 400 and
+    422, too."""
+    if answer.status in (400, 422):
+        return error_body(answer).of_everybody
+    return answer.status in _OF_ACCESS
 
 
 def raise_for_read(answer: Answer) -> NoReturn:

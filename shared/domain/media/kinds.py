@@ -33,6 +33,8 @@ _SIGNS = {
     rb"(?i:\s*(<\?xml.*)?<svg)": "image/svg+xml",
 }
 _SIGNED_WITHIN = 400
+RECOGNISED = 512
+"""Bytes from which the kind of any file is known."""
 
 _BRANDS = {
     **dict.fromkeys((b"avif", b"avis"), "image/avif"),

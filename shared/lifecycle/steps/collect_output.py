@@ -34,8 +34,6 @@ from shared.upstream.protocol import Content, Dialect, JobGone, Throttled, Upstr
 _MOST_SPOILED = 5
 _LONGEST_BACKOFF = 60.0
 _LARGEST_EXTRA = 16 * 1024**2
-_RECOGNISED = 512
-"""Bytes from which the kind of any file is known."""
 _EXTRAS_PATIENCE = 20.0
 """Seconds for all pictures of an output together, in real time."""
 _HEARTBEAT = 30.0
@@ -180,8 +178,10 @@ def _picture(content: Content, until: float, clock: Callable[[], float]) -> tupl
         raise Spoiled(f"{content.content_type} where a picture was asked for")
     data = bytearray()
     for piece in content.pieces:
+        was_known = len(data) >= kinds.RECOGNISED
         data += piece
-        if len(data) >= _RECOGNISED and not (content_type(data) or "").startswith("image/"):
+        known = len(data) >= kinds.RECOGNISED
+        if known and not was_known and content_type(data) not in kinds.IMAGES:
             raise Spoiled("a file that is no picture")
         if len(data) > _LARGEST_EXTRA or clock() > until:
             raise Spoiled(f"more than {_LARGEST_EXTRA:,} bytes or {_EXTRAS_PATIENCE:.0f} s")

@@ -19,6 +19,7 @@ from shared.lifecycle.steps.reconcile import (
     MOST_POSTS,
     bind_found,
     close_unanswered,
+    connection_ended,
     find_candidates,
 )
 from shared.lifecycle.steps.step import (
@@ -274,13 +275,9 @@ def _search(services: Services, work: Work) -> Done:
     """Search the upstream's list for the job of an ended video whose submission is unknown."""
     if not work.ended:
         return done("again", wait=0.0)
+    work, ended = connection_ended(services, work)
     intent, now = work.intent, services.clock()
     assert intent is not None, "an ended video is only watched for what was sent"
-    if intent.connection_ended_at is None:
-        # its worker died or was cancelled in between; later jobs are others'
-        intent = replace(intent, connection_ended_at=now)
-        work = update(services, work, lambda its: its.with_intent(connection_ended_at=now)) or work
-    ended = intent.connection_ended_at or now
     client = services.client(work.deployment or "")
     upstream = services.settings.upstream(work.deployment or "")
     pause = services.settings.durations.of(_WATCH_PAUSE)
@@ -292,7 +289,7 @@ def _search(services: Services, work: Work) -> Done:
             return _watching(services, work, pause)
         return decide(services, work, endings.watch_over(work))
     try:
-        candidates = find_candidates(services, work, client)
+        candidates = find_candidates(services, work, client, ended=ended)
     except UpstreamError as error:
         if now > ended + services.settings.durations.of(ABSENCE):
             close_unanswered(services, work)  # others need not wait for a list
@@ -304,22 +301,18 @@ def _search(services: Services, work: Work) -> Done:
         return _watching(services, work, pause * 5)
     stored = services.videos.find(work.caller, work.video_id)
     if stored is not None and stored.video.status is Status.CANCELLED:
-        return _not_found(services, work, intent)
+        return _not_found(services, work, intent, ended)
     return _watching(services, work, pause * 5)
 
 
-def _not_found(services: Services, work: Work, intent: Intent) -> Done:
+def _not_found(services: Services, work: Work, intent: Intent, ended: float) -> Done:
     """No job is listed of a video that was cancelled before its submission was answered. After a
     second look, late enough for a job to appear, there is none."""
     now = services.clock()
-    lost_at = intent.connection_ended_at or intent.unlisted_since or now
-    settled_at = lost_at + services.settings.durations.of(ABSENCE)
+    settled_at = ended + services.settings.durations.of(ABSENCE)
     if intent.unlisted_since is None or now < settled_at:
-        seen = {
-            "connection_ended_at": intent.connection_ended_at or now,
-            "unlisted_since": intent.unlisted_since or now,
-        }
-        if update(services, work, lambda current: current.with_intent(**seen)) is None:
+        since = intent.unlisted_since or now
+        if update(services, work, lambda its: its.with_intent(unlisted_since=since)) is None:
             return overtaken(services, work)
         return done("watching", wait=max(0.25, settled_at - now))
     hints = slots.hand_over(services, work)

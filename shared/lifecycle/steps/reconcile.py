@@ -31,12 +31,7 @@ def reconcile(services: Services, work: Work) -> Done:
     Outcomes: submitted, reconcile, again, decided, done, superseded.
     """
     durations, now = services.settings.durations, services.clock()
-    assert work.intent is not None, "there is something to reconcile"
-    ended = work.intent.connection_ended_at
-    if ended is None:
-        # a worker died between intent and answer; its connection has ended by now
-        ended = now
-        work = update(services, work, lambda its: its.with_intent(connection_ended_at=now)) or work
+    work, ended = connection_ended(services, work)
     upstream = services.settings.upstream(work.deployment or "")
     client = services.client(work.deployment or "")
     if upstream is None or client is None:
@@ -51,7 +46,7 @@ def reconcile(services: Services, work: Work) -> Done:
     if now > ended + durations.job_deadline:
         return _unknown(services, work, "the upstream's list could not be read in time")
     try:
-        candidates = find_candidates(services, work, client)
+        candidates = find_candidates(services, work, client, ended=ended)
     except UpstreamError as error:
         settled = now > ended + durations.of(ABSENCE)
         # one that was read before has a list, whatever it answers now
@@ -72,6 +67,17 @@ def reconcile(services: Services, work: Work) -> Done:
     if candidates.ours:
         return bind_found(services, work, client, candidates.ours[0].job_id)
     return _absent(services, work, now=now, ended=ended, doubt=candidates.doubt)
+
+
+def connection_ended(services: Services, work: Work) -> tuple[Work, float]:
+    """The work, and when the connection of its POST ended: now, if its worker died before it noted
+    that. What is created later is another's."""
+    assert work.intent is not None, "something was sent"
+    if work.intent.connection_ended_at is not None:
+        return work, work.intent.connection_ended_at
+    now = services.clock()
+    noted = update(services, work, lambda its: its.with_intent(connection_ended_at=now))
+    return noted or work, now
 
 
 def bind(services: Services, work: Work, job_id: str, job: JobStatus | None = None) -> Done:
@@ -151,9 +157,10 @@ class Candidates:
         return "" if self.proves else "the upstream's list does not show all of its jobs"
 
 
-def find_candidates(services: Services, work: Work, client: Dialect) -> Candidates:
+def find_candidates(services: Services, work: Work, client: Dialect, *, ended: float) -> Candidates:
     """The upstream's jobs that may be a video's: recent enough, or of an unknown time, not bound to
-    another video, and not certainly another's by what the list shows. Raises UpstreamError."""
+    another video, and not certainly another's by what the list shows. The connection of its POST
+    ended at `ended`. Raises UpstreamError."""
     video = services.videos.find(work.caller, work.video_id)
     upstream = services.settings.upstream(work.deployment or "")
     if video is None or upstream is None or work.intent is None:
@@ -162,7 +169,7 @@ def find_candidates(services: Services, work: Work, client: Dialect) -> Candidat
     tolerance = max(2.0, services.settings.durations.of(_CLOCK_TOLERANCE))
     since = work.intent.at - tolerance
     # while its submit is the only one, whatever is new is its own; later, what is old enough
-    alone, until = _is_alone(services, work), _latest(work, services.clock()) + tolerance
+    alone, until = _is_alone(services, work), ended + tolerance
     listing = client.find(since, trace=work.video_id)
     beside = neighbours.of(services, upstream)
     theirs = neighbours.unanswered(services, beside)
@@ -199,12 +206,6 @@ def _is_alone(services: Services, work: Work) -> bool:
     """Whether no other video may submit until this one's submission is decided."""
     stored = line.deployments(services, [work.deployment or ""])
     return any(each.state.submitting == work.video_id for each in stored)
-
-
-def _latest(work: Work, now: float) -> float:
-    """When the upstream can have created this video's job at the latest."""
-    ended = work.intent.connection_ended_at if work.intent else None
-    return now if ended is None else ended
 
 
 def bind_found(services: Services, work: Work, client: Dialect, job_id: str) -> Done:
