@@ -79,6 +79,19 @@ def one_of(supported: Sequence[str]) -> str:
     return f"one of {_listed(supported, 'or')}"
 
 
+def model_name(given: object) -> str:
+    """The `model` of a create.
+
+    Raises:
+        ApiError: 400 without one.
+    """
+    if given is None or given == "":
+        raise missing_parameter("model")
+    if not isinstance(given, str):
+        raise invalid_type("model", "a string", json_type(given))
+    return given
+
+
 def json_type(value: object) -> str:
     """What JSON calls a value, with its article."""
     if value is None:

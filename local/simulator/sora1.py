@@ -152,11 +152,7 @@ def _deployment(world: World, call: Call) -> Deployment:
     Raises:
         ApiError: 400 without a model, 404 for an unknown one [3], 410 for a retired one.
     """
-    name = call.model
-    if name is None or name == "":
-        raise errors.missing_parameter("model")
-    if not isinstance(name, str):
-        raise errors.invalid_type("model", "a string", errors.json_type(name))
+    name = errors.model_name(call.model)
     deployment = world.config.deployment(name)
     if deployment is None:
         raise errors.unknown_deployment(name)

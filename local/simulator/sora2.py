@@ -258,11 +258,7 @@ class Sora2(Wire):
         Raises:
             ApiError: 400 without a model, 404 for an unknown one, 410 for a retired one.
         """
-        name = call.model
-        if name is None or name == "":
-            raise errors.missing_parameter("model")
-        if not isinstance(name, str):
-            raise errors.invalid_type("model", "a string", errors.json_type(name))
+        name = errors.model_name(call.model)
         deployment = self.named(world.config, name)
         if deployment is not None and deployment.dialect != self.dialect:
             raise errors.wrong_model("videos", name)

@@ -60,11 +60,16 @@ async def parse_create(body: Body, deployment: Deployment) -> Asked:
     fields = body.fields
     prompt = read_prompt(fields)
     seconds = _seconds(fields, deployment)
-    width, height = _size(fields, deployment)
+    size = _size(fields, deployment)
     for name in _top_level(fields):
         if name not in _CREATE_FIELDS:
             raise unknown_parameter(name)
-    reference = await read_reference(body, (width, height))
+    return asked(prompt, size, seconds, await read_reference(body, size))
+
+
+def asked(prompt: str, size: tuple[int, int], seconds: int, reference: bytes | None) -> Asked:
+    """A create of one output, whose width and height are `size`."""
+    width, height = size
     spec = Spec(
         prompt=prompt,
         width=width,

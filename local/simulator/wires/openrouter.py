@@ -6,10 +6,10 @@ from typing import Any
 
 from local.simulator.config import Deployment
 from local.simulator.errors import ApiError
-from local.simulator.jobs import Job, Spec
+from local.simulator.jobs import Job
 from local.simulator.renderer import Kind
 from local.simulator.sora2 import OpenAI
-from local.simulator.sora2_fields import Asked, checked_image, read_data_url, read_prompt
+from local.simulator.sora2_fields import Asked, asked, checked_image, read_data_url, read_prompt
 from local.simulator.wire import Call, Reply
 from local.simulator.world import World
 
@@ -48,7 +48,7 @@ class OpenRouter(OpenAI):
         prompt, seconds = read_prompt(fields), fields.get("duration", 4)
         if not isinstance(seconds, int) or not 1 <= seconds <= 60:
             raise ApiError(400, "duration: expected a number of seconds")
-        width, height = _size(fields)
+        size = _size(fields)
         images = fields.get("frame_images") or []
         reference = None
         for image in images:
@@ -56,14 +56,7 @@ class OpenRouter(OpenAI):
                 raise ApiError(400, "frame_images: expected type image_url and a frame_type")
             data = await checked_image(read_data_url(image["image_url"].get("url")), None)
             reference = reference or data
-        spec = Spec(
-            prompt=prompt,
-            width=width,
-            height=height,
-            seconds=seconds,
-            has_reference=reference is not None,
-        )
-        return Asked(spec, reference)
+        return asked(prompt, size, seconds, reference)
 
     def created(self, world: World, job: Job) -> Reply:
         """202, and where to ask."""

@@ -7,11 +7,10 @@ import re
 
 from local.simulator.config import Config, Deployment
 from local.simulator.errors import ApiError, Face
-from local.simulator.jobs import Spec
 from local.simulator.renderer import Kind
 from local.simulator.sora2 import Sora2
-from local.simulator.sora2_fields import Asked, read_reference
-from local.simulator.wire import Call
+from local.simulator.sora2_fields import Asked, asked, read_reference
+from local.simulator.wire import Call, Reply
 
 _LONGEST = 60
 """Seconds."""
@@ -33,6 +32,13 @@ class SelfHosted(Sora2):
         told."""
         mine = [entry for entry in config.deployments if self.serves(config, entry)]
         return next((entry for entry in mine if entry.name == model), mine[0] if mine else None)
+
+    def after_unknown(self, after: str) -> Reply:
+        """An empty page: vLLM-Omni's and SGLang's; TensorRT-LLM has no pages."""
+        return Reply(
+            json={"data": [], "object": "list", "has_more": False}
+            | {"first_id": None, "last_id": None}
+        )
 
     def variant(self, call: Call) -> tuple[Kind, str]:
         """There is nothing but the MP4: `variant` is ignored."""
@@ -69,11 +75,4 @@ async def read_asked(call: Call, deployment: Deployment, seconds: int) -> Asked:
     if not 0 < seconds <= _LONGEST:
         raise ApiError(400, f"seconds must be between 1 and {_LONGEST}")
     reference = await read_reference(call.body, None)
-    spec = Spec(
-        prompt=str(fields["prompt"]),
-        width=int(match[1]),
-        height=int(match[2]),
-        seconds=seconds,
-        has_reference=reference is not None,
-    )
-    return Asked(spec, reference)
+    return asked(str(fields["prompt"]), (int(match[1]), int(match[2])), seconds, reference)

@@ -43,13 +43,6 @@ class SgLang(SelfHosted):
             raise ApiError(422, "Input should be valid: limit, order")
         return Page(int(limit), call.query.get("after"), order)
 
-    def after_unknown(self, after: str) -> Reply:
-        """An empty page."""
-        return Reply(
-            json={"data": [], "object": "list", "has_more": False}
-            | {"first_id": None, "last_id": None}
-        )
-
     def variant(self, call: Call) -> tuple[Kind, str]:
         """`variant` is the number of an output, and there is one. A word is no number."""
         variant = call.query.get("variant")

@@ -54,13 +54,6 @@ class VllmOmni(SelfHosted):
             raise ApiError(400, "Input should be valid: limit, order")
         return Page(int(limit), call.query.get("after"), order)
 
-    def after_unknown(self, after: str) -> Reply:
-        """An empty page."""
-        return Reply(
-            json={"data": [], "object": "list", "has_more": False}
-            | {"first_id": None, "last_id": None}
-        )
-
     def new_id(self, now: float) -> str:
         """`video_gen_` and 32 hex digits."""
         return f"video_gen_{secrets.token_hex(16)}"
