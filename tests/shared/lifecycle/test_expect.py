@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -21,6 +21,7 @@ from shared.storage.latencies import Latencies, StoredSketch
 from shared.upstream.protocol import Dialect
 from tests.conftest import TIME_SCALE, Simulator
 from tests.shared.lifecycle.conftest import Job, Order
+from tests.support.clock import Clock
 from tests.support.states import RUNNING
 
 REQUEST = VideoRequest(model="sora-2", prompt="p", width=720, height=1280, seconds=4)
@@ -56,16 +57,6 @@ class Reporting:
         return replace(
             job, state=JobState.RUNNING, word="in_progress", progress=self.progress, parts=()
         )
-
-
-@dataclass
-class Clock:
-    """Time that stands still until somebody moves it."""
-
-    now: float = field(default_factory=time.time)
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @dataclass

@@ -75,6 +75,13 @@ def lost(upstream: FakeUpstream) -> None:
     upstream.creating = creating
 
 
+def renders_once(job: Job, upstream: FakeUpstream) -> None:
+    """The video completes, by one create."""
+    job.drive()
+    assert job.video.status is Status.COMPLETED
+    assert len(upstream.sent) == 1
+
+
 def code_of(job: Job) -> str | None:
     return None if job.video.error is None else job.video.error.code
 
@@ -191,10 +198,7 @@ def test_an_answer_with_an_id_is_a_job(
     start: Start, upstream: FakeUpstream, changes: dict[str, Any]
 ) -> None:
     upstream.creating = lambda job: (202, {**job, **changes})
-    job = start()()
-    job.drive()
-    assert job.video.status is Status.COMPLETED
-    assert len(upstream.sent) == 1
+    renders_once(start()(), upstream)
 
 
 FOREIGN: list[Any] = [
@@ -217,9 +221,7 @@ def test_a_lost_answer_is_found_beside_rows_that_cannot_be_read(
         {"data": [*FOREIGN, *({**job, **shown} for job in jobs)]},
     )
     job = start()()
-    job.drive()
-    assert job.video.status is Status.COMPLETED
-    assert len(upstream.sent) == 1
+    renders_once(job, upstream)
     assert job.booked.settled == PRICE
 
 
@@ -237,10 +239,7 @@ def test_what_a_list_does_not_show_or_rounds_excludes_nobody(
 ) -> None:
     lost(upstream)
     upstream.listing = lambda jobs: (200, {"data": [{**job, **shown} for job in jobs]})
-    job = start()()
-    job.drive()
-    assert job.video.status is Status.COMPLETED
-    assert len(upstream.sent) == 1
+    renders_once(start()(), upstream)
 
 
 @pytest.mark.parametrize(
@@ -349,10 +348,7 @@ def test_a_row_in_another_form_is_still_ours(
 ) -> None:
     lost(upstream)
     upstream.listing = lambda jobs: (200, {"data": [shown(job) for job in jobs]})
-    job = start()()
-    job.drive()
-    assert job.video.status is Status.COMPLETED
-    assert len(upstream.sent) == 1
+    renders_once(start()(), upstream)
 
 
 @pytest.mark.parametrize("new", ["v/" + "x" * 3000, "video:abc", "a b?c#d%", "7"])
@@ -360,10 +356,7 @@ def test_an_id_may_be_any_text(start: Start, upstream: FakeUpstream, new: str) -
     upstream.creating = lambda job: (200, {**job, "id": new})
     upstream.polling = lambda job: (200, {**job, "id": new, "status": "completed"})
     upstream.jobs[quote(new, safe="")] = {"id": new}
-    job = start()()
-    job.drive()
-    assert job.video.status is Status.COMPLETED
-    assert len(upstream.sent) == 1
+    renders_once(start()(), upstream)
 
 
 @pytest.mark.parametrize("status", [424, 425, 499, 500])
@@ -371,10 +364,7 @@ def test_a_gateway_that_gave_up_on_a_create_may_have_made_it(
     start: Start, upstream: FakeUpstream, status: int
 ) -> None:
     upstream.creating = lambda job: (status, {"error": {"message": "gave up"}})
-    job = start()()
-    job.drive()
-    assert job.video.status is Status.COMPLETED
-    assert len(upstream.sent) == 1
+    renders_once(start()(), upstream)
 
 
 def test_a_job_ends_however_much_its_server_says_of_it(

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -30,6 +29,7 @@ from shared.upstream import http
 from shared.upstream.sora2 import Sora2
 from tests.conftest import Simulator
 from tests.shared.lifecycle.conftest import Job, Order
+from tests.support.clock import Clock
 
 EVER: Any = "unlimited"
 
@@ -50,16 +50,6 @@ def state(services: Services, name: str = "sora-2") -> DeploymentState:
 def turn_away(services: Services, job: Job, refusal: TurnedAway) -> None:
     assert job.work is not None
     slots.turn_away(services, replace(job.work, attempt=Attempt(deployment="sora-2")), refusal)
-
-
-@dataclass
-class Clock:
-    """Time that stands still until somebody moves it."""
-
-    now: float = field(default_factory=time.time)
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -30,6 +30,11 @@ from tests.shared.lifecycle.requests.test_cancel import to_submitted
 GIVEN = {"seed": 7, "negative_prompt": "fog"}
 TAKES = {"parameters": {"seed": {"type": "integer"}, "negative_prompt": {"type": "string"}}}
 
+FAILS_ONCE = {
+    "operation": "create",
+    "action": {"type": "fail", "at": 0.5, "code": "internal_error", "message": "oops"},
+}
+
 
 class Told:
     """A deployment that says what a job cost and how long it rendered. It takes every parameter,
@@ -164,12 +169,7 @@ def test_what_the_upstream_says_that_it_cost_is_booked(
 def test_a_failed_render_that_the_upstream_charges_is_booked_and_made_again(
     services: Services, order: Order, simulator: Simulator
 ) -> None:
-    simulator.script(
-        {
-            "operation": "create",
-            "action": {"type": "fail", "at": 0.5, "code": "internal_error", "message": "oops"},
-        }
-    )
+    simulator.script(FAILS_ONCE)
     tell(services, cost=50_000)
     job = order()
     job.drive()
@@ -190,12 +190,7 @@ def test_a_worker_that_dies_between_two_renders_leaves_the_money_in_order(
 ) -> None:
     """Where only the upstream's word, said once, tells that the first one is charged."""
     services = services_with(UPSTREAMS=upstreams(can_delete_running=False))
-    simulator.script(
-        {
-            "operation": "create",
-            "action": {"type": "fail", "at": 0.5, "code": "internal_error", "message": "oops"},
-        }
-    )
+    simulator.script(FAILS_ONCE)
     tell(services, cost=50_000)
     job = Order(services, simulator)()
     book = money.book_failed_render
