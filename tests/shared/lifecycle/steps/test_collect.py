@@ -88,6 +88,32 @@ def delivers(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
     return deliver
 
 
+@pytest.mark.parametrize(("said", "most"), [("video/mp4", 0), ("application/octet-stream", 1)])
+def test_of_a_picture_that_is_the_video_again_no_more_is_read_than_tells_so(
+    order: Order, monkeypatch: pytest.MonkeyPatch, said: str, most: int
+) -> None:
+    """Where `variant` is ignored, the whole MP4 would be fetched three times."""
+    data = movie(720, 1280, 48, 12)
+    read: list[str] = []
+
+    def pieces(variant: str) -> Iterator[bytes]:
+        for at in range(0, len(data), 1024):
+            read.append(variant)
+            yield data[at : at + 1024]
+
+    @contextmanager
+    def opened(*_: Any, variant: str = "video", **__: Any) -> Iterator[Content]:
+        kind = "video/mp4" if variant == "video" else said
+        yield Content(len(data), kind, pieces(variant))
+
+    monkeypatch.setattr(Sora2, "open", opened)
+    job = order()
+    job.drive()
+    assert job.video.status is Status.COMPLETED
+    assert len(data) > 3 * 1024
+    assert [read.count(variant) for variant in ("thumbnail", "spritesheet")] == [most, most]
+
+
 def test_a_fragmented_file_is_whole(order: Order, delivers: Callable[[bytes], None]) -> None:
     """It has no duration where most files have theirs; every browser plays it."""
     delivers(movie(720, 1280, 48, 12, flags="frag_keyframe+empty_moov+default_base_moof"))
