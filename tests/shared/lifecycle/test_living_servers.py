@@ -15,6 +15,7 @@ from shared.domain.ledger import Amounts
 from shared.domain.video import Status
 from shared.lifecycle import line
 from shared.lifecycle.requests.models import get_model
+from shared.lifecycle.requests.remove import delete_video
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import finish_video, follow_job, submit_job, take_turn
 from tests.conftest import Simulator
@@ -627,3 +628,25 @@ def test_what_a_server_lacks_is_shown_where_its_model_is_offered(start: Start) -
     services = start(profile="new-api")().services
     (deployment,) = get_model(services, "wan").deployments
     assert deployment.lacks == ["list", "delete", "stop", "pictures"]
+
+
+@pytest.mark.parametrize(("profile", "asked"), [("vllm-omni", 1), ("new-api", 0)])
+def test_a_server_without_delete_is_not_asked_to(
+    start: Start, upstream: FakeUpstream, profile: str, asked: int
+) -> None:
+    job = start(profile=profile)()
+    job.drive()
+    delete_video(job.services, job.video)
+    assert len([sent for sent in upstream.requests if sent.startswith("DELETE ")]) == asked
+
+
+@pytest.mark.parametrize(("lists", "paused"), [(True, True), (False, False)])
+def test_only_where_there_is_a_list_the_next_submit_waits_to_be_told_apart_in_it(
+    start: Start, upstream: FakeUpstream, lists: bool, paused: bool
+) -> None:
+    lost(upstream)
+    upstream.listing = lambda jobs: (404, {"detail": "Not Found"})
+    job = start(wire={"can_list": lists})()
+    until_ended(job)
+    (stored,) = line.deployments(job.services)
+    assert (stored.state.paused_until > 0) == paused
