@@ -13,7 +13,21 @@ from typing import Any, Protocol, cast
 
 from rich.console import Console
 
-from bench import api, copying, forty, history, polls, queue, restarts, startup
+from bench import (
+    admission,
+    api,
+    callbacks,
+    copying,
+    flight,
+    forty,
+    history,
+    hosts,
+    polls,
+    queue,
+    restarts,
+    startup,
+    studio,
+)
 from bench.report import Table, fill
 from local.signals import end_on_signals
 
@@ -35,13 +49,18 @@ MEASUREMENTS: dict[str, Measurement] = {
     name: cast("Measurement", module)
     for name, module in (
         ("polls", polls),
+        ("callbacks", callbacks),
         ("copy", copying),
         ("queue", queue),
+        ("flight", flight),
         ("forty", forty),
         ("restarts", restarts),
+        ("hosts", hosts),
         ("history", history),
         ("api", api),
+        ("admission", admission),
         ("startup", startup),
+        ("studio", studio),
     )
 }
 

@@ -91,6 +91,7 @@ def _requests(folder: Path) -> tuple[list[Row], list[Row]]:
 
 
 def _counted(gate: Gate, videos: int, name: str, call: Callable[[], httpx.Response]) -> list[Row]:
+    call().raise_for_status()  # the first in a minute also reads how long such renders take
     _quiet(gate)
     gate.reset()
     call().raise_for_status()

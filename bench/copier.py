@@ -7,7 +7,6 @@ which is the app's own activity; `read_all`, the code that samples show; or `pip
 
 import hashlib
 import json
-import re
 import sys
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from pathlib import Path
 import httpx
 from azure.storage.blob import ContainerClient
 
+from bench.processes import memory
 from shared.domain.job import Part
 from shared.domain.work import Attempt, RunningJob, Work
 from shared.lifecycle.services import Services, services
@@ -34,10 +34,10 @@ def main() -> None:
     copy = _ours if mode == "ours" else _read_all
     app = services()
     copy(app, 0, 1)  # imports and connections are not what is measured
-    before = _memory("VmRSS")
+    before = memory("self", "VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins here
     seconds = copy(app, megabytes, outputs)
-    print(json.dumps({"seconds": seconds, "grew": _memory("VmHWM") - before}))
+    print(json.dumps({"seconds": seconds, "grew": memory("self", "VmHWM") - before}))
 
 
 def _ours(app: Services, megabytes: int, outputs: int) -> float:
@@ -107,13 +107,6 @@ def _at_once(one: Callable[[int], None], outputs: int) -> float:
     with ThreadPoolExecutor(outputs) as pool:
         list(pool.map(one, range(outputs)))
     return time.monotonic() - began
-
-
-def _memory(field: str) -> int:
-    """Bytes, as Linux counts them."""
-    found = re.search(rf"^{field}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
-    assert found is not None
-    return 1024 * int(found[1])
 
 
 if __name__ == "__main__":

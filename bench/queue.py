@@ -214,7 +214,8 @@ def _targets(rows: list[Row], fairness: list[Row], depths: list[Row]) -> list[Ro
     over = max(row["over"] for row in rows)
     broken = sum(row["breaches"] for row in rows)
     ahead, slots = max(row["most_ahead"] for row in fairness), _FAIR_LANES * MAX_RUNNING
-    asked = [authority.of_authority(row["requests"]) for row in depths]
+    asked = [sum(row["requests"].values()) for row in depths]
+    off = max(abs(row["off"]) for row in depths)
     return [
         {"target": "makespan over the optimum", "limit": _WITHIN, "reached": over}
         | {"met": over <= _WITHIN},
@@ -222,10 +223,17 @@ def _targets(rows: list[Row], fairness: list[Row], depths: list[Row]) -> list[Ro
         {"target": "grants that a caller is ahead of another, at most the slots", "limit": slots}
         | {"reached": ahead, "met": ahead <= slots},
         {
-            "target": "requests to the authority for a video, 10,000 waiting as 100",
+            "target": "requests of a video, 100,000 waiting as 100",
             "limit": asked[0],
         }
         | {"reached": asked[-1], "met": asked[-1] <= asked[0]},
+        {
+            "target": "requests of a video, 100,000 waiting as 10,000",
+            "limit": asked[-2],
+        }
+        | {"reached": asked[-1], "met": asked[-1] <= asked[-2]},
+        {"target": "places by which a position is off, at any depth", "limit": 0}
+        | {"reached": off, "met": not off},
     ]
 
 
@@ -243,12 +251,20 @@ def tables(results: dict[str, Any]) -> list[Table]:
         fair.add(row["order"], row["most_ahead"], row["first_done"], row["last_done"])
     deep = Table(
         "One video's way through the line",
-        ("waiting", "to the authority", "pages of the line", "all"),
+        (
+            *("waiting", "requests", "of them to the authority", "to the line", "for a position"),
+            *("position is off by", "a sweep", "a forecast of all", "its memory, MB"),
+        ),
     )
     for row in results["authority"]:
         asked = row["requests"]
-        pages = asked.get("work: range page", 0)
-        deep.add(f"{row['depth']:,}", authority.of_authority(asked), pages, sum(asked.values()))
+        deep.add(
+            f"{row['depth']:,}",
+            sum(asked.values()),
+            authority.of_authority(asked),
+            asked.get("work: range page", 0),
+            *(row[name] for name in ("position", "off", "sweep", "forecast", "forecast_mb")),
+        )
     return [makespan, fair, deep, targets("the line", results["targets"])]
 
 

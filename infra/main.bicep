@@ -22,6 +22,8 @@ type videoModel = {
   maxCreatesPerMinute: int
   // when Azure retires it, as 2026-10-15T00:00:00Z
   retiresAt: string?
+  // who renders in its place, and when: the field of UPSTREAMS
+  successor: object?
   // more fields of its entry in UPSTREAMS: prices, capabilities, can_list
   extra: object?
 }
@@ -49,7 +51,7 @@ param skippedModels string = ''
 @description('When Azure retires them, as name=date,name=date; empty: not known. Set by the same hook; overrides retiresAt.')
 param retirementDates string = ''
 
-@description('Further upstreams, as entries of UPSTREAMS (see shared/settings/upstreams.py): an existing account, or any other server of /v1/videos. The key of auth type header is the vault\'s secret named as secret_setting, in lower case and with dashes.')
+@description('Further upstreams, as entries of UPSTREAMS (see shared/settings/upstreams.py): an existing account, or any other server of /v1/videos. The key of auth type header, and the secret of callback, are the vault\'s secrets named as secret_setting, in lower case and with dashes.')
 param otherUpstreams object[] = []
 
 @description('Resource ids of existing Azure OpenAI accounts among them, on which the app gets its role.')
@@ -205,6 +207,7 @@ var containers = {
   inputs: 'inputs'
   inbox: 'inbox'
   rejected: 'rejected'
+  files: 'files'
   deadLetters: 'deadletter'
 }
 var tables = [
@@ -216,6 +219,9 @@ var tables = [
   'idempotency'
   'outbox'
   'latencies'
+  'files'
+  'batches'
+  'approvals'
 ]
 // Callers' prompts and images are kept only as long as they are needed.
 var keptDays = union({
@@ -248,10 +254,11 @@ var azureUpstreams = map(videoModels, model => union({
   }
   max_running: model.maxRunning
   max_creates_per_minute: model.maxCreatesPerMinute
-}, empty(retirementOf[model.name]) ? {} : { retires_at: retirementOf[model.name] }, model.?extra ?? {}))
+}, empty(retirementOf[model.name]) ? {} : { retires_at: retirementOf[model.name] }, empty(model.?successor ?? {}) ? {} : { successor: model.successor }, model.?extra ?? {}))
 
 // A secret app setting is a reference to the vault's secret of the same name.
-var secretNames = union(map(filter(otherUpstreams, upstream => upstream.auth.type == 'header'), upstream => upstream.auth.secret_setting), map(webhooks, webhook => webhook.secret_setting))
+var callingBack = filter(otherUpstreams, upstream => !empty(upstream.?callback.?secret_setting ?? ''))
+var secretNames = union(map(filter(otherUpstreams, upstream => upstream.auth.type == 'header'), upstream => upstream.auth.secret_setting), map(callingBack, upstream => upstream.callback.secret_setting), map(webhooks, webhook => webhook.secret_setting))
 var secretSettings = toObject(secretNames, name => name, name => '@Microsoft.KeyVault(VaultName=${keyVaultName};SecretName=${toLower(replace(name, '_', '-'))})')
 
 var appSettings = union({
@@ -328,6 +335,8 @@ module videoStorage 'modules/storage.bicep' = {
     containers: map(items(containers), container => container.value)
     tables: tables
     deleteAfterDays: keptDays
+    // where pages are served from: a base URL may have a path, an origin has none
+    pageOrigins: vnetEnabled ? [] : union([ 'https://func-${token}.azurewebsites.net' ], empty(publicBaseUrl) ? [] : [ '${split(publicBaseUrl, '/')[0]}//${split(publicBaseUrl, '/')[2]}' ])
     isPrivate: vnetEnabled
     replication: storageReplication
   }
@@ -419,6 +428,7 @@ module access 'modules/access.bicep' = {
       containers.videos
       containers.inputs
       containers.rejected
+      containers.files
     ]
     readContainers: [ containers.inbox ]
     tables: tables

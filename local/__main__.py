@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from local import events, operate, operate_videos
+from local import batch, compare, events, operate, operate_videos
 from local.processes import StackError
 from local.signals import end_on_signals
 from local.stack import API_KEY, ROOT, Ports, Stack
@@ -25,6 +25,8 @@ app = typer.Typer(
     help="Durable Video on one machine.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 console = Console(highlight=False, soft_wrap=True)
+batch.add_commands(app)
+compare.add_commands(app)
 events.add_commands(app)
 operate.add_commands(app)
 operate_videos.add_commands(app)
@@ -132,6 +134,8 @@ def _say_where(stack: Stack) -> None:
     if stack.with_host:
         console.print(f"API         {stack.api}  (key {API_KEY})")
         console.print(f"docs        {stack.api}/docs")
+        console.print(f"studio      {stack.api.removesuffix('/openai/v1')}/studio")
+        console.print(f"agents      {stack.api.removesuffix('/openai/v1')}/mcp")
     console.print(f"simulator   {stack.simulator_url}  (journal at /_sim/journal)")
     console.print(f"topic       {stack.topic_url}  (python -m local listen)")
     console.print(f"Azurite     blob {blob}, queue {queue}, table {table} on 127.0.0.1")

@@ -8,13 +8,15 @@ rules:
 - A video that has ended has no reserved money, and its row agrees with the ledger.
 - Reserved money belongs to a video with a row in `work`.
 - Each total is the sum of its entries of the month, in money and in open reservations.
+- What the videos of a batch hold and have cost is at most its budget, but for what upstreams
+  settled above the reservation.
 """
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TextIO
 
@@ -23,6 +25,8 @@ Row = Mapping[str, Any]
 STATES = ("reserved_micro_usd", "settled_micro_usd", "unknown_micro_usd")
 ENDED = ("completed", "failed", "cancelled")
 _CLOSING = {"settle", "release"}
+_MOVED = "moved_to_successor"
+"""A reservation in place of the one before: its video moved to the successor of its model."""
 _LEGAL = (
     {"reserve"},
     {"reserve", "settle"},
@@ -32,18 +36,20 @@ _LEGAL = (
     {"reserve", "unknown", "release"},
 )
 CSV_COLUMNS = (
-    "day", "at", "video_id", "caller", "model", "deployment", "attempt", "kind", "amount_usd",
-    "reserved_change_usd", "settled_change_usd", "unknown_change_usd", "price_version", "basis",
+    "day", "at", "video_id", "caller", "batch", "model", "deployment", "attempt", "kind",
+    "amount_usd", "reserved_change_usd", "settled_change_usd", "unknown_change_usd",
+    "price_version", "basis", "rendered_by",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Account:
-    """The rows of the tables `ledger`, `videos` and `work`."""
+    """The rows of the tables `ledger`, `videos`, `work` and `batches`."""
 
     ledger: list[Row]
     videos: list[Row]
     work: list[Row]
+    batches: list[Row] = field(default_factory=list)
 
     @property
     def entries(self) -> list[Row]:
@@ -60,7 +66,8 @@ def breaches(account: Account) -> list[str]:
     for entry in account.entries:
         attempts.setdefault((entry["video_id"], entry["attempt"]), []).append(entry)
     stories = [breach for key, story in attempts.items() for breach in _story(key, story)]
-    return [*stories, *_videos(account, attempts), *_totals(account)]
+    books = _batches(account, attempts)
+    return [*stories, *_videos(account, attempts), *_totals(account), *books]
 
 
 def _story(key: tuple[str, int], story: list[Row]) -> Iterator[str]:
@@ -142,6 +149,33 @@ def _totals(account: Account) -> Iterator[str]:
             yield f"total {month}/{key} is negative: {total}"
 
 
+def _batches(account: Account, attempts: Mapping[tuple[str, int], list[Row]]) -> Iterator[str]:
+    """Is any budget of a batch passed?"""
+    held: dict[str, int] = {}
+    for (video_id, attempt), story in attempts.items():
+        amount = {entry["kind"]: entry["amount_micro_usd"] for entry in story}
+        booked = sum(entry[state] for entry in story for state in STATES)
+        allowed = amount.get("reserve", 0) if _is_first(attempts, video_id, attempt) else 0
+        batch = next((entry["batch"] for entry in story if entry.get("batch")), "")
+        held[batch] = held.get(batch, 0) + min(booked, allowed)
+    for row in account.batches:
+        budget = row.get("budget")
+        if row["RowKey"] == "batch" and budget is not None:
+            committed = held.get(str(row["PartitionKey"]), 0)
+            if committed > budget:
+                yield f"{row['PartitionKey']}: {committed} are committed of a budget of {budget}"
+
+
+def _is_first(attempts: Mapping[tuple[str, int], list[Row]], video_id: str, attempt: int) -> bool:
+    """Is it the first render, by whichever model? A later one was never the batch's to refuse."""
+    while attempt > 1:
+        story = attempts.get((video_id, attempt), [])
+        if not any(each["basis"] == _MOVED for each in story if each["kind"] == "reserve"):
+            return False
+        attempt -= 1
+    return True
+
+
 def export(account: Account, file: TextIO) -> int:
     """Write the entries as CSV, oldest first; returns how many."""
     rows = sorted(account.entries, key=lambda row: (row["day"], row["at"], row["RowKey"]))
@@ -154,6 +188,7 @@ def export(account: Account, file: TextIO) -> int:
                 row["at"],
                 row["video_id"],
                 _harmless(row["caller"]),
+                row.get("batch") or "",
                 row["model"],
                 row.get("deployment") or "",
                 row["attempt"],
@@ -162,6 +197,7 @@ def export(account: Account, file: TextIO) -> int:
                 *(dollars(row[state]) for state in STATES),
                 row["price_version"],
                 row["basis"],
+                row.get("rendered_by") or row["model"],
             ]
         )
     return len(rows)
@@ -190,7 +226,7 @@ def id_of(key: str) -> str:
 
 def read(service: Any) -> Account:
     """Read the tables through a `TableServiceClient`."""
-    return Account(*(_rows(service, name) for name in ("ledger", "videos", "work")))
+    return Account(*(_rows(service, name) for name in ("ledger", "videos", "work", "batches")))
 
 
 def persistent(service: Any, *, looks: int = 3) -> tuple[Account, list[str]]:
@@ -211,6 +247,8 @@ def _rows(service: Any, name: str) -> list[Row]:
     columns = None
     if name == "videos":  # no prompts
         columns = ["PartitionKey", "RowKey", "status", "cost_state", "cost_actual_micro_usd"]
+    if name == "batches":
+        columns = ["PartitionKey", "RowKey", "budget"]
     if name == "work":
         columns = ["PartitionKey", "RowKey"]
     entities: Iterable[Any] = service.get_table_client(name).list_entities(select=columns)

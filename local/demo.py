@@ -20,6 +20,7 @@ import httpx
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from local.loopback import BRIEFLY
 from local.processes import StackError
 from local.stack import API_KEY, Stack
 from shared.domain.money import usd
@@ -58,7 +59,7 @@ def run(stack: Stack, order: Order, out: Path, console: Console) -> None:
     """Order a video from a running stack, show its progress, check and report the result. Raises
     DemoFailed or StackError."""
     with httpx.Client(
-        headers={"Authorization": f"Bearer {API_KEY}"}, timeout=60, trust_env=False
+        headers={"Authorization": f"Bearer {API_KEY}"}, timeout=60, trust_env=False, limits=BRIEFLY
     ) as http:
         video = _create(http, stack, order)
         console.print(f"[bold]{video['id']}[/bold]  {order.model}, “{order.prompt}”")

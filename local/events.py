@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,21 +54,30 @@ def drop(
     name: Annotated[str | None, typer.Option(help="Its name there; FILE's own.")] = None,
     caller: Annotated[str, typer.Option(help="Whose folder of the inbox.")] = "local",
     prompt: Annotated[str | None, typer.Option(help="An image's prompt, as metadata.")] = None,
+    metadata: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE, such as budget_usd=20 of a batch.")
+    ] = None,
 ) -> None:
     """Put FILE into the inbox and emit its BlobCreated event."""
     stack = _stack()
     blob = f"{caller}/{name or file.name}"
-    metadata = None if prompt is None else {"prompt": prompt}
-    event = put(stack, blob, file.read_bytes(), metadata)
+    noted = {} if prompt is None else {"prompt": prompt}
+    for each in metadata or ():
+        noted_name, _, noted[noted_name] = each.partition("=")
+    event = put(stack, blob, file.read_bytes(), noted or None)
     Topic(stack).emit(event)
     console.print(f"dropped inbox/{blob}")
 
 
-def listen() -> None:
-    """Print events and verified webhooks as they come, until Ctrl-C."""
+def listen(
+    stop_after: Annotated[
+        int | None, typer.Option(min=1, help="Stop after so many, past ones included.")
+    ] = None,
+) -> None:
+    """Print past events and verified webhooks, and new ones as they come, until Ctrl-C."""
     topic = Topic(_stack())
     try:
-        for item in topic.items():
+        for item in islice(topic.items(), stop_after):
             console.print(_line(item))
     except KeyboardInterrupt:
         return

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,15 +34,17 @@ def add_commands(app: typer.Typer) -> None:
 
 def pause(deployment: Annotated[str, typer.Argument(help="Its name in UPSTREAMS.")]) -> None:
     """Give a deployment no new jobs; running ones are followed and collected."""
-    state = _change(deployment, lambda state: replace(state, paused=True))
+    from shared.lifecycle.requests.deployments import hold
+
+    state = _change(deployment, partial(hold, now=time.time()))
     print(f"{deployment} is paused; {len(state.running)} of its jobs are still running.")
 
 
 def resume(deployment: Annotated[str, typer.Argument(help="Its name in UPSTREAMS.")]) -> None:
     """Give jobs to a paused or retired deployment again, and end an outage: it is tried at once."""
-    state = _change(
-        deployment, lambda state: replace(state, paused=False, outage=None, paused_until=0.0)
-    )
+    from shared.lifecycle.requests.deployments import reopen
+
+    state = _change(deployment, reopen)
     print(f"{deployment} takes jobs again; {len(state.running)} are running.")
 
 
@@ -71,7 +74,7 @@ def audit(
         raise typer.Exit(1)
 
 
-def _change(name: str, how: Callable[[DeploymentState], DeploymentState]) -> DeploymentState:
+def _change(name: str, how: Callable[..., DeploymentState]) -> DeploymentState:
     known = _deployments()
     if name not in known:
         raise StackError(f"There is no deployment {name!r}. UPSTREAMS has: {', '.join(known)}.")
@@ -81,7 +84,7 @@ def _change(name: str, how: Callable[[DeploymentState], DeploymentState]) -> Dep
     # limits are settings and not in the row, so any will do
     state = DeploymentState(deployment=name, max_running=0, max_creates=0, window=60.0)
     with _tables() as account:
-        return Deployments(account.table(names.DEPLOYMENTS)).change(state, how).state
+        return how(Deployments(account.table(names.DEPLOYMENTS)), state, by="command")
 
 
 def _deployments() -> list[str]:

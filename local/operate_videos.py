@@ -105,7 +105,7 @@ def retry(services: Services, video_id: str) -> str:
     work = services.work.get(checked(video_id))
     if work is None:
         raise StackError(standing(services, video_id))
-    if phase(work) is Phase.ADMITTING:
+    if phase(work) is Phase.ADMITTING and services.videos.find(work.caller, video_id) is None:
         raise StackError(
             f"{video_id} is being admitted. The sweep finishes or undoes that within five minutes."
         )

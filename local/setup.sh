@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prepares the project: a .venv with the locked packages, and Azurite and the tests' browser from
-# package-lock.json. Called by make; repeats only what changed. PYTHON chooses the Python, VENV the
+# Prepares the project: a .venv with the locked packages, Azurite and the tests' browser from
+# package-lock.json, and the studio's bundle. Called by make; repeats only what changed. PYTHON chooses the Python, VENV the
 # folder for the packages.
 set -eu
 cd "$(dirname "$0")/.."
@@ -48,3 +48,5 @@ if ! node_is_ready; then
     npm ci --no-audit --no-fund --loglevel=error >/dev/null
     digest package-lock.json > node_modules/.locked
 fi
+
+studio/build.sh >/dev/null

@@ -20,17 +20,20 @@ from typing import Self
 
 import httpx
 
+from local.loopback import NO_TLS
 from local.ports import check_port_free, free_ports, listens
 from local.processes import Child, StackError
 
 ROOT = Path(__file__).resolve().parent.parent
 API_KEY = "local-dev-key"
 HOST = "Functions host"
+HUB = "task hub"
 WEBHOOK = {"name": "local", "secret_setting": "LOCAL_WEBHOOK_SECRET"}
 """The webhook of `local.settings.json`; the local topic receives it."""
 _AZURITE_PORTS = (10000, 10001, 10002)
 _SWEEP_PERIOD = 60.0
 _VISIBILITY_TIMEOUT = 60.0
+_LEASE = 30.0
 _TIMEOUTS = tuple(
     f"AzureFunctionsJobHost__extensions__durableTask__storageProvider__{queue}VisibilityTimeout"
     for queue in ("controlQueue", "workItemQueue")
@@ -165,7 +168,8 @@ class Stack:
 
     def start_azurite(self) -> None:
         blob, queue, table = self.ports.azurite
-        command = [_node(), str(_azurite()), "--silent", "--skipApiVersionCheck"]
+        command = [_node(), "--require", str(ROOT / "local" / "no_telemetry.cjs"), str(_azurite())]
+        command += ["--silent", "--skipApiVersionCheck"]
         command += ["--disableTelemetry", "--blobKeepAliveTimeout", "120"]
         command += ["--tableKeepAliveTimeout", "120", "--blobPort", str(blob)]
         command += ["--queuePort", str(queue), "--tablePort", str(table)]
@@ -196,17 +200,37 @@ class Stack:
         child.wait_until(lambda: listens(self.ports.topic), seconds=20)
 
     def start_host(self) -> None:
-        command = [sys.executable, "-m", self.host_module, "--app", str(ROOT)]
-        command += ["--port", str(self.ports.functions)]
-        if self.ephemeral:
-            command += ["--ephemeral"]
-        else:
-            command += ["--state-dir", str(self.data / "host")]
+        command = ["--ephemeral"] if self.ephemeral else ["--state-dir", str(self.data / "host")]
         if self.rpc_origin:
             command += ["--rpc-origin", self.rpc_origin]
-        child = self._start(HOST, command, **_timeouts(float(self.settings["TIME_SCALE"])))
-        status = f"http://127.0.0.1:{self.ports.functions}/admin/host/status"
+        self._serve(HOST, self.ports.functions, command, {})
+
+    def start_hub(self) -> Child:
+        """The task hub of hosts that share one (`start_one_of`), instead of the one host."""
+        folder = self.data / "hub"
+        scale = float(self.settings["TIME_SCALE"])
+        command = [sys.executable, "-m", "local.host", "hub", "--app", str(ROOT)]
+        command += ["--state-dir", str(folder), "--lease", str(max(0.5, _LEASE / scale))]
+        hub = self._start(HUB, command, **_timeouts(scale))
+        hub.wait_until((folder / "hub.json").exists, seconds=30)
+        return hub
+
+    def start_one_of(
+        self, name: str, port: int, settings: Mapping[str, str], *options: str
+    ) -> Child:
+        """One of several hosts, with settings and options of its own."""
+        command = ["--hub", str(self.data / "hub"), *options]
+        return self._serve(name, port, command, settings)
+
+    def _serve(
+        self, name: str, port: int, options: list[str], settings: Mapping[str, str]
+    ) -> Child:
+        command = [sys.executable, "-m", self.host_module, "--app", str(ROOT), "--port", str(port)]
+        timeouts = _timeouts(float(self.settings["TIME_SCALE"]))
+        child = self._start(name, command + options, **timeouts, **settings)
+        status = f"http://127.0.0.1:{port}/admin/host/status"
         child.wait_until(lambda: _answers(status), seconds=30)
+        return child
 
     def _check(self) -> None:
         _node()
@@ -297,7 +321,7 @@ def _azurite() -> Path:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=1.0, trust_env=False).status_code == 200
+        return httpx.get(url, timeout=1.0, trust_env=False, verify=NO_TLS).status_code == 200
     except httpx.HTTPError:
         return False
 
@@ -305,6 +329,7 @@ def _answers(url: str) -> bool:
 def create_storage(connection: str) -> None:
     """Create missing tables and containers of the app; in Azure, Bicep does that."""
     from azure.core.exceptions import ResourceExistsError
+    from azure.storage.blob import CorsRule
 
     from shared.storage import names
     from shared.storage.accounts import Account
@@ -315,3 +340,12 @@ def create_storage(connection: str) -> None:
     for container in names.CONTAINERS:
         with suppress(ResourceExistsError):
             account.blobs.create_container(container)
+    # the studio reads films where links to them lead
+    pages = CorsRule(
+        allowed_origins=["*"],
+        allowed_methods=["GET", "HEAD"],
+        allowed_headers=["range"],
+        exposed_headers=["accept-ranges", "content-length", "content-range", "etag"],
+        max_age_in_seconds=3600,
+    )
+    account.blobs.set_service_properties(cors=[pages])

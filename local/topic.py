@@ -24,6 +24,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from local.loopback import BRIEFLY, NO_TLS
 from local.simulator.server import listen, serve
 from shared.delivery.topic import LOOPBACK_KEY
 
@@ -47,7 +48,7 @@ class LocalTopic:
         self._count = 0
         self._came = asyncio.Condition()
         self._deliveries: set[asyncio.Task[None]] = set()
-        self._http = httpx.AsyncClient(timeout=30, trust_env=False)
+        self._http = httpx.AsyncClient(timeout=30, trust_env=False, verify=NO_TLS, limits=BRIEFLY)
 
     def app(self) -> Starlette:
         return Starlette(

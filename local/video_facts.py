@@ -38,6 +38,7 @@ def _of_video(video: Video, now: float) -> list[str]:
     facts = {
         "caller": video.caller,
         "asked": f"{request.model} {request.size}, {request.seconds} s, {request.variants} times",
+        "rendered by": request.rendered_by and f"{request.rendered_by}, its successor",
         "status": f"{video.status}, stage {video.stage}, {video.progress} %",
         "created": _when(video.created_at, now),
         "completed": _when(video.completed_at, now),

@@ -4,13 +4,15 @@ from collections.abc import Generator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, cast
 
-from shared.durable.names import GenerateVideo, Result
+from shared.durable.names import GenerateVideo, Result, RunBatch
 from shared.durable.sdk import OrchestrationContext, Task
 
 _CALLS_PER_GENERATION = 6
 """An activity and its timer are eight history events, so a generation stays below about sixty."""
 _TRIES = 5
 _FIRST_PAUSE = 2.0
+_WHOSE = ("v", "video_id", "batch_id", "epoch")
+"""What every activity gets of the orchestration's input."""
 
 
 class AbandonedError(Exception):
@@ -21,9 +23,10 @@ class AbandonedError(Exception):
 class Steps:
     """One generation of an orchestration."""
 
-    def __init__(self, context: OrchestrationContext, video: GenerateVideo) -> None:
+    def __init__(self, context: OrchestrationContext, payload: GenerateVideo | RunBatch) -> None:
         self._context = context
-        self._video = video
+        self._payload = payload
+        self._whose = {name: value for name, value in payload.items() if name in _WHOSE}
         self._calls = 0
         self._waits = 0
 
@@ -34,7 +37,7 @@ class Steps:
 
     def continue_as_new(self) -> None:
         """Begin another generation: the state is in the tables."""
-        again = {**self._video, "generation": self._video.get("generation", 0) + 1}
+        again = {**self._payload, "generation": self._payload.get("generation", 0) + 1}
         self._context.continue_as_new(again)
 
     def call(self, activity: str, **extra: Any) -> Generator[Task, Any, Result]:
@@ -52,7 +55,7 @@ class Steps:
             try:
                 results = yield self._context.task_all(tasks)
             except Exception:  # noqa: BLE001  # the SDK raises plain Exceptions for failed tasks
-                yield self.timer(_FIRST_PAUSE * 2**attempt / self._video["scale"])
+                yield self.timer(_FIRST_PAUSE * 2**attempt / self._payload["scale"])
                 continue
             for result in results:
                 self._show(result)
@@ -60,9 +63,11 @@ class Steps:
         raise AbandonedError(activity)
 
     def wait(self, result: Result) -> Generator[Task, Any, None]:
-        """Sleep for the `wait` of a result."""
-        seconds = result.get("wait", 0.0)
-        if seconds > 0:
+        """Sleep for the `wait` of a result, or until its `hint`, if it has one."""
+        seconds, hint = result.get("wait", 0.0), result.get("hint")
+        if seconds > 0 and hint:
+            yield from self.sleep(seconds, hint)
+        elif seconds > 0:
             yield self.timer(seconds)
 
     def timer(self, seconds: float) -> Task:
@@ -73,7 +78,7 @@ class Steps:
     def next_hint(self) -> str:
         """An event name that is new to this instance."""
         self._waits += 1
-        return f"turn-{self._video.get('generation', 0)}-{self._waits}"
+        return f"turn-{self._payload.get('generation', 0)}-{self._waits}"
 
     def sleep(self, seconds: float, hint: str) -> Generator[Task, Any, None]:
         """Wait for the time or for the hint, whichever comes first."""
@@ -85,13 +90,7 @@ class Steps:
 
     def _task(self, activity: str, extra: Mapping[str, Any]) -> Task:
         self._calls += 1
-        step = {
-            "v": self._video["v"],
-            "video_id": self._video["video_id"],
-            "epoch": self._video["epoch"],
-            **extra,
-        }
-        return self._context.call_activity(activity, step)
+        return self._context.call_activity(activity, {**self._whose, **extra})
 
     def _show(self, result: Result) -> None:
         if "stage" in result:

@@ -9,13 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from shared.telemetry.events import silence_urls
-
-if TYPE_CHECKING:
-    from ssl import SSLContext
+from shared.tls import tls
 
 _CONNECT = 5.0
 
@@ -56,7 +52,7 @@ def request(
                 timeout=httpx.Timeout(seconds, connect=_CONNECT),
                 follow_redirects=False,
                 trust_env=False,
-                verify=_tls(),
+                verify=tls(),
             ) as client,
             client.stream(method, url, headers=dict(headers), content=content) as answer,
         ):
@@ -76,10 +72,3 @@ def request(
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise NotAnswered(f"not reached ({type(error).__name__})") from None
     return replies[0]
-
-
-@lru_cache(maxsize=1)
-def _tls() -> SSLContext:
-    import httpx
-
-    return httpx.create_ssl_context(trust_env=False)

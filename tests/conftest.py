@@ -1,4 +1,5 @@
-"""Real services for tests: one Azurite and one simulator per run, a storage account per test."""
+"""Real services for tests: one Azurite and one simulator per run, a storage account per test. Where
+a folder judges what is decided and not how it is stored, the account is in memory."""
 
 from __future__ import annotations
 
@@ -16,10 +17,13 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from local import audit
-from local.stack import Ports, Stack, create_storage
+from local.loopback import NO_TLS
+from local.stack import Ports, Stack
 from shared.lifecycle.services import Services, build
 from shared.settings import app as settings_module
 from shared.settings.app import Settings
+from tests.support import accounts
+from tests.support.memory import MemoryAccount
 from tests.support.stacks import Client, local_caller
 
 # No test looks at a clock, and so hypothesis does not either: a busy machine is no failure.
@@ -29,10 +33,22 @@ hypothesis_settings.register_profile(
 hypothesis_settings.load_profile("timeless")
 
 TIME_SCALE = 100
+SWEEP_SCHEDULE = "*/5 * * * * *"
+"""Of hosts that idle beside other tests. In the scale of time it would be each second."""
 _ACCOUNTS = 2000
 LAST_ACCOUNT = _ACCOUNTS - 1
 """Of no test that takes the next one: for those that share an account on purpose."""
-_KEY = "a2V5"  # base64 of "key"; Azurite takes any
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--real-storage", action="store_true", help="on Azurite also what is else in memory"
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long modules first: while one waits, the other workers have the rest to do."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.fixture(scope="session")
@@ -45,10 +61,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     running = Stack(
         data,
         Ports.any_free(),
-        overrides={"TIME_SCALE": str(TIME_SCALE)},
+        overrides={"TIME_SCALE": str(TIME_SCALE), "SWEEP_SCHEDULE": SWEEP_SCHEDULE},
         simulator_config=config,
     )
-    names = ";".join(f"test{number}:{_KEY}" for number in range(_ACCOUNTS))
+    names = accounts.named(_ACCOUNTS)
     os.environ["AZURITE_ACCOUNTS"] = f"devstoreaccount1:{_dev_key(running)};{names}"
     try:
         running.start_azurite()
@@ -65,23 +81,29 @@ def _account_numbers() -> Iterator[int]:
 
 
 @pytest.fixture
-def connection(stack: Stack, _account_numbers: Iterator[int]) -> str:
-    """The connection string of a storage account that no other test uses, with its layout."""
+def on_real_storage() -> bool:
+    """Whether a test's storage account is one of Azurite's. Folders override it."""
+    return True
+
+
+def judges_storage(request: pytest.FixtureRequest) -> bool:
+    """Where storage is in memory: whether this test is marked to be on Azurite as well, or all."""
+    marked = request.node.get_closest_marker("real_storage") is not None
+    return marked or bool(request.config.getoption("real_storage"))
+
+
+@pytest.fixture
+def connection(stack: Stack, _account_numbers: Iterator[int], on_real_storage: bool) -> str:
+    """The connection string of a storage account that no other test uses, with its layout; of none
+    that Azurite has where storage is in memory."""
+    if not on_real_storage:
+        return accounts.connection(stack.ports.azurite, "memory")
     return storage_account(stack, next(_account_numbers))
 
 
 def storage_account(stack: Stack, number: int) -> str:
     """The connection string of one of Azurite's accounts, with its layout."""
-    blob, queue, table = stack.ports.azurite
-    name = f"test{number}"
-    text = (
-        f"DefaultEndpointsProtocol=http;AccountName={name};AccountKey={_KEY};"
-        f"BlobEndpoint=http://127.0.0.1:{blob}/{name};"
-        f"QueueEndpoint=http://127.0.0.1:{queue}/{name};"
-        f"TableEndpoint=http://127.0.0.1:{table}/{name}"
-    )
-    create_storage(text)
-    return text
+    return accounts.account(stack.ports.azurite, number)
 
 
 @dataclass
@@ -101,9 +123,9 @@ class Simulator:
     def force(self, job_id: str, **state: Any) -> None:
         """Put a job into a state, if time has not done so already."""
         path = f"{self.url}/_sim/jobs/{job_id}"
-        answer = httpx.post(path, json=state, timeout=60, trust_env=False)
+        answer = httpx.post(path, json=state, timeout=60, trust_env=False, verify=NO_TLS)
         if answer.status_code == 409:
-            found = httpx.get(path, timeout=60, trust_env=False).json()
+            found = httpx.get(path, timeout=60, trust_env=False, verify=NO_TLS).json()
             words = {state["state"], {"completed": "succeeded"}.get(state["state"])}
             assert found["status"] in words, answer.text
         else:
@@ -113,7 +135,9 @@ class Simulator:
         self._http("POST", "/_sim/reset")
 
     def _http(self, method: str, path: str, **extra: Any) -> httpx.Response:
-        answer = httpx.request(method, self.url + path, timeout=60, trust_env=False, **extra)
+        answer = httpx.request(
+            method, self.url + path, timeout=60, trust_env=False, verify=NO_TLS, **extra
+        )
         assert answer.is_success, answer.text
         return answer
 
@@ -143,12 +167,15 @@ def make_settings(
 
 
 @pytest.fixture
-def services_with(make_settings: Callable[..., Settings]) -> Iterator[Callable[..., Services]]:
+def services_with(
+    make_settings: Callable[..., Settings], connection: str, on_real_storage: bool
+) -> Iterator[Callable[..., Services]]:
     """Make the app's services with changed settings, all on this test's storage account."""
     made: list[Services] = []
+    account = None if on_real_storage else MemoryAccount(connection)
 
     def make(**overrides: str) -> Services:
-        made.append(build(make_settings(**overrides)))
+        made.append(build(make_settings(**overrides), account))
         return made[-1]
 
     yield make
@@ -158,7 +185,7 @@ def services_with(make_settings: Callable[..., Settings]) -> Iterator[Callable[.
 
 @pytest.fixture
 def services(services_with: Callable[..., Services], simulator: Simulator) -> Services:
-    """The app's services on Azurite and the simulator."""
+    """The app's services on this test's storage account and the simulator."""
     return services_with()
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
 from local.stack import ROOT
+from shared.domain.batch import Stop
+from shared.domain.errors import Problem
 from shared.storage import names
 
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text()
@@ -80,3 +83,47 @@ def test_no_line_of_prose_is_too_long(document: str) -> None:
         if len(line) > LONGEST_LINE and not line.lstrip().startswith("|") and " " in line.strip()
     ]
     assert not long
+
+
+def anchors(document: Path) -> set[str]:
+    """The headings of a document, as GitHub names them in addresses."""
+    prose = re.sub(r"^ *```.*?^ *```", "", document.read_text(), flags=re.DOTALL | re.M)
+    headings = re.findall(r"^#+ (.+)$", prose, flags=re.MULTILINE)
+    plain = [re.sub(r"[^\w -]", "", heading.lower()) for heading in headings]
+    return {heading.replace(" ", "-") for heading in plain}
+
+
+@pytest.mark.parametrize("document", documents())
+def test_every_link_between_documents_leads_somewhere(document: str) -> None:
+    here = ROOT / document
+    for path, anchor in re.findall(r"\]\((?!\w+:)([^)#\s]*)#?([^)\s]*)\)", here.read_text()):
+        there = (here.parent / path) if path else here
+        assert there.exists(), path
+        assert not anchor or anchor in anchors(there), f"{path}#{anchor}"
+
+
+ERRORS = (ROOT / "docs" / "errors.md").read_text()
+
+
+def test_every_code_of_an_error_is_explained() -> None:
+    explained = set(re.findall(r"`([a-z_]+)`", ERRORS))
+    sources = [*(ROOT / "shared").rglob("*.py"), *(ROOT / "triggers").rglob("*.py")]
+    named = {
+        code for path in sources for code in re.findall(r"\bcode=\"([a-z_]+)\"", path.read_text())
+    }
+    of_problems = {problem.code for problem in family(Problem)}
+    assert len(named) > 30
+    assert named | of_problems | {stop.value for stop in Stop} <= explained
+
+
+def test_every_bad_ending_is_explained() -> None:
+    code = (SHARED / "domain" / "endings.py").read_text()
+    said = re.findall(r"_failed\(\s*\"(\w+)\"(?: if \w+ else \"(\w+)\")?", code)
+    endings = {ending for each in said for ending in each if ending}
+    table = section(ERRORS, "When a video ends badly")
+    assert {"timed_out", "moderation_blocked", "refused"} <= endings
+    assert endings <= set(re.findall(r"^\| `(\w+)`", table, flags=re.MULTILINE))
+
+
+def family(problem: type[Problem]) -> set[type[Problem]]:
+    return {problem}.union(*(family(each) for each in problem.__subclasses__()))

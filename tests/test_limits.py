@@ -20,7 +20,10 @@ HOUR, DAY = 3600, 86400
 
 SAID = {
     "LARGEST_BODY": ("body of a request, as it came and decompressed", MIB, "{} MiB"),
-    "LARGEST_FILE": ("an image or a video of a request", MIB, "{} MiB"),
+    "LARGEST_UPLOAD": ("body of `POST /files`, the same way", MIB, "{} MiB"),
+    "LONGEST_FILENAME": ("the name of a file", 1, "{} characters"),
+    "LARGEST_CALLBACK": ("an upstream's callback", KIB, "{} KiB"),
+    "LARGEST_FILE": ("an image or a video of a request, uploaded or not", MIB, "{} MiB"),
     "LARGEST_PIXELS": ("pixels of an image", 1, "{} for a JPEG, half as many"),
     "SMALLEST_SIDE": ("pixels of an image", 1, "{} a side"),
     "MOST_INPAINT_ITEMS": ("`inpaint_items`", 1, "fixed: {}"),
@@ -38,19 +41,26 @@ SAID = {
     "LONGEST_METADATA_VALUE": ("`metadata`", 1, "values of {}"),
     "LONGEST_WEBHOOK_NAME": ("`webhook`", 1, "{} characters"),
     "LONGEST_KEY": ("`Idempotency-Key`", 1, "{} printable"),
+    "APPROVALS_KEPT": ("an approval", HOUR, "{} hours from the request"),
+    "MOST_MESSAGES": ("messages of one request to `/mcp`", 1, "fixed: {}"),
     "KEYS_KEPT": ("an `Idempotency-Key` is remembered", HOUR, "{} hours"),
     "REPEATS_KNOWN": ("a client's own repeat without a key is recognised", 60, "{} minutes"),
     "LINK_MINUTES": ("a content link", 1, "{} minutes"),
     "LARGEST_STREAM": ("content that the app itself sends", MIB, "{} MiB"),
     "LARGEST_OUTPUT": ("an output of the upstream", MIB, "{} MiB"),
-    "LONGEST_PAGE": ("a page of `GET /videos`", 1, "fixed: {}"),
-    "DEFAULT_PAGE": ("a page of `GET /videos`", 1, "({} where none"),
-    "LONGEST_WAIT": ("`Prefer: wait=N`", 1, "{} seconds"),
-    "MOST_WAITING": ("`Prefer: wait=N`", 1, "{} requests"),
-    "QUOTES_A_MINUTE": ("`POST /quotes`", 1, "{} a minute"),
+    "LONGEST_PAGE": ("a page of `GET /videos`, `/files` or `/batches`", 1, "fixed: {}"),
+    "DEFAULT_PAGE": ("a page of `GET /videos`, `/files` or `/batches`", 1, "({} where none"),
+    "MOST_LINES": ("requests of a batch", 1, "fixed: {}"),
+    "LONGEST_CUSTOM_ID": ("`custom_id` of a line", 1, "to {} characters"),
+    "LONGEST_WINDOW": ("`completion_window` of a batch", 1, "up to {} days"),
+    "BATCHES_SHARE": ("lines of batches, of each of the two", 0.01, "{} % of it"),
+    "LONGEST_WAIT": ("`Prefer: wait=N`, and `wait_for_video` of `/mcp`", 1, "{} seconds"),
+    "MOST_WAITING": ("`Prefer: wait=N`, and `wait_for_video` of `/mcp`", 1, "{} requests"),
+    "QUOTES_A_MINUTE": ("`POST /quotes`, and requests that ask for an approval", 1, "{} a minute"),
     "LONGEST_USAGE": ("one answer of `GET /usage`", 1, "{} days"),
     "MOST_USAGE_ENTRIES": ("one answer of `GET /usage`", 1, "{} ledger entries"),
     "MOST_RUNNING": ("renders at a time, of a deployment", 1, "at most {}"),
+    "MOST_SUBMITS": ("submissions at once, of a deployment", 1, "fixed: {}, those"),
     "MOST_CREATES": ("creates a minute, of a deployment", 1, "at most {}"),
 }
 """By constant: its row in docs/limits.md, the unit there, and the words around the number."""
@@ -59,14 +69,14 @@ IN_EVENTS = {
     "LARGEST_PROMPT_FILE": ("a prompt file", KIB, "{} KiB"),
     "LARGEST_BODY": ("a request file", MIB, "{} MiB"),
     "LARGEST_FILE": ("an image", MIB, "{} MiB"),
+    "LARGEST_DROPPED_BATCH": ("a batch file", MIB, "{} MiB"),
     "INBOX_MINUTES": ("a file whose content came without an event", 1, "for {} minutes"),
     "EVENTS_KEPT": ("an event is known by its id", DAY, "for {} days"),
 }
 
-IN_PROSE = {"MOST_FORECAST": "The first {:,} of a line are in it"}
+IN_PROSE = {"SHORT_LINE": "Up to {:,} in line it is"}
 
 UNNUMBERED = {
-    "one submission at a time, of a deployment",
     "kind of an image",
     "kind of a video",
     "files in the inbox",
@@ -80,7 +90,7 @@ def rows(document: str) -> dict[str, str]:
     return dict(cells)
 
 
-def number(name: str, unit: int) -> str:
+def number(name: str, unit: float) -> str:
     """What the document has to say; a small number of four digits goes with its separator."""
     value = getattr(limits, name) / unit
     assert value == int(value), f"{name} is no whole number of its unit"

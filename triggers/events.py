@@ -1,12 +1,10 @@
 """Event Grid: requests from topics, and files dropped into the inbox.
 
-The function answers as soon as the video is on record. It raises only if a retry may help: Event
-Grid retries failed events. An event that can never work becomes a rejection instead.
+The function answers as soon as the video or the batch is on record. It raises only if a retry may
+help: Event Grid retries failed events. An event that can never work becomes a rejection instead.
 """
 
 import asyncio
-from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import azure.functions as func
@@ -16,14 +14,14 @@ from shared.durable import workers
 from shared.durable.sdk import Client, blueprint, event_grid_with_client, timer_with_client
 from shared.lifecycle.background.inbox import (
     Incoming,
-    Wanted,
+    Made,
     look_after_files,
     look_after_images,
     receive,
 )
+from shared.lifecycle.requests.batches import Created
 from shared.lifecycle.services import services
 from shared.telemetry.offload import in_thread
-from triggers.web import bodies
 
 bp = blueprint()
 
@@ -38,17 +36,25 @@ async def on_event(event: func.EventGridEvent, client: Client) -> None:
     """One event, in the Event Grid schema or as a CloudEvent; the SDK distinguishes them."""
     async with asyncio.timeout(_PATIENCE):
         incoming = read(event)
-        admitted = await in_thread(lambda: receive(services(), incoming, parse))
-        if admitted is not None:
-            await workers.start_admitted(client, admitted)
+        made = await in_thread(lambda: receive(services(), incoming))
+        if made is not None:
+            await _start(client, made)
 
 
 @timer_with_client(bp, "%SWEEP_SCHEDULE%")
 async def sweep_inbox(timer: func.TimerRequest, client: Client) -> None:  # noqa: ARG001
     """Reject images whose prompt never came; admit files whose content came without an event."""
-    for look_after in (look_after_images, look_after_files):
-        for admitted in await in_thread(partial(look_after, services(), parse)):
-            await workers.start_admitted(client, admitted)
+    for made in await in_thread(lambda: look_after_images(services())):
+        await _start(client, made)
+    for each in await in_thread(lambda: look_after_files(services())):
+        await _start(client, each)
+
+
+async def _start(client: Client, made: Made) -> None:
+    if isinstance(made, Created):
+        await workers.start_created(client, made)
+    else:
+        await workers.start_admitted(client, made)
 
 
 def read(event: Any) -> Incoming:
@@ -72,8 +78,3 @@ def read(event: Any) -> Incoming:
 
 def _text(value: Any) -> str:
     return plain(str(value or ""))
-
-
-def parse(fields: Mapping[str, Any]) -> Wanted:
-    new = bodies.parse(fields)
-    return new.request, new.sources

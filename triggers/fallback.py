@@ -1,4 +1,5 @@
-"""Requests that no other function serves: an error envelope instead of the host's empty 404.
+"""Requests that no other function serves: an error envelope instead of the host's empty 404, and
+for a browser that asks for `/`, the way to the studio.
 
 Azure's host takes the first function by name whose route matches (see docs/decisions/0012), and
 this route matches every request. So the name must sort last: the host compares in upper case, where
@@ -12,7 +13,7 @@ import azure.functions as func
 
 from shared.domain.errors import InvalidRequest, NotFound, WrongMethod
 from shared.durable.sdk import blueprint
-from triggers.web.answers import BASE_PATH, Response
+from triggers.web.answers import BASE_PATH, Response, redirect
 from triggers.web.routes import http, methods_of
 
 bp = blueprint()
@@ -27,7 +28,15 @@ _UNSUPPORTED = re.compile(
 
 @http(bp, "{*path}", _METHODS)
 def z_fallback(req: func.HttpRequest) -> Response:
-    _unknown(req)
+    return redirect("/studio") if _is_browser_at_the_root(req) else _unknown(req)
+
+
+def _is_browser_at_the_root(req: func.HttpRequest) -> bool:
+    return (
+        req.method in ("GET", "HEAD")
+        and not req.route_params.get("path", "").strip("/")
+        and "text/html" in req.headers.get("accept", "")
+    )
 
 
 def _unknown(req: func.HttpRequest) -> NoReturn:

@@ -3,6 +3,7 @@
 import azure.functions as func
 
 from shared.durable.sdk import blueprint
+from shared.lifecycle.requests.models import retirement_headers
 from shared.lifecycle.requests.quote import quote
 from shared.lifecycle.services import services
 from triggers.web import bodies
@@ -18,4 +19,5 @@ def create_quote(req: func.HttpRequest) -> Response:
     bodies.check_size(req)
     authenticated = authenticate(req)
     new = bodies.create_video(req)
-    return json_answer(quote(services(), authenticated.caller, new.request, new.sources))
+    quoted = quote(services(), authenticated.caller, new.request, new.sources)
+    return json_answer(quoted, headers=retirement_headers(services(), new.request.model))

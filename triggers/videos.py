@@ -1,7 +1,6 @@
 """`/openai/v1/videos`: create, list, get, content, remix, cancel, delete."""
 
 import asyncio
-import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -11,18 +10,17 @@ from shared.answers import videos as answers
 from shared.domain import retry_after
 from shared.domain.errors import InvalidRequest
 from shared.domain.ids import is_video_id
-from shared.domain.limits import DEFAULT_PAGE, LONGEST_PAGE
 from shared.domain.video import Status, Video
 from shared.domain.work import instance_id
 from shared.durable import workers
 from shared.durable.names import Hint
 from shared.durable.sdk import Client, blueprint
-from shared.lifecycle.requests import views
+from shared.lifecycle.requests import models, views
 from shared.lifecycle.requests.admit import Admitted, admit
 from shared.lifecycle.requests.cancel import cancel_video
 from shared.lifecycle.requests.remix import remix_video
 from shared.lifecycle.requests.remove import delete_video
-from shared.lifecycle.services import is_storage_fault, services
+from shared.lifecycle.services import services
 from shared.telemetry.events import Event, emit
 from shared.telemetry.offload import in_thread
 from triggers.web import bodies, prefer
@@ -30,7 +28,7 @@ from triggers.web.answers import BASE_PATH, Response, json_answer
 from triggers.web.authenticate import authenticate, on_behalf_of
 from triggers.web.authorise import own_video
 from triggers.web.content import serve
-from triggers.web.query import parameter
+from triggers.web.query import after, oldest_first, page_limit, parameter
 from triggers.web.routes import http, http_with_client
 
 bp = blueprint()
@@ -52,14 +50,7 @@ class _Seen(NamedTuple):
 
 
 def _seen(video: Video) -> _Seen:
-    """Without the position in line where it cannot be read now: the worker of a video that was
-    admitted or cancelled must be started or woken all the same."""
-    try:
-        return _Seen(video, views.video_object(services(), video))
-    except Exception as error:
-        if not is_storage_fault(error):
-            raise
-        return _Seen(video, views.shown(video))
+    return _Seen(video, views.seen(services(), video))
 
 
 @http_with_client(bp, f"{BASE_PATH}/videos", ["POST"])
@@ -78,20 +69,15 @@ async def create_video(req: func.HttpRequest, client: Client) -> Response:
 def list_videos(req: func.HttpRequest) -> Response:
     authenticated = authenticate(req)
     caller = on_behalf_of(req, authenticated)
-    limit = _limit(parameter(req, "limit") or str(DEFAULT_PAGE))
-    after = parameter(req, "after")
-    if after is not None and not is_video_id(after):
-        raise InvalidRequest(f"after {after!r} is not a video id.", param="after")
-    order = parameter(req, "order") or "desc"
-    if order not in ("asc", "desc"):
-        raise InvalidRequest(f"order {order!r} is not asc or desc.", param="order")
+    limit = page_limit(req)
+    behind = after(req, is_video_id, "video")
     return json_answer(
         views.list_videos(
             services(),
             caller,
-            after=after,
+            after=behind,
             limit=limit,
-            oldest_first=order == "asc",
+            oldest_first=oldest_first(req),
             status=_status(parameter(req, "status")),
             model=parameter(req, "model"),
         )
@@ -158,7 +144,8 @@ async def _started(client: Client, work: Callable[[], Admitted]) -> Response:
 
     admitted, seen = await in_thread(admitted_and_seen)
     await workers.start_admitted(client, admitted)
-    headers = _poll_headers(seen.video)
+    retires = models.retirement_headers(services(), seen.video.request.model)
+    headers = {**_poll_headers(seen.video), **retires}
     if admitted.replayed:
         headers["idempotent-replayed"] = "true"
     return json_answer(seen.shown, headers=headers)
@@ -174,14 +161,6 @@ async def _purge(client: Client, video_id: str) -> None:
                 await client.purge_instance_history(instance_id(video_id, epoch))
         except Exception as error:  # noqa: BLE001  # the SDK raises plain Exceptions
             emit(Event.PURGE_FAILED, video_id=video_id, message=type(error).__name__)
-
-
-def _limit(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= LONGEST_PAGE:
-        raise InvalidRequest(
-            f"limit {text[:20]!r} is not a number from 1 to {LONGEST_PAGE}.", param="limit"
-        )
-    return int(text)
 
 
 def _status(text: str | None) -> Status | None:

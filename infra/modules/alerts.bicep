@@ -105,6 +105,24 @@ var rules = [
     query: loadTextContent('../queries/alert-out.kql')
   }
   {
+    name: 'a-model-retires'
+    text: 'A model retires within 30 days.'
+    severity: 3
+    every: 'PT1H'
+    window: 'PT6H'
+    enabled: true
+    query: replace(replace(loadTextContent('../queries/alert-retires.kql'), '{from}', '7'), '{to}', '30')
+  }
+  {
+    name: 'a-model-retires-in-a-week'
+    text: 'A model retires within 7 days, or did yesterday.'
+    severity: 1
+    every: 'PT1H'
+    window: 'PT6H'
+    enabled: true
+    query: replace(replace(loadTextContent('../queries/alert-retires.kql'), '{from}', '-1'), '{to}', '7')
+  }
+  {
     name: 'the-app-fails'
     text: 'A setting is wrong, or an exception of the app itself was answered with 500.'
     severity: 1

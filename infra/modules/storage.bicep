@@ -23,6 +23,9 @@ param deleteAfterDays object = {}
 @description('Reached through private endpoints only. Event Grid, a trusted service, may still deliver dead letters.')
 param isPrivate bool
 
+@description('Origins whose web pages may read what a signed link opens: the studio does.')
+param pageOrigins string[] = []
+
 @description('How the data is replicated.')
 @allowed([
   'Standard_LRS'
@@ -65,6 +68,18 @@ resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2025-06-01' = {
   parent: account
   name: 'default'
   properties: {
+    // without a signed link an origin opens nothing
+    cors: {
+      corsRules: !empty(pageOrigins) ? [
+        {
+          allowedOrigins: pageOrigins
+          allowedMethods: [ 'GET', 'HEAD' ]
+          allowedHeaders: [ 'range' ]
+          exposedHeaders: [ 'accept-ranges', 'content-length', 'content-range', 'etag' ]
+          maxAgeInSeconds: 3600
+        }
+      ] : []
+    }
     deleteRetentionPolicy: {
       enabled: true
       days: 7

@@ -1,4 +1,5 @@
-"""``python -m PACKAGE --app DIR``, or ``start`` in the app's folder: run it until Ctrl-C."""
+"""``python -m PACKAGE --app DIR``, or ``start`` in the app's folder: run it until Ctrl-C. ``hub``:
+keep the task hub of several hosts."""
 
 import argparse
 import os
@@ -8,11 +9,13 @@ from pathlib import Path
 
 from . import __name__ as package
 from .config import ConfigError
+from .durable.link import HubGoneError
 from .durable.store import StoreError
+from .hub import LEASE_SECONDS, HubProcessOptions, serve_hub
 from .index import IndexingError
 from .keys import Auth
 from .log import LEVELS
-from .server import Options, PortInUseError, serve
+from .server import CLIENT_LATENCY, STOP_GRACE_SECONDS, Options, PortInUseError, serve
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,6 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{package}: give either --app DIR or the command 'start'", file=sys.stderr)
         return 2
     state_dir = given.state_dir
+    if given.command == "hub":
+        return _hub(given)
     if is_start and not given.ephemeral and "LOCAL_HOST_STATE_DIR" in os.environ:
         state_dir = state_dir or Path(os.environ["LOCAL_HOST_STATE_DIR"])
     try:
@@ -31,6 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
                 app=Path.cwd() if is_start else given.app,
                 port=given.port,
                 state_dir=state_dir,
+                hub=given.hub,
+                grace=given.grace,
                 settings=given.settings,
                 auth=given.auth or (Auth.OFF if is_start else Auth.FUNCTIONS),
                 names_itself_localhost=is_start,
@@ -42,11 +49,32 @@ def main(arguments: list[str] | None = None) -> int:
                 log_level=given.log_level,
             )
         )
-    except (PortInUseError, ConfigError, IndexingError, StoreError) as error:
+    except (PortInUseError, ConfigError, IndexingError, StoreError, HubGoneError) as error:
         print(f"{package}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:  # before it serves; from then on SIGINT is a clean stop
         return 130
+
+
+def _hub(given: argparse.Namespace) -> int:
+    """Keep a task hub; the exit code."""
+    if given.state_dir is None:
+        print(f"{package}: 'hub' needs --state-dir DIR", file=sys.stderr)
+        return 2
+    try:
+        return serve_hub(
+            HubProcessOptions(
+                app=given.app,
+                state_dir=given.state_dir,
+                latency=CLIENT_LATENCY,
+                lease=given.lease,
+                settings=given.settings,
+                log_level=given.log_level,
+            )
+        )
+    except (ConfigError, StoreError) as error:
+        print(f"{package}: {error}", file=sys.stderr)
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -57,8 +85,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "command",
         nargs="?",
-        choices=["start"],
-        help="as 'func start': the app is in the current folder, keys are not asked for",
+        choices=["start", "hub"],
+        help="start: as 'func start', the app is in the current folder and keys are not asked for;"
+        " hub: keep the task hub of several hosts, in --state-dir",
     )
     parser.add_argument("--app", type=Path, help="folder with function_app.py and host.json")
     parser.add_argument("--port", type=int, default=7071, help="0 takes any free port")
@@ -71,6 +100,26 @@ def _parser() -> argparse.ArgumentParser:
     )
     state.add_argument(
         "--ephemeral", action="store_true", help="keep everything in memory (the default)"
+    )
+    state.add_argument(
+        "--hub",
+        type=Path,
+        metavar="DIR",
+        help="share the task hub in this folder with other hosts",
+    )
+    parser.add_argument(
+        "--grace",
+        type=float,
+        default=STOP_GRACE_SECONDS,
+        metavar="SECONDS",
+        help="how long what runs at SIGTERM may go on [%(default)s]",
+    )
+    parser.add_argument(
+        "--lease",
+        type=float,
+        default=LEASE_SECONDS,
+        metavar="SECONDS",
+        help="of a hub: how long a silent host keeps the instances that it runs [%(default)s]",
     )
     parser.add_argument(
         "--settings", type=Path, help="local.settings.json to read instead of the app's own"

@@ -11,6 +11,7 @@ from typing import Any
 
 _OVERRIDE_PREFIX = "AzureFunctionsJobHost__"
 _SPAN = re.compile(r"(?:(\d+)\.)?(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,7}))?)?")
+_PARTITIONS = 4  # the extension's default
 _SETTING_NAME = re.compile(r"%([^%]+)%")
 
 
@@ -46,6 +47,8 @@ class HostConfig:
     """``controlQueueVisibilityTimeout``."""
     work_item_queue_timeout: timedelta
     """``workItemQueueVisibilityTimeout``."""
+    partition_count: int
+    """``partitionCount``: among how many hosts the turns of orchestrators are spread at most."""
 
 
 def load_host_config(directory: Path, environ: Mapping[str, str]) -> HostConfig:
@@ -89,6 +92,7 @@ def load_host_config(directory: Path, environ: Mapping[str, str]) -> HostConfig:
             == "true",
             control_queue_timeout=_span(storage, "controlQueueVisibilityTimeout"),
             work_item_queue_timeout=_span(storage, "workItemQueueVisibilityTimeout"),
+            partition_count=int(_member(storage, "partitionCount", _PARTITIONS)),
         )
     except (ValueError, MissingSettingError) as error:
         raise ConfigError(f"host.json: {error}") from error
@@ -165,7 +169,7 @@ def _check_storage(storage: Mapping[str, Any]) -> None:
                 int(_member(storage, "controlQueueBatchSize", 32)) > 0
             ),
             "PartitionCount must be an integer value between 1 and 16.": (
-                1 <= int(_member(storage, "partitionCount", 4)) <= 16
+                1 <= int(_member(storage, "partitionCount", _PARTITIONS)) <= 16
             ),
             "ControlQueueVisibilityTimeout must be between 1 and 60 minutes.": (
                 minute <= timeout <= 60 * minute

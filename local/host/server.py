@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,10 @@ from .bindings import DurableLinks
 from .config import HostConfig, apply_settings, load_host_config, thread_count
 from .durable.clock import SystemClock
 from .durable.delivery import Queues
+from .durable.engine import Engine
 from .durable.functions import DurableFunctions, WorkerDeaths
 from .durable.management import ManagementApi
+from .durable.remote_engine import RemoteEngine
 from .durable.replay import ReplayOptions, speed_up_replay
 from .durable.sqlite_engine import Limits, SqliteEngine
 from .durable.store import Store
@@ -36,14 +39,16 @@ from .index import Function, index_app
 from .keys import Auth, Keys
 from .log import set_up_logging
 from .routing import RouteError
-from .timer_trigger import Monitor, ScheduleError, TimerTriggers, parse_schedule
+from .timer_trigger import Monitor, ScheduleError, Singleton, TimerTriggers, parse_schedule
 from .worker import Worker
 
 _log = logging.getLogger("host")
 
-STOP_GRACE_SECONDS = 1
+STOP_GRACE_SECONDS = 1.0
 CLIENT_LATENCY = timedelta(milliseconds=100)
 """How long a client's message to an instance is on its way: on Azure it goes through a queue."""
+_KEEP_ALIVE = 130
+"""Seconds that Kestrel keeps an idle connection open (its default), and so the real host."""
 _MAX_HEAD_BYTES = 256 * 1024
 """What uvicorn reads of a request's head before it gives up; ``kestrel`` refuses far less."""
 
@@ -61,6 +66,10 @@ class Options:
     """0 takes any free one."""
     state_dir: Path | None = None
     """None keeps all state in memory."""
+    hub: Path | None = None
+    """The folder of a task hub that is shared with other hosts; then there is no state here."""
+    grace: float = STOP_GRACE_SECONDS
+    """Seconds that what runs at SIGTERM may go on (up to an hour on Azure's Flex Consumption)."""
     settings: Path | None = None
     """None reads the app's local.settings.json, if there is one."""
     auth: Auth = Auth.FUNCTIONS
@@ -81,8 +90,8 @@ class Options:
 def serve(options: Options) -> int:
     """Run the host until SIGTERM or SIGINT; the exit code.
 
-    Raises ``PortInUseError``, ``ConfigError``, ``IndexingError`` and ``StoreError`` before it
-    listens.
+    Raises ``PortInUseError``, ``ConfigError``, ``IndexingError``, ``StoreError`` and
+    ``HubGoneError`` before it listens.
     """
     listener = _listen(options.port)
     app = options.app.resolve()
@@ -143,29 +152,38 @@ class _Host:
         self._links = links
         self._keys = keys
         self._auth = options.auth
-        self._engine = SqliteEngine(
-            Store(state_dir / "taskhub.db" if state_dir else None),
-            DurableFunctions(
-                functions,
-                worker,
-                links,
-                ReplayOptions(config.splits_long_timers),
-                WorkerDeaths(chance.of(options.lose_turns), chance.of(options.lose_activities)),
-            ),
-            clock,
-            Limits(config.max_concurrent_activities, config.max_concurrent_orchestrators),
-            HubOptions(
-                config.default_version,
-                config.override_any_state,
-                Queues(
-                    CLIENT_LATENCY, config.control_queue_timeout, config.work_item_queue_timeout
-                ),
-                chance.of(options.drop_events),
-            ),
-            on_failure=lambda: self._stop(exit_code=1),
+        self._grace = options.grace
+        durable = DurableFunctions(
+            functions,
+            worker,
+            links,
+            ReplayOptions(config.splits_long_timers),
+            WorkerDeaths(chance.of(options.lose_turns), chance.of(options.lose_activities)),
         )
-        monitor = Monitor(state_dir / "timers.json" if state_dir else None)
-        self._timers = TimerTriggers(functions, worker, links, clock, monitor)
+        singleton = None
+        if options.hub is not None:
+            remote = RemoteEngine(options.hub, durable, lambda: self._stop(exit_code=1))
+            singleton = Singleton(remote.lock, remote.lock_polling)
+            self._engine: Engine = remote
+        else:
+            self._engine = SqliteEngine(
+                Store(state_dir / "taskhub.db" if state_dir else None),
+                durable,
+                clock,
+                Limits(config.max_concurrent_activities, config.max_concurrent_orchestrators),
+                HubOptions(
+                    config.default_version,
+                    config.override_any_state,
+                    Queues(
+                        CLIENT_LATENCY, config.control_queue_timeout, config.work_item_queue_timeout
+                    ),
+                    chance.of(options.drop_events),
+                ),
+                on_failure=lambda: self._stop(exit_code=1),
+            )
+        kept = options.hub or state_dir
+        monitor = Monitor(kept / "timers.json" if kept else None)
+        self._timers = TimerTriggers(functions, worker, links, clock, monitor, singleton)
         event_grid = EventGridTriggers(functions, worker, links)
         self._app = HostApp(
             HttpTriggers(functions, config.route_prefix, worker, links, keys, options.auth),
@@ -186,6 +204,7 @@ class _Host:
         )
         self._exit_code = 0
         self._deadline = 0.0
+        self._silence_timers: Callable[[], object] = lambda: None
         self._server = _Server(
             links.origin,
             uvicorn.Config(
@@ -194,8 +213,9 @@ class _Host:
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                timeout_graceful_shutdown=STOP_GRACE_SECONDS,
+                timeout_graceful_shutdown=ceil(options.grace),
                 backlog=2048,
+                timeout_keep_alive=_KEEP_ALIVE,
                 h11_max_incomplete_event_size=_MAX_HEAD_BYTES,
             ),
         )
@@ -223,6 +243,7 @@ class _Host:
             loop.add_signal_handler(number, self._stop)
         timers = asyncio.create_task(self._timers.run())
         timers.add_done_callback(self._timers_ended)
+        self._silence_timers = lambda: loop.call_soon_threadsafe(timers.cancel)
         await self._server.serve(sockets=[listener])
         timers.cancel()
 
@@ -232,11 +253,13 @@ class _Host:
             self._stop(exit_code=1)
 
     def _stop(self, exit_code: int = 0) -> None:
-        """Begin to stop: requests and functions that run get a moment to finish."""
+        """Begin to stop: nothing new is taken, what runs gets ``grace`` to finish (drain mode,
+        azure-functions-host#7772)."""
         if not self._server.should_exit:
             self._exit_code = exit_code
-            self._deadline = time.monotonic() + STOP_GRACE_SECONDS
+            self._deadline = time.monotonic() + self._grace
             self._engine.drain()
+            self._silence_timers()
             self._server.should_exit = True
 
     def _announce(self) -> None:

@@ -33,11 +33,11 @@ from .durable.task_hub import HubOptions
 from .index import describe
 from .worker import Worker
 
-_FOUND_IN = Path(__file__).resolve().parents[package.count(".") + 1]
+FOUND_IN = Path(__file__).resolve().parents[package.count(".") + 1]
 """The folder from which this package is imported."""
 _LISTENING = "Listening on "
 _PATIENCE = 90.0
-"""Seconds for one answer of the engine: a guard against hanging, not a promise."""
+"""Seconds for a start, or one answer of the engine: a guard against hanging, not a promise."""
 
 
 class HostProcess:
@@ -60,7 +60,7 @@ class HostProcess:
         self.log_file = Path(self._log.name)
         """Where its output goes; gone after ``close``."""
         environment = {**os.environ, **(environ or {})}
-        found_in = filter(None, (environment.get("PYTHONPATH"), str(_FOUND_IN)))
+        found_in = filter(None, (environment.get("PYTHONPATH"), str(FOUND_IN)))
         self.process = subprocess.Popen(
             [sys.executable, "-m", package, "--app", str(app), "--port", "0", *arguments],
             env={**environment, "PYTHONPATH": os.pathsep.join(found_in)},
@@ -71,7 +71,7 @@ class HostProcess:
         self.url = ""
         """``http://127.0.0.1:PORT``."""
         if wait:
-            self._await_listening(seconds=20)
+            self._await_listening(_PATIENCE)
 
     def __enter__(self) -> "HostProcess":
         return self

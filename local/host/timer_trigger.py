@@ -3,12 +3,19 @@
 As ``TimerListener`` of the Functions host: a function never overlaps itself, the next occurrence
 counts from the end of the last run, and a run that was missed while the host was down happens at
 start-up, marked as past due, if the schedule is monitored. All times are UTC.
+
+Of hosts that share a task hub, one at a time has a function's listener, by a lock (``Singleton`` in
+listener mode); the others ask for it now and then (host.json
+``singleton.listenerLockRecoveryPollingInterval``). Microsoft's host does not look again before each
+run whether it still has the lock; ours does.
 """
 
 import asyncio
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -105,6 +112,16 @@ class Monitor:
             draft.replace(self._path)
 
 
+@dataclass(frozen=True, slots=True)
+class Singleton:
+    """How a timer function is kept from running on several hosts."""
+
+    lock: Callable[[str], Future[bool]]
+    """Take the lock of that name or keep it; whether this host has it now."""
+    polling: float
+    """Seconds between two tries to get it."""
+
+
 class TimerTriggers:
     """Runs the app's timer functions."""
 
@@ -115,8 +132,10 @@ class TimerTriggers:
         links: DurableLinks,
         clock: Clock,
         monitor: Monitor,
+        singleton: Singleton | None = None,
     ) -> None:
-        """Raises ``ScheduleError``."""
+        """Without ``singleton`` this is the only host. Raises ``ScheduleError``."""
+        self._singleton = singleton
         self._worker = worker
         self._links = links
         self._clock = clock
@@ -159,6 +178,7 @@ class TimerTriggers:
 
     async def _follow(self, function: Function, schedule: Schedule) -> None:
         properties = function.trigger.properties
+        await self._until_locked(function)
         now = self._clock.now()
         due = schedule.next_after(now)
         is_monitored = (
@@ -177,7 +197,15 @@ class TimerTriggers:
             # A sleep may end a little early, which would find the same occurrence again.
             while (now := self._clock.now()) < due:  # noqa: ASYNC110  waits for a time
                 await asyncio.sleep((due - now).total_seconds())
+            await self._until_locked(function)
             await self.fire(function)
+
+    async def _until_locked(self, function: Function) -> None:
+        """Return when no other host runs this function by its schedule."""
+        while self._singleton is not None:
+            if await asyncio.wrap_future(self._singleton.lock(f"{function.name}.Listener")):
+                return
+            await asyncio.sleep(self._singleton.polling)
 
 
 def _ignore(_result: Any) -> None:

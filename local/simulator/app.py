@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
+from local.simulator.callbacks import Callbacks
 from local.simulator.control import Control, Elsewhere
 from local.simulator.gateway import Gateway
 from local.simulator.wire import Wire
@@ -22,8 +23,12 @@ def build_app(world: World) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        callbacks = Callbacks(world)
+        world.studio.on_created = callbacks.created
+        world.studio.on_ended = callbacks.ended
         world.start()
         yield
+        await callbacks.close()
         await world.close()
 
     servers = [(wire.prefix, wire) for wire in at_the_root(world.config)]

@@ -52,7 +52,12 @@ def simulate(
         Path | None, typer.Option(file_okay=False, help="Survive restarts in this folder.")
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="JSON: deployments, limits, render times.")
+        Path | None,
+        typer.Option(
+            dir_okay=False,
+            envvar="SIMULATOR_CONFIG",
+            help="JSON: deployments, limits, render times.",
+        ),
     ] = None,
     wire: Annotated[
         WireName | None, typer.Option(help="Whose API the root speaks; none: Azure and OpenAI.")

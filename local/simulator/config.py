@@ -111,6 +111,10 @@ class Deployment(Strict):
     """Whether content honours Range. Default: Sora 1 yes [S: accept-ranges], Sora 2 no [?]."""
     fewer_generations: float = Field(default=0, ge=0, le=1)
     """Sora 1: chance that a job of several variants yields fewer of them [S: it can happen]."""
+    callback_url: str | None = None
+    """OpenAI: where its webhook calls back when a job has ended."""
+    callback_secret: str | None = None
+    """Signs the calls: of a webhook (`whsec_..`), or of OpenRouter's workspace."""
     sizes: tuple[Size, ...] = ()
     """Empty: the dialect's own."""
     seconds: tuple[int, ...] = ()

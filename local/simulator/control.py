@@ -85,7 +85,12 @@ class Control:
     async def config(self, _: Request) -> Response:
         """The config in force, defaults included, keys excepted."""
         shown = self._world.config.model_dump(
-            mode="json", exclude={"api_keys", "keys_without_role"}
+            mode="json",
+            exclude={
+                "api_keys": True,
+                "keys_without_role": True,
+                "deployments": {"__all__": {"callback_secret"}},
+            },
         )
         for entry, deployment in zip(
             shown["deployments"], self._world.config.deployments, strict=True

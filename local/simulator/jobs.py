@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from local.simulator.config import Dialect
 
 Ending = Literal["completed", "failed"]
+Callback = Literal["once", "twice", "lost", "early", "at_once", "forged"]
 Gone = Literal["deleted", "expired", "vanished"]
 
 PHASES: dict[Dialect, tuple[tuple[str, float], ...]] = {
@@ -70,6 +71,8 @@ class Plan(_Record):
     stuck_at: int | None = None
     vanish_after: float | None = None
     hidden_from_list: float = 0.0
+    callback: Callback = "once"
+    """How the server calls back about the job's end, if it does."""
 
 
 class Downloads(_Record):
@@ -123,6 +126,8 @@ class Job(_Record):
     forgotten: bool = False
     """Its server no longer knows it, and yet it is rendered."""
     request: dict[str, Any] = Field(default_factory=dict)
+    callback_url: str | None = None
+    """Where the create asked to be called back."""
 
     def due(self) -> float:
         """When the plan ends the job, in unix seconds."""

@@ -26,6 +26,7 @@ def report(world: World) -> dict[str, Any]:
         },
         "requests": world.store.tally(),
         "elsewhere": world.store.notes("elsewhere"),
+        "callbacks": world.store.notes("callback"),
     }
 
 

@@ -23,7 +23,9 @@ def place(world: World, call: Call, order: Order) -> Job:
     if call.only_look_alikes:
         raise NotCarriedOut
     request = call.remembered(world.config.request_id_headers)
-    call.created = world.studio.create(replace(order, request=request, fates=call.fates))
+    asked = replace(order, request=request, fates=call.fates)
+    asked.callback_url = call.body.fields.get("callback_url")
+    call.created = world.studio.create(asked)
     return call.created
 
 

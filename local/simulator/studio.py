@@ -35,6 +35,12 @@ class Order:
     """Makes the job's id, given the time. File names are made of it."""
     foreign: bool = False
     counts: bool = True
+    callback_url: str | None = None
+    """Where to call back when the job has ended."""
+
+
+def _nobody(_: Job) -> None:
+    """Nobody is told."""
 
 
 class Studio:
@@ -51,6 +57,8 @@ class Studio:
         self._jobs: dict[str, Job] = {}
         self._by_generation: dict[str, Job] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self.on_created: Callable[[Job], None] = _nobody
+        self.on_ended: Callable[[Job], None] = _nobody
 
     def start(self) -> None:
         """Resume the stored jobs; what fell due in the meantime happens at once."""
@@ -124,6 +132,7 @@ class Studio:
             self._renderer.keep_reference(job.id, order.reference)
         self._add(job)
         self.save(job)
+        self.on_created(job)
         return job
 
     def save(self, job: Job) -> None:
@@ -180,6 +189,8 @@ class Studio:
                     plan.vanish_after = at
                 case actions.HideFromList(seconds=seconds):
                     plan.hidden_from_list = self._clock.lasts(seconds)
+                case actions.Callback(how=how):
+                    plan.callback = how
                 case actions.FewerGenerations(count=fewer) if deployment.dialect == "sora-1":
                     count = min(fewer, spec.variants)
         is_video = deployment.dialect == "sora-2"
@@ -201,6 +212,7 @@ class Studio:
             foreign=order.foreign,
             counts=order.counts,
             request=order.request,
+            callback_url=order.callback_url,
         )
 
     def _add(self, job: Job) -> None:
@@ -248,6 +260,7 @@ class Studio:
     def _end(self, job: Job, ending: Ending, failure: Failure | None) -> None:
         job.ending, job.ended_at, job.error = ending, self._clock.now(), failure
         self.save(job)
+        self.on_ended(job)
 
     async def _until(self, at: float) -> None:
         """Sleep until a wall-clock time, even if the clock is set back."""

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 
 import httpx
 
+from local.loopback import BRIEFLY
 from shared.telemetry.events import silence_urls
+from shared.tls import tls
 from shared.upstream.reading import Answer
 
 _TIMEOUT = httpx.Timeout(20.0, connect=5.0)
@@ -26,7 +28,13 @@ class Server:
     def __init__(self, endpoint: str, key: str) -> None:
         self._endpoint, self._key = endpoint, key
         self.key_header = "Authorization"
-        self._http = httpx.Client(timeout=_TIMEOUT, follow_redirects=False, trust_env=False)
+        self._http = httpx.Client(
+            timeout=_TIMEOUT,
+            follow_redirects=False,
+            trust_env=False,
+            verify=tls(),
+            limits=BRIEFLY,
+        )
         silence_urls()
 
     def close(self) -> None:

@@ -4,12 +4,22 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from shared.answers.model import AnswerModel
+from shared.answers.model import Amount, AnswerModel, Seconds
 from shared.domain.errors import ErrorType
 
 
-def _without_default(schema: dict[str, Any]) -> None:
+def without_default(schema: dict[str, Any]) -> None:
+    """For a field that is sent only where it was set: its default means nothing."""
     del schema["default"]
+
+
+class AskedApproval(AnswerModel):
+    """The approval that the request needs."""
+
+    id: str
+    url: str = Field(description="The page where a person gives it. The link alone gives nothing.")
+    estimated: Amount = Field(description="What the video would cost.")
+    expires_at: Seconds
 
 
 class ErrorDetail(AnswerModel):
@@ -26,7 +36,12 @@ class ErrorDetail(AnswerModel):
     stage: str = Field(
         default="",
         description="Where the video is inside; only there where that is the reason.",
-        json_schema_extra=_without_default,
+        json_schema_extra=without_default,
+    )
+    approval: AskedApproval | None = Field(
+        default=None,
+        description="Only there with `approval_required`, where one was asked for.",
+        json_schema_extra=without_default,
     )
 
 

@@ -123,6 +123,25 @@ class Deployment(AnswerModel):
     limits: Limits
 
 
+class Successor(AnswerModel):
+    """The model that renders in place of this one, once it takes over."""
+
+    model: str
+    renders: bool = Field(description="Whether it does now.")
+    takes_over_at: Seconds | None = Field(
+        serialization_alias="from",
+        description="The date; null: none.",
+    )
+    on_410: bool = Field(description="Whether it does once every deployment says that it is gone.")
+    after_out_minutes: float | None = Field(
+        description="Whether it does while every deployment has been out for so long; null: no."
+    )
+    sizes: dict[str, str] = Field(
+        description="What is rendered instead of a size; others stay as they are."
+    )
+    seconds: dict[str, int] = Field(description="The same for lengths.")
+
+
 class Model(AnswerModel):
     """OpenAI's model object, and beside it what that lacks."""
 
@@ -131,7 +150,11 @@ class Model(AnswerModel):
     created: Seconds = Field(description="When it was published; 0 where that is not known.")
     owned_by: str
     lifecycle: Annotated[Lifecycle, OneOf()] = Field(description="That of its best deployment.")
-    retires_at: Seconds | None = Field(description="When the last of its deployments retires.")
+    retires_at: Seconds | None = Field(
+        description="When the last of its deployments retires, or its successor takes over, "
+        "whatever is first."
+    )
+    successor: Successor | None = Field(description="Who renders it then; null: nobody.")
     capabilities: Capabilities
     deployments: list[Deployment]
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from shared.answers.model import Amount, AnswerModel, Seconds
+from shared.answers.videos import Asked
 from shared.domain.errors import ErrorType
 from shared.domain.parameters import Value
 
@@ -21,10 +22,15 @@ class QuotedCost(AnswerModel):
 
 
 class Refusal(AnswerModel):
-    """Why the request would be answered with 429 now."""
+    """Why the request would be answered with 429 now, or with 403 `approval_required`."""
 
     type: Annotated[
-        ErrorType, Field(json_schema_extra={"enum": ["insufficient_quota", "rate_limit_error"]})
+        ErrorType,
+        Field(
+            json_schema_extra={
+                "enum": ["insufficient_quota", "rate_limit_error", "permission_error"]
+            }
+        ),
     ]
     code: str
     message: str
@@ -45,6 +51,10 @@ class Quote(AnswerModel):
 
     object: Literal["quote"]
     model: str
+    rendered_by: str = Field(description="The model that would render it: `model`, or a successor.")
+    asked: Asked | None = Field(
+        description="What was asked for, where the successor would render another size or length."
+    )
     size: str
     seconds: str
     n_variants: int

@@ -11,7 +11,11 @@ from shared.answers.model import Amount, AnswerModel, OneOf
 class GroupBy(StrEnum):
     DAY = "day"
     MODEL = "model"
+    """The one that was asked for."""
+    RENDERED_BY = "rendered_by"
+    """The one that renders, or has."""
     CALLER = "caller"
+    BATCH = "batch"
 
 
 class UsageSums(AnswerModel):
@@ -29,7 +33,7 @@ class UsageSums(AnswerModel):
 
 
 class UsageRow(UsageSums):
-    """One day, model or caller."""
+    """One day, model (asked for, or `rendered_by`), caller or batch (`none`: in no batch)."""
 
     group: str
 

@@ -49,12 +49,26 @@ class Cost(AnswerModel):
     state: Annotated[CostState, OneOf()]
 
 
+class Asked(AnswerModel):
+    """What was asked for, where the successor of the model renders something else."""
+
+    size: str = Field(examples=["720x1280"])
+    seconds: str = Field(examples=["8"])
+
+
 class Video(AnswerModel):
     """OpenAI's video object, and beside it what that lacks."""
 
     id: str = Field(pattern=ID_PATTERN)
     object: Literal["video"]
-    model: str
+    model: str = Field(description="The one that was asked for.")
+    rendered_by: str = Field(
+        description="The model that renders it, or has: `model`, or its successor."
+    )
+    asked: Asked | None = Field(
+        description="Where the successor renders another size or length than was asked for: what "
+        "that was. `size` and `seconds` are what is rendered. Null: just that."
+    )
     status: Annotated[Status, OneOf()]
     progress: int = Field(ge=0, le=100)
     created_at: Seconds

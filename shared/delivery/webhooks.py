@@ -7,18 +7,15 @@ stays, so receivers recognise a repeat.
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+import time
 
-from shared import bounded_http
+from shared import bounded_http, signatures
 from shared.bounded_http import NotAnswered
 from shared.delivery.outcome import Undelivered
 from shared.domain.announcement import WEBHOOK_TYPES, Announcement
 from shared.settings.app import SettingsError, secret
 from shared.settings.callers import Webhook
-
-if TYPE_CHECKING:
-    from standardwebhooks import Webhook as Signer
+from shared.signatures import BadSecret
 
 _LARGEST_ANSWER = 4096
 _LONGEST = 15.0
@@ -57,24 +54,13 @@ def payload(announcement: Announcement) -> bytes:
 
 
 def _signed(webhook: Webhook, event_id: str, body: bytes) -> dict[str, str]:
-    now = datetime.now(UTC)
-    return {
-        "content-type": "application/json",
-        "user-agent": "durable-video",
-        "webhook-id": event_id,
-        "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": _signer(webhook).sign(event_id, now, body.decode()),
-    }
-
-
-def _signer(webhook: Webhook) -> Signer:
     """Raises Undelivered if the secret is missing or malformed."""
-    from standardwebhooks import Webhook as Signer
-
     try:
-        return Signer(secret(webhook.secret_setting, of="WEBHOOKS"))
+        key = secret(webhook.secret_setting, of="WEBHOOKS")
+        signed = signatures.headers(key, event_id, body, time.time())
     except SettingsError as error:
         raise Undelivered(str(error)) from None
-    except Exception:  # noqa: BLE001  # its message contains the secret
+    except BadSecret:
         text = f"{webhook.secret_setting} is not a Standard Webhooks secret (whsec_ and base64)"
         raise Undelivered(text) from None
+    return {"content-type": "application/json", "user-agent": "durable-video", **signed}

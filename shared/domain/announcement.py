@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from shared.domain import batch
 from shared.domain.video import Status
 
 EVENT_PREFIX = "DurableVideo."
@@ -23,6 +24,10 @@ class Name(StrEnum):
     VIDEO_FAILED = "VideoFailed"
     VIDEO_CANCELLED = "VideoCancelled"
     REQUEST_REJECTED = "RequestRejected"
+    BATCH_COMPLETED = "BatchCompleted"
+    BATCH_FAILED = "BatchFailed"
+    BATCH_EXPIRED = "BatchExpired"
+    BATCH_CANCELLED = "BatchCancelled"
 
 
 OF_STATUS: Mapping[Status, Name] = {
@@ -31,10 +36,21 @@ OF_STATUS: Mapping[Status, Name] = {
     Status.CANCELLED: Name.VIDEO_CANCELLED,
 }
 
+OF_BATCH: Mapping[batch.Status, Name] = {
+    batch.Status.COMPLETED: Name.BATCH_COMPLETED,
+    batch.Status.FAILED: Name.BATCH_FAILED,
+    batch.Status.EXPIRED: Name.BATCH_EXPIRED,
+    batch.Status.CANCELLED: Name.BATCH_CANCELLED,
+}
+
 WEBHOOK_TYPES: Mapping[Name, str] = {
     Name.VIDEO_COMPLETED: "video.completed",
     Name.VIDEO_FAILED: "video.failed",
     Name.VIDEO_CANCELLED: "video.cancelled",  # OpenAI has no such status and no such event
+    Name.BATCH_COMPLETED: "batch.completed",
+    Name.BATCH_FAILED: "batch.failed",
+    Name.BATCH_EXPIRED: "batch.expired",
+    Name.BATCH_CANCELLED: "batch.cancelled",
 }
 """The announcements that webhooks get, by OpenAI's names."""
 
@@ -55,8 +71,8 @@ def webhook_name(target: str) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Announcement:
-    """Something that happened at `at` (unix seconds); `subject` is the id of the video or of the
-    rejection, `data` the state at that time."""
+    """Something that happened at `at` (unix seconds); `subject` is the id of the video, the
+    batch or the rejection, `data` the state at that time."""
 
     id: str
     name: Name

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from enum import IntEnum
 
 from shared.domain.job import JobSummary
+from shared.domain.likeness import words
 from shared.domain.profiles import Profile
 from shared.domain.request import VideoRequest
 
@@ -44,7 +45,7 @@ def fit(job: JobSummary, request: VideoRequest, names: Collection[str], profile:
 
 
 def _same_prompt(shown: str, asked: str) -> bool:
-    shown, asked = " ".join(shown.split()), " ".join(asked.split())
+    shown, asked = words(shown), words(asked)
     cut = shown.rstrip(".\N{HORIZONTAL ELLIPSIS} ")
     return shown == asked or (len(cut) >= _SHORTEST_CUT and asked.startswith(cut))
 

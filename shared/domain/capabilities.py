@@ -66,18 +66,18 @@ def check(request: VideoRequest, allowed: Capabilities) -> None:
     if len(request.prompt) > allowed.prompt_characters:
         raise InvalidRequest(
             f"prompt has {len(request.prompt):,} characters; "
-            f"{request.model} takes at most {allowed.prompt_characters:,}.",
+            f"{request.renderer} takes at most {allowed.prompt_characters:,}.",
             param="prompt",
         )
     if not allowed.takes_size(request.width, request.height):
         raise InvalidRequest(
-            f"size {request.size} is not supported by {request.model}. "
+            f"size {request.size} is not supported by {request.renderer}. "
             + _supported_sizes(request, allowed),
             param="size",
         )
     if request.seconds not in allowed.seconds:
         raise InvalidRequest(
-            f"seconds {request.seconds} is not supported by {request.model}. "
+            f"seconds {request.seconds} is not supported by {request.renderer}. "
             f"Supported: {_ranges(allowed.seconds)}.",
             param="seconds",
         )
@@ -85,23 +85,25 @@ def check(request: VideoRequest, allowed: Capabilities) -> None:
     if request.seconds > (longest := allowed.max_seconds(pixels)):
         raise InvalidRequest(
             f"seconds {request.seconds} is too long at {request.size}: "
-            f"{request.model} renders at most {longest} s there.",
+            f"{request.renderer} renders at most {longest} s there.",
             param="seconds",
         )
     most = allowed.max_variants(pixels)
     if not 1 <= request.variants <= most:
         raise InvalidRequest(
             f"n_variants {request.variants} is not supported at {request.size}: "
-            f"{request.model} makes 1 to {most} there."
+            f"{request.renderer} makes 1 to {most} there."
             if most > 1
             else f"n_variants {request.variants} is not supported: "
-            f"{request.model} makes one video per request at {request.size}.",
+            f"{request.renderer} makes one video per request at {request.size}.",
             param="n_variants",
         )
     _check_inputs(request, allowed)
-    parameters.check(request.parameters, allowed.parameters, request.model)
+    parameters.check(request.parameters, allowed.parameters, request.renderer)
     if request.remix is not None and not allowed.remix:
-        raise InvalidRequest(f"{request.model} cannot remix a video.", code="unsupported_operation")
+        raise InvalidRequest(
+            f"{request.renderer} cannot remix a video.", code="unsupported_operation"
+        )
 
 
 def _check_inputs(request: VideoRequest, allowed: Capabilities) -> None:
@@ -109,13 +111,13 @@ def _check_inputs(request: VideoRequest, allowed: Capabilities) -> None:
     images = len(request.inputs) - len(videos)
     if videos and not allowed.input_video_seconds:
         raise InvalidRequest(
-            f"{request.model} takes no video as an input.", param=_input_param(allowed)
+            f"{request.renderer} takes no video as an input.", param=_input_param(allowed)
         )
     if videos and len(request.inputs) > 1:
         raise InvalidRequest("A video must be the only input.", param="inpaint_items")
     if images > allowed.images:
         raise InvalidRequest(
-            f"{images} images were sent; {request.model} takes "
+            f"{images} images were sent; {request.renderer} takes "
             + (f"at most {allowed.images}." if allowed.images else "none."),
             param=_input_param(allowed),
         )
@@ -123,7 +125,7 @@ def _check_inputs(request: VideoRequest, allowed: Capabilities) -> None:
         placed = item.frame_index != 0 or item.crop is not None
         if placed and not allowed.placed_inputs:
             raise InvalidRequest(
-                f"{request.model} takes an image as its first frame only: send input_reference, "
+                f"{request.renderer} takes an image as its first frame only: send input_reference, "
                 "not inpaint_items.",
                 param="inpaint_items",
             )

@@ -4,6 +4,7 @@
     ├── InvalidRequest      400  the request can never work as it is
     ├── NotAuthenticated    401  no key or token, or an invalid one
     ├── NotAllowed          403  this caller may not do this
+    │   └── ApprovalRequired 403 a person has to approve it first
     ├── NotFound            404  no such thing for this caller
     ├── WrongMethod         405  the path exists, with other methods
     ├── Conflict            409  the thing is in a state that forbids it
@@ -12,6 +13,7 @@
     ├── TooLarge            413  the body is larger than the limit
     ├── UnsupportedEncoding 415  the body's compression is not supported
     ├── LimitReached        429  a money ceiling, of this caller or of the whole app
+    │   └── TooDear         429  that for one video
     ├── RateLimited         429  this caller has too much under way; try again later
     └── Unavailable         503  nothing is wrong with the request; try again later
 
@@ -89,6 +91,29 @@ class NotAllowed(Problem):
     code = "not_allowed"
 
 
+@dataclass(frozen=True, kw_only=True)
+class AskedApproval:
+    """An approval that was asked for: where a person gives it, for how many micro-USD, and until
+    when (unix seconds)."""
+
+    id: str
+    url: str
+    amount: int
+    expires_at: int
+
+
+class ApprovalRequired(NotAllowed):
+    """`approval` is the one that was asked for, and after which a repeat works; None where none can
+    be."""
+
+    code = "approval_required"
+
+    def __init__(self, message: str, approval: AskedApproval | None = None) -> None:
+        super().__init__(message)
+        self.approval = approval
+        self.retryable = approval is not None
+
+
 class NotFound(Problem):
     status = 404
     type = "invalid_request_error"
@@ -144,11 +169,18 @@ class UnsupportedEncoding(Problem):
 
 
 class LimitReached(Problem):
-    """A ceiling: a retry before it resets is refused too."""
+    """A ceiling: a retry before it resets is refused too. `resets`: whether it ever does."""
 
+    resets = True
     status = 429
     type = "insufficient_quota"
     code = "insufficient_quota"
+
+
+class TooDear(LimitReached):
+    """The ceiling for one video."""
+
+    resets = False
 
 
 class RateLimited(Problem):

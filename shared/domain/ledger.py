@@ -60,8 +60,12 @@ class Entry:
     at: int
     opened: int = 0
     """Its change to the number of open reservations."""
+    batch: str | None = None
+    """The batch whose line the video is."""
     seconds: int = 0
     """Seconds of finished video that a settlement pays for, of all outputs."""
+    rendered_by: str | None = None
+    """The successor that renders it; None: `model` does."""
 
     @property
     def month(self) -> str:

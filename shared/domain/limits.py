@@ -8,6 +8,10 @@ MIB = 1024**2
 
 # a request and its files
 LARGEST_BODY = 25 * MIB  # as received, and decompressed; also a request file in the inbox
+LARGEST_UPLOAD = 32 * MIB  # the body of POST /files
+LARGEST_DROPPED_BATCH = 200 * MIB  # a .jsonl or .csv in the inbox
+LONGEST_FILENAME = 255
+LARGEST_CALLBACK = 64 * 1024  # from an upstream, which sends less than 4 KiB
 LARGEST_FILE = 20 * MIB  # an image or a video
 LARGEST_PROMPT_FILE = 256 * 1024  # a .txt in the inbox
 LARGEST_PIXELS = 50_000_000  # of a JPEG; any other image: half as many
@@ -27,11 +31,13 @@ LONGEST_PARAMETERS = 32_000  # characters of all texts of a deployment: they are
 LARGEST_SIDE = 4096  # pixels, in a `size_rule`
 LONGEST_RANGE = 300  # seconds, in a range of `seconds`
 LONGEST_WEBHOOK_NAME = 63
-LONGEST_KEY = 255  # an Idempotency-Key
+LONGEST_KEY = 255  # an Idempotency-Key, or a request_id of MCP
+MOST_MESSAGES = 20  # of one request to /mcp, in the one version of MCP that sends several
 
 # how long a repeat is recognised, in seconds
 KEYS_KEPT = 24 * 3600.0  # an Idempotency-Key
 REPEATS_KNOWN = 10 * 60.0  # a client's own repeat without a key, by its content
+APPROVALS_KEPT = 24 * 3600.0  # from the request, and again from the approval: never beyond a key
 EVENTS_KEPT = 30 * 24 * 3600.0  # an event's id: longer than any sender repeats it
 
 # answers
@@ -46,12 +52,19 @@ QUOTES_A_MINUTE = 60  # of one caller, on one instance of the app
 LONGEST_USAGE = 366  # days in one answer of /usage
 MOST_USAGE_ENTRIES = 100_000  # some ten seconds of reading, at a thousand rows a page
 
+# batches
+MOST_LINES = 50_000  # of a batch, as OpenAI has it
+LONGEST_CUSTOM_ID = 512  # characters
+LONGEST_WINDOW = 30  # days of a completion_window
+BATCHES_SHARE = 0.75  # of max_unfinished and creates_per_minute of a caller
+
 # the line
-MOST_RUNNING = 150  # concurrent renders of a deployment: its row has no room for more
+MOST_RUNNING = 1000  # concurrent renders of a deployment
 MOST_CREATES = 1000  # a minute, per deployment or caller
-MOST_FORECAST = 8000  # videos with a position: a row takes 1 MiB, and each about 92 bytes
+MOST_SUBMITS = 32  # creates in flight, per deployment: 1,000 a minute at two seconds each
+SHORT_LINE = 1000  # up to so many in line, positions are written at every move
 
 
 def mib(size: int) -> str:
     """A number of bytes in an error text."""
-    return f"{size // MIB} MiB"
+    return f"{size // MIB} MiB" if size >= MIB else f"{size // 1024} KiB"

@@ -7,12 +7,15 @@ schedules for systems subject to random failure", Management Science 21, 1974). 
 comes from the median of what the latest renders of its kind still took when they were as old.
 Before the first of them ended nothing is asked. No plan is stored: each poll plans the next.
 
+While the upstream's callbacks arrive, they say when to look. The schedule's own polls are then only
+for a callback that gets lost: one when nearly all renders have ended, and few after it.
+
 First poll, later polls, estimated completion and Retry-After come from the same `Plan`. All times
 are seconds at time scale 1. What other schedules cost: docs/decisions/0019-*.md.
 """
 
 from dataclasses import dataclass
-from math import sqrt
+from math import ceil, sqrt
 from statistics import median
 
 from shared.domain.latency import Sketch
@@ -23,6 +26,12 @@ SHORTEST_PAUSE = 2.0
 LONGEST_PAUSE = 120.0
 """The longest that an end goes unseen, however wrong the forecast. The sweep must wait longer
 than this before it takes a silent worker for dead."""
+SAFETY = 60.0
+"""By so many seconds the longest that an end goes unseen is longer while callbacks arrive. The
+sweep must wait for that, too."""
+_LATE, _BEYOND = 0.95, 45.0
+"""While callbacks arrive, the first look is when this share of the renders has ended, and not later
+than so many seconds after their median: a lost callback costs less than a minute on average."""
 _EARLY, _GROWTH = 3.0, 0.2
 """Until one render has been observed, the pause is these seconds and this share of the time so far:
 whatever it renders, its end is noticed within 1.25 times its render and 5 s, with two seconds for
@@ -58,7 +67,7 @@ class Plan:
     pause: float
     """Seconds until the next poll."""
     remaining: float
-    """Seconds until its end is expected, but not before the next poll."""
+    """Seconds until its end is expected; not before the next poll, where only polls show it."""
 
 
 def plan(
@@ -88,7 +97,17 @@ def plan(
         left = sqrt(left * by_progress) if left else by_progress
         pause = min(_APPROACH * left, max(pause, _STRETCH * elapsed))
     pause = max(SHORTEST_PAUSE, min(LONGEST_PAUSE, pause))
+    if sketch.announced and sketch.durations:
+        return Plan(_for_safety(sketch, elapsed, pause), left or pause)
     return Plan(pause, max(pause, left))
+
+
+def _for_safety(sketch: Sketch, elapsed: float, pause: float) -> float:
+    """The pause while callbacks arrive: until nearly all of the latest renders had ended, and then
+    a minute longer than without. Never shorter than without."""
+    ended = sorted(sketch.durations)[ceil(_LATE * len(sketch.durations)) - 1]
+    first = min(ended, median(sketch.durations) + _BEYOND) - elapsed
+    return max(pause, min(first if first > 0 else pause + SAFETY, LONGEST_PAUSE + SAFETY))
 
 
 def _first_look(sketch: Sketch) -> float:

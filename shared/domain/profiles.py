@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from shared.domain.likeness import Fact
+
 ProfileName = Literal[
     "azure",
     "openai",
@@ -19,6 +21,13 @@ ProfileName = Literal[
     "new-api",
     "openrouter",
 ]
+
+CallsBack = Literal["standard", "openrouter"]
+"""How a server calls back when a job has ended:
+
+`standard`: to an address that is configured at the server, signed as Standard Webhooks say.
+`openrouter`: to the `callback_url` of the create, signed in a way of its own where a secret is set.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +59,11 @@ class Profile:
     """Whether its list names a job's model as the create did; gateways name their provider's."""
     lists_as_asked: bool = True
     """Whether its list repeats size and length as they were asked for, not as they were made."""
+    list_shows: tuple[Fact, ...] = ()
+    """What its list surely shows of each job as it was asked for: submits that differ in it are in
+    flight together, others follow each other."""
+    calls_back: CallsBack | None = None
+    """How it tells that a job has ended; None if it does not."""
     words: Mapping[str, str] = field(default_factory=dict)
     """Status words beyond those that are understood of every server: word -> a `JobState`."""
 
@@ -81,17 +95,23 @@ _OPENAI_LIST = {"limit": "100", "order": "desc"}
 _PICTURES = ("thumbnail", "spritesheet")
 
 PROFILES: Mapping[ProfileName, Profile] = {
-    # Microsoft's v1 surface: recorded answers and its documentation of video generation
+    # Microsoft's v1 surface: recorded answers and its documentation of video generation; early
+    # answers had `prompt: null` (litellm#16753)
     "azure": Profile(
         path_prefix="/openai/v1",
         auth_header="api-key",
         video_query={"variant": "video"},
         pictures=_PICTURES,
         list_query=_OPENAI_LIST,
+        list_shows=("size", "seconds"),
     ),
-    # openai-openapi, and the official SDKs
+    # openai-openapi, and the official SDKs; its guide to webhooks
     "openai": Profile(
-        video_query={"variant": "video"}, pictures=_PICTURES, list_query=_OPENAI_LIST
+        video_query={"variant": "video"},
+        pictures=_PICTURES,
+        list_query=_OPENAI_LIST,
+        list_shows=("prompt", "size", "seconds"),
+        calls_back="standard",
     ),
     # litellm 1.108, run: the router repeats a create twice unless told not to; the list needs its
     # provider, and is then that of the provider's public address, whatever `api_base` is (unless
@@ -106,13 +126,15 @@ PROFILES: Mapping[ProfileName, Profile] = {
         lists_as_asked=False,
     ),
     # vllm-omni 0.30.0, run: creates are read from forms only; any `variant` gives the MP4; DELETE
-    # aborts a running job
-    "vllm-omni": Profile(create="form", can_delete_running=True),
+    # aborts a running job; its list has the whole jobs, prompt included
+    "vllm-omni": Profile(
+        create="form", can_delete_running=True, list_shows=("prompt", "size", "seconds")
+    ),
     # sglang 0.5.23, run: `variant` is an output's number, else 404; its list has the length that
     # was really made; DELETE forgets a job that goes on running
     "sglang": Profile(list_query=_OPENAI_LIST, lists_as_asked=False),
-    # TensorRT-LLM 0076e939, its code: one page, oldest first; DELETE cancels
-    "tensorrt-llm": Profile(can_delete_running=True),
+    # TensorRT-LLM 0076e939, its code: one page, oldest first, with prompt and size; DELETE cancels
+    "tensorrt-llm": Profile(can_delete_running=True, list_shows=("prompt", "size")),
     # bifrost 15c50f35, its code: `variant` is passed on; the list needs its provider
     "bifrost": Profile(
         path_prefix="/openai/v1",
@@ -124,7 +146,8 @@ PROFILES: Mapping[ProfileName, Profile] = {
     ),
     # new-api 05393ffc, its code: no list, no DELETE, `variant` is dropped
     "new-api": Profile(can_list=False, can_delete=False, lists_own_models=False),
-    # OpenRouter's documentation of its video API: own field names, no list, no DELETE
+    # OpenRouter's documentation of its video API and its webhooks: own field names, no list, no
+    # DELETE
     "openrouter": Profile(
         path_prefix="/api/v1",
         create="openrouter",
@@ -133,5 +156,6 @@ PROFILES: Mapping[ProfileName, Profile] = {
         can_delete=False,
         lists_own_models=False,
         lists_as_asked=False,
+        calls_back="openrouter",
     ),
 }

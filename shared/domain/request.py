@@ -49,6 +49,26 @@ class Remix:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Allowance:
+    """What a request says of the successor of its model."""
+
+    allowed: bool
+    """Whether it may be rendered at another size or length, or for more than was reserved; False:
+    only the model that it names renders it."""
+    most: int | None = None
+    """Micro-USD that it may cost then, at most; None: whatever the ceilings allow."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Size and length as they were asked for, where a successor renders others."""
+
+    width: int
+    height: int
+    seconds: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class VideoRequest:
     """One request for one video (with one or more outputs).
 
@@ -71,6 +91,17 @@ class VideoRequest:
     fit: Fit = "cover"
     """How to fit an image of another shape."""
     remix: Remix | None = None
+    allow_successor: Allowance | None = None
+    """None: as its caller's entry says, and without one only as it was asked for."""
+    rendered_by: str | None = None
+    """The successor that renders it in place of `model`; size and seconds are what is rendered."""
+    asked: Asked | None = None
+    """What was asked for, where that is not what is rendered."""
+
+    @property
+    def renderer(self) -> str:
+        """The model that renders it."""
+        return self.rendered_by or self.model
 
     @property
     def size(self) -> str:
@@ -85,12 +116,14 @@ class VideoRequest:
         return "image" if self.inputs else "text"
 
     def digest(self) -> str:
-        """sha256 of the canonical request: equal for equal requests in any encoding."""
+        """sha256 of the canonical request: equal for equal requests in any encoding, whoever
+        renders them."""
+        asked = self.asked or self
         canonical: dict[str, Any] = {
             "model": self.model,
             "prompt": self.prompt,
-            "size": self.size,
-            "seconds": self.seconds,
+            "size": f"{asked.width}x{asked.height}",
+            "seconds": asked.seconds,
             "variants": self.variants,
             "metadata": dict(self.metadata),
         }
@@ -104,5 +137,7 @@ class VideoRequest:
             canonical["remix"] = self.remix.video_id
         if self.webhook is not None:
             canonical["webhook"] = self.webhook
+        if self.allow_successor is not None:
+            canonical["allow_successor"] = asdict(self.allow_successor)
         text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()

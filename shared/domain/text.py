@@ -3,6 +3,8 @@
 import codecs
 import json
 import re
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 _MARKS = (
@@ -31,6 +33,7 @@ _CODECS = {
 _FAMILIES = re.compile(r"iso-8859-([2-9]|1[01345])|windows-125([0134578])")
 _SHOWN = {"cp1252": "windows-1252", "utf-8-sig": "utf-8"}
 _END = "\0 \t\r\n"
+_PIECE = 1024 * 1024
 
 
 class NotText(ValueError):
@@ -57,6 +60,33 @@ def decoded(data: bytes, charset: str | None = None) -> str:
     if "\0" in text.rstrip(_END):
         raise NotText("it holds NUL bytes, so it is not text")
     return text.removeprefix("\ufeff").replace("\0", "")
+
+
+def check_utf8(data: bytes) -> None:
+    """Raise NotText unless `data` is UTF-8 text; a byte order mark is no fault. Keeps no text,
+    which could take four times the memory of its bytes."""
+    pieces = (data[start : start + _PIECE] for start in range(0, len(data), _PIECE))
+    for _ in _texts("utf-8", pieces):
+        pass
+    if b"\0" in data:
+        raise NotText("it holds NUL bytes, so it is not text")
+
+
+def decoded_pieces(pieces: Iterable[bytes], charset: str | None = None) -> Iterator[str]:
+    """The text in a file that does not fit into memory, by the rule of `decoded`; the first four
+    bytes are in the first piece. Raises NotText where it comes to what is none."""
+    whole = iter(pieces)
+    first = next(whole, b"")
+    ended = False  # by a NUL: nothing comes after it but the like
+    mark = "\ufeff"
+    for text in _texts(_codec(first[:4], charset), chain((first,), whole)):
+        said = text.removeprefix(mark)
+        mark = ""
+        if "\0" in said or ended:
+            if "\0" in said.rstrip(_END) or (ended and said.rstrip(_END)):
+                raise NotText("it holds NUL bytes, so it is not text")
+            ended, said = True, said.replace("\0", "")
+        yield said
 
 
 def parsed_json(data: bytes, charset: str | None = None) -> Any:
@@ -103,8 +133,21 @@ def _by_its_nuls(data: bytes) -> str | None:
     return None
 
 
-def _explained(error: UnicodeDecodeError, codec: str) -> str:
+def _texts(codec: str, pieces: Iterable[bytes]) -> Iterator[str]:
+    decoder, before = codecs.getincrementaldecoder(codec)(), 0
+    for piece in chain(pieces, (None,)):
+        kept = len(decoder.getstate()[0])
+        try:
+            yield decoder.decode(piece or b"", piece is None)
+        except UnicodeDecodeError as error:
+            raise NotText(_explained(error, codec, before=before - kept)) from None
+        before += len(piece or b"")
+
+
+def _explained(error: UnicodeDecodeError, codec: str, before: int = 0) -> str:
+    """Why it is not text; `before` are the bytes that were decoded already."""
     shown = _SHOWN.get(codec, codec).upper()
     if error.reason in ("truncated data", "unexpected end of data"):
         return f"it is not {shown}: it ends within a character"
-    return f"it is not {shown}: byte 0x{error.object[error.start]:02x} at {error.start}"
+    at = before + error.start
+    return f"it is not {shown}: byte 0x{error.object[error.start]:02x} at {at}"

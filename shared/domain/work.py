@@ -15,7 +15,7 @@ from shared.domain.verdict import Verdict
 
 class Phase(StrEnum):
     ADMITTING = "admitting"
-    """A create is under way; its caller has no answer yet."""
+    """A create is under way, or its worker has not joined the line yet."""
     WAITING = "waiting"
     SUBMITTING = "submitting"
     """Its turn has come: a job may exist, but is not known yet."""
@@ -52,6 +52,11 @@ class RunningJob:
     sketch: str | None = None
     """The sketch of such renders at its submission: `latency.dumps`."""
     polls: int = 0
+    callback: str | None = None
+    """The event that a callback of the upstream raises; every wait has its own name. None where
+    the upstream is not configured to call back."""
+    called_back: bool = False
+    """Whether the upstream has called back since the last look."""
     progress: int | None = None
     """As the upstream reported it to the last poll; None if it reports none."""
     progress_at: float | None = None
@@ -85,12 +90,32 @@ class Attempt:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Move:
+    """A move to the successor of its model that is decided, and under way.
+
+    It is on record before its money: whoever finds it carries it out, or ends it with the video.
+    """
+
+    model: str
+    """Who renders from now on."""
+    deployments: tuple[str, ...]
+    width: int
+    height: int
+    seconds: int
+    reserved: int
+    """Micro-USD, at the price of `price_version`, instead of what is reserved now."""
+    price_version: str
+    expected: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Work:
     """Times are unix seconds; None means 'not yet'."""
 
     video_id: str
     caller: str
     model: str
+    """The model that renders it, in whose line it stands."""
     epoch: int
     created_at: float
     heartbeat_at: float
@@ -105,14 +130,24 @@ class Work:
     expected: float
     """Seconds that its render is expected to take."""
     admitted: bool = True
+    asked: str | None = None
+    """The model that was asked for, where a successor renders it."""
+    move: Move | None = None
+    """Only while it waits; it stands in no line then."""
+    facts: str | None = None
+    """What a list may show of its job (`likeness.facts`); None in rows of release 0.1."""
     kind: str | None = None
     """The kind of its render, for which durations are learned."""
+    batch: str | None = None
+    """The batch whose line it is; it waits behind its caller's other videos."""
     claim: str | None = None
     """The row of `idempotency` that names this video."""
     billing: int = 1
     """The number of its billing; a failed render that is repeated gets another one."""
     hint: str | None = None
     """The event that wakes the waiting worker; every wait has its own name."""
+    placed: bool = field(default=False, compare=False)
+    """Whether its row of the line is written (`shared.storage.places`)."""
     posts: int = 0
     """How many POSTs were about to be sent."""
     attempt: Attempt | None = None
@@ -128,6 +163,11 @@ class Work:
     """Whether its caller has deleted the video: the rest of it is deleted with this row."""
     version: str = field(default="", compare=False)
     """The version of the row as read; the next write succeeds only on that version."""
+
+    @property
+    def asked_model(self) -> str:
+        """The model that its caller named."""
+        return self.asked or self.model
 
     @property
     def deployment(self) -> str | None:

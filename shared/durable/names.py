@@ -8,14 +8,18 @@ from typing import Literal, NotRequired, TypedDict
 
 BASE_PATH = "openai/v1"
 """The API's path below `PUBLIC_BASE_URL`."""
+CALLBACKS_PATH = f"{BASE_PATH}/callbacks"
+"""Where upstreams call back: below it, each under its name."""
 
 GENERATE_VIDEO = "generate_video"
+RUN_BATCH = "run_batch"
 
 TAKE_TURN = "take_turn"
 SUBMIT_JOB = "submit_job"
 FOLLOW_JOB = "follow_job"
 COLLECT_OUTPUT = "collect_output"
 FINISH_VIDEO = "finish_video"
+ADVANCE_BATCH = "advance_batch"
 
 
 class GenerateVideo(TypedDict):
@@ -69,9 +73,44 @@ class Result(TypedDict):
     v: int
     outcome: Outcome
     wait: NotRequired[float]
+    hint: NotRequired[str]
+    """An event that ends the wait; where there is none, only time does."""
     outputs: NotRequired[int]
     stage: NotRequired[str]
     progress: NotRequired[int]
+
+
+class RunBatch(TypedDict):
+    """Input of the orchestration of a batch; `generation` counts its continue-as-news."""
+
+    v: int
+    batch_id: str
+    epoch: int
+    scale: float
+    generation: NotRequired[int]
+
+
+class BatchStep(TypedDict):
+    """Input of the activity that advances a batch."""
+
+    v: int
+    batch_id: str
+    epoch: int
+
+
+BatchOutcome = Literal[
+    "again",  # go on after `wait` seconds
+    "done",  # nothing is left to do
+    "superseded",  # another worker has taken over
+]
+
+
+class BatchResult(TypedDict):
+    """Output of that activity."""
+
+    v: int
+    outcome: BatchOutcome
+    wait: NotRequired[float]
 
 
 class Hint(TypedDict):

@@ -1,4 +1,4 @@
-"""Starts and wakes the workers of videos, with the durable client.
+"""Starts and wakes the workers of videos and batches, with the durable client.
 
 Both may fail, so nothing here raises: the tables say what to do, a sleeping worker wakes by itself,
 and the sweep starts a worker for any video without one.
@@ -8,10 +8,12 @@ import asyncio
 from collections.abc import Iterable, Mapping
 
 from shared.durable import names
-from shared.durable.names import GenerateVideo, Hint
+from shared.durable.names import GenerateVideo, Hint, RunBatch
 from shared.durable.sdk import Client, Presence, presence
 from shared.lifecycle.background.sweep import Restart, revive
+from shared.lifecycle.batches.revive import BatchWorker
 from shared.lifecycle.requests.admit import Admitted
+from shared.lifecycle.requests.batches import Created
 from shared.lifecycle.services import services
 from shared.telemetry.events import Event, emit
 from shared.telemetry.offload import in_thread
@@ -29,22 +31,38 @@ async def start_admitted(client: Client, admitted: Admitted) -> None:
         await start(client, admitted.instance, admitted.payload)
 
 
-async def start(client: Client, instance: str, payload: GenerateVideo) -> None:
+async def start(
+    client: Client,
+    instance: str,
+    payload: GenerateVideo | RunBatch,
+    name: str = names.GENERATE_VIDEO,
+) -> None:
     """Start a worker, unless it runs already. If that fails, the next sweep starts it."""
     try:
         async with asyncio.timeout(_STARTS_WITHIN):
-            await client.start_new(names.GENERATE_VIDEO, instance, payload)
+            await client.start_new(name, instance, payload)
     except Exception as error:  # noqa: BLE001  # the SDK raises plain Exceptions
         # raised for a running worker too, as after a repeated request
         if not await _runs(client, instance):
             emit(Event.START_LOST, instance=instance, message=_said(error))
 
 
-async def start_all(client: Client, restarts: Iterable[Restart]) -> None:
+async def start_batch(client: Client, worker: BatchWorker) -> None:
+    """Start the worker of a batch."""
+    await start(client, worker.instance, worker.payload, names.RUN_BATCH)
+
+
+async def start_created(client: Client, created: Created) -> None:
+    """Start the worker of a batch on record, unless the batch has ended."""
+    if not created.batch.terminal:
+        await start_batch(client, created.worker)
+
+
+async def start_all(client: Client, restarts: Iterable[Restart | Admitted]) -> None:
     """Start several workers, a few at a time."""
     gate = asyncio.Semaphore(_AT_ONCE)
 
-    async def one(restart: Restart) -> None:
+    async def one(restart: Restart | Admitted) -> None:
         async with gate:
             await start(client, restart.instance, restart.payload)
 

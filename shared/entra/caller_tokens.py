@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.settings.app import settings
 from shared.telemetry.events import Event, emit, silence_urls
+from shared.tls import tls
 
 if TYPE_CHECKING:
     from jwt import PyJWK
@@ -68,7 +69,9 @@ class SigningKeys:
 
         silence_urls()
         try:
-            answer = httpx.get(self._url, timeout=5.0, follow_redirects=False, trust_env=False)
+            answer = httpx.get(
+                self._url, timeout=5.0, follow_redirects=False, trust_env=False, verify=tls()
+            )
             answer.raise_for_status()
             listed = PyJWKSet.from_dict(answer.json())
         except (httpx.HTTPError, ValueError, PyJWTError) as error:

@@ -4,7 +4,8 @@ A video gets its first estimate at admission. Its job's row keeps the sketch of 
 submission, so polls read nothing more: a job costs at most one read and one write of the table.
 """
 
-from dataclasses import dataclass
+import uuid
+from dataclasses import dataclass, replace
 
 from shared.domain import latency, polling
 from shared.domain.job import JobStatus
@@ -31,7 +32,7 @@ class Next:
 def kind_of(request: VideoRequest) -> str:
     """What a render's duration may depend on, apart from the deployment."""
     several = f" x {request.variants}" if request.variants > 1 else ""
-    return f"{request.model} {request.size} {request.seconds} s {request.mode}{several}"
+    return f"{request.renderer} {request.size} {request.seconds} s {request.mode}{several}"
 
 
 def at_admission(services: Services, deployment: str, request: VideoRequest) -> float:
@@ -52,12 +53,16 @@ def at_submit(services: Services, work: Work) -> tuple[Sketch, float]:
 def next_of(
     services: Services, work: Work, now: float, *, sketch: Sketch, progress: int | None = None
 ) -> Next:
-    """When to poll a running render next, and when to expect its end."""
+    """When to poll a running render next, and when to expect its end. Where it runs although the
+    upstream has called back, as if callbacks did not arrive: its status may be behind its call."""
     durations, job = services.settings.durations, work.job
     elapsed = max(0.0, now - job.created_at) if job else 0.0
     unmoved = 0.0
     if job is not None and job.progress_at and job.progress == progress:
         unmoved = now - job.progress_at
+    told = job is not None and job.called_back
+    if sketch.announced and (told or not calls_back(services, work)):
+        sketch = replace(sketch, announced=False)
     step = polling.plan(
         sketch,
         expected=work.expected * durations.scale,
@@ -66,6 +71,17 @@ def next_of(
         unmoved=max(0.0, unmoved) * durations.scale,
     )
     return Next(durations.of(step.pause), durations.of(step.remaining))
+
+
+def calls_back(services: Services, work: Work) -> bool:
+    """Whether the upstream of a job is configured to call back when it has ended."""
+    upstream = services.settings.upstream(work.deployment or "")
+    return upstream is not None and upstream.callback is not None
+
+
+def callback_name(services: Services, work: Work) -> str | None:
+    """A new name for the event of a callback; None where none will come."""
+    return f"callback-{uuid.uuid4().hex}" if calls_back(services, work) else None
 
 
 def of(work: Work) -> Sketch:
@@ -86,16 +102,26 @@ def took(work: Work, known: RunningJob, job: JobStatus, now: float) -> float:
     """
     shortest, longest = work.heartbeat_at - known.created_at, now - known.created_at
     if job.created_at is None or job.finished_at is None:
-        seconds = (shortest + longest) / 2
+        seconds = _ended_between(work, known, shortest, longest)
     else:
         seconds = job.finished_at - job.created_at
         seconds = max(seconds, min(shortest, seconds + 1))
     return max(0.0, min(seconds, longest))
 
 
-def learn(services: Services, work: Work, seconds: float) -> None:
-    """Record how long a successful render took. Gives up where others keep writing: they learn as
-    well."""
+def _ended_between(work: Work, known: RunningJob, shortest: float, longest: float) -> float:
+    """Just now, if the upstream has called back; as expected, if a callback was waited for in vain;
+    else half way, because looks are close together."""
+    if known.called_back:
+        return longest
+    if of(work).announced:
+        return max(shortest, min(work.expected, longest))
+    return (shortest + longest) / 2
+
+
+def learn(services: Services, work: Work, seconds: float, *, announced: bool = False) -> None:
+    """Record how long a successful render took, and whether its end was announced. Gives up where
+    others keep writing: they learn as well."""
     if work.deployment is None or work.kind is None:
         return
     durations = services.settings.durations
@@ -104,7 +130,8 @@ def learn(services: Services, work: Work, seconds: float) -> None:
         now = services.clock()
         stored = services.latencies.get(work.deployment, work.kind, now=now, fresh=fresh)
         try:
-            after = latency.observe(stored.sketch or UNLEARNED, seconds * durations.scale)
+            before, took = stored.sketch or UNLEARNED, seconds * durations.scale
+            after = latency.observe(before, took, announced=announced)
             services.latencies.replace(stored, after, now=now)
             return
         except RowChanged:

@@ -1,18 +1,28 @@
 """The ledger entries of a video. `domain.endings` decides what an ending costs."""
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from shared.domain import endings
+from shared.domain.ids import created_ms
 from shared.domain.ledger import Amounts, Entry, Kind, LedgerError
 from shared.domain.money import Price
-from shared.domain.work import Work
+from shared.domain.work import Move, Work
 from shared.lifecycle.services import Services
+
+MOVED = "moved_to_successor"
+"""The basis of the entries by which a video's money moves to the successor of its model."""
 
 
 def utc_day(now: float) -> str:
     """The UTC day of a time, as `YYYY-MM-DD`."""
     return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d")
+
+
+def entries_of(services: Services, video_id: str) -> list[Entry]:
+    """All ledger entries of a video: its id tells the month in which they are."""
+    return services.ledger.entries(utc_day(created_ms(video_id) / 1000)[:7], video_id)
 
 
 def price_of(services: Services, work: Work) -> Price | None:
@@ -34,6 +44,24 @@ def release_unused(services: Services, work: Work) -> None:
         )
 
 
+def exchange(services: Services, work: Work, move: Move) -> tuple[Entry, Entry]:
+    """The entries of a move: the release of what is reserved, and what is reserved instead, in a
+    billing of its own."""
+    release = entry(services, work, Kind.RELEASE, 0, MOVED)
+    reserve = entry(services, work, Kind.RESERVE, move.reserved, MOVED, billing=work.billing + 1)
+    return release, replace(reserve, rendered_by=move.model, price_version=move.price_version)
+
+
+def release_move(services: Services, work: Work) -> None:
+    """Release what a move reserved whose video ends before it was carried out. After its own entry,
+    which closes the old billing: so nobody can reserve for the move any more."""
+    if work.move is None:
+        return
+    _, reserve = exchange(services, work, work.move)
+    with suppress(LedgerError):  # nothing was reserved
+        services.ledger.write(replace(reserve, kind=Kind.RELEASE, amount=0, basis="not_moved"))
+
+
 def entry(
     services: Services,
     work: Work,
@@ -50,8 +78,10 @@ def entry(
     return Entry(
         video_id=work.video_id,
         caller=work.caller,
-        model=work.model,
+        model=work.asked_model,
+        rendered_by=None if work.asked is None else work.model,
         deployment=work.deployment,
+        batch=work.batch,
         day=work.day,
         attempt=billing or work.billing,
         kind=kind,

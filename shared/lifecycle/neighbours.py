@@ -1,13 +1,24 @@
-"""Deployments that share a server: a list there shows the jobs of all of them."""
+"""Whose jobs a list shows besides: those of other submissions to the deployment, and of deployments
+that share its server."""
+
+from dataclasses import dataclass
+from math import inf
 
 from shared.domain.candidates import Fit, fit
 from shared.domain.job import JobSummary
 from shared.domain.request import VideoRequest
-from shared.lifecycle import line
 from shared.lifecycle.services import Services
 from shared.settings.upstreams import Upstream
 
-Unanswered = tuple[Upstream, VideoRequest]
+
+@dataclass(frozen=True)
+class Unanswered:
+    """What was sent and has no known job: one that was made between two times, if any."""
+
+    upstream: Upstream
+    request: VideoRequest
+    since: float
+    until: float
 
 
 def of(services: Services, upstream: Upstream) -> list[Upstream]:
@@ -23,25 +34,31 @@ def of(services: Services, upstream: Upstream) -> list[Upstream]:
     ]
 
 
-def unanswered(services: Services, neighbours: list[Upstream]) -> list[Unanswered]:
-    """What was sent to them and has no known job yet. Read it after a list and before who has
-    claimed its jobs: then every job of theirs is either claimed or among these."""
-    if not neighbours:
-        return []
+def unanswered(
+    services: Services, upstreams: list[Upstream], *, but: str, tolerance: float
+) -> list[Unanswered]:
+    """What was sent to these and has no known job yet, but for the video `but`; clocks may differ
+    by `tolerance` seconds. Read it after a list and before who has claimed its jobs: then every job
+    of theirs is either claimed or among these."""
     found = []
-    by_name = {each.name: each for each in neighbours}
-    for stored in line.deployments(services, list(by_name)):
-        for video_id in stored.state.running:
-            work = services.work.get(video_id)
-            if work is None or work.intent is None or work.job is not None:
-                continue
-            video = services.videos.find(work.caller, video_id)
-            if video is not None:
-                found.append((by_name[stored.state.deployment], video.video.request))
+    by_name = {each.name: each for each in upstreams}
+    for work in services.work.unanswered():
+        upstream = by_name.get(work.deployment or "")
+        if upstream is None or work.intent is None or work.video_id == but:
+            continue
+        video = services.videos.find(work.caller, work.video_id)
+        if video is not None:
+            ended = work.intent.connection_ended_at
+            until = inf if ended is None else ended + tolerance
+            since = work.intent.at - tolerance
+            found.append(Unanswered(upstream, video.video.request, since, until))
     return found
 
 
 def may_be(job: JobSummary, sent: Unanswered) -> bool:
-    """Whether a job may be the one of another deployment's submission."""
-    upstream, request = sent
-    return fit(job, request, (upstream.deployment, upstream.model), upstream.speaks) > Fit.NO
+    """Whether a job may be the one of another submission."""
+    if job.created_at is not None and not sent.since <= job.created_at <= sent.until:
+        return False
+    upstream = sent.upstream
+    names = (upstream.deployment, upstream.model)
+    return fit(job, sent.request, names, upstream.speaks) > Fit.NO

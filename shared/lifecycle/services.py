@@ -12,7 +12,10 @@ from shared.lifecycle.requests.pace import Pace
 from shared.settings.app import Settings, settings
 from shared.storage import names
 from shared.storage.accounts import Account
+from shared.storage.approvals import Approvals
+from shared.storage.batches import Batches
 from shared.storage.deployments import Deployments
+from shared.storage.files import Files
 from shared.storage.idempotency import Idempotency
 from shared.storage.inbox import LONE_IMAGES, UNFINISHED_FILES, Inbox, WaitingFiles
 from shared.storage.jobs import Jobs
@@ -21,6 +24,7 @@ from shared.storage.ledger import Ledger
 from shared.storage.links import LinkSigner
 from shared.storage.outbox import Outbox
 from shared.storage.outputs import Blobs
+from shared.storage.places import Places
 from shared.storage.rows import RowChanged
 from shared.storage.snapshots import Snapshots
 from shared.storage.videos import Videos
@@ -39,18 +43,23 @@ class Services:
     work: WorkTable
     jobs: Jobs
     deployments: Deployments
+    places: Places
     snapshots: Snapshots
     latencies: Latencies
     ledger: Ledger
     idempotency: Idempotency
+    approvals: Approvals
     outputs: Blobs
     inputs: Blobs
+    files: Files
+    file_blobs: Blobs
     links: LinkSigner
     upstreams: Upstreams
     inbox: Inbox
     lone_images: WaitingFiles
     unfinished_files: WaitingFiles
     rejections: Blobs
+    batches: Batches
     outbox: Outbox
     topic: Topic
     courier: Courier
@@ -83,9 +92,9 @@ def is_storage_fault(error: Exception) -> bool:
     return isinstance(error, AzureError | RowChanged)
 
 
-def build(settings: Settings) -> Services:
-    """Services for given settings. Sends no request."""
-    account = Account(
+def build(settings: Settings, account: Account | None = None) -> Services:
+    """Services for given settings, on their storage account or on another. Sends no request."""
+    account = account or Account(
         connection=settings.storage_connection, account_name=settings.storage_account_name
     )
     return Services(
@@ -95,18 +104,23 @@ def build(settings: Settings) -> Services:
         work=WorkTable(account.table(names.WORK)),
         jobs=Jobs(account.table(names.JOBS)),
         deployments=Deployments(account.table(names.DEPLOYMENTS)),
+        places=Places(account.table(names.WORK)),
         snapshots=Snapshots(account.table(names.DEPLOYMENTS)),
         latencies=Latencies(account.table(names.LATENCIES)),
         ledger=Ledger(account.table(names.LEDGER)),
         idempotency=Idempotency(account.table(names.IDEMPOTENCY)),
+        approvals=Approvals(account.table(names.APPROVALS)),
         outputs=Blobs(account.container(names.OUTPUTS_CONTAINER)),
         inputs=Blobs(account.container(names.INPUTS_CONTAINER)),
+        files=Files(account.table(names.FILES)),
+        file_blobs=Blobs(account.container(names.FILES_CONTAINER)),
         links=LinkSigner(account.blobs, account_key=account.emulator_key),
-        upstreams=Upstreams(),
+        upstreams=Upstreams(settings.public_base_url),
         inbox=Inbox(account.container(names.INBOX_CONTAINER), account.blobs.url),
         lone_images=WaitingFiles(account.table(names.OUTBOX), LONE_IMAGES),
         unfinished_files=WaitingFiles(account.table(names.OUTBOX), UNFINISHED_FILES),
         rejections=Blobs(account.container(names.REJECTED_CONTAINER)),
+        batches=Batches(account.table(names.BATCHES)),
         outbox=Outbox(account.table(names.OUTBOX)),
         topic=Topic(settings.event_topic_endpoint),
         courier=Courier(),

@@ -27,7 +27,8 @@ def take(
     now, lease = services.clock(), services.settings.durations.slot_lease
 
     def may_send(each: StoredDeployment) -> bool:
-        return each.state.sending and each.state.submitting == video_id
+        submit = each.state.submitting.get(video_id)
+        return submit is not None and submit.sending
 
     # two decisions at once may have granted it two slots: one whose turn it has taken comes first
     for each in sorted(stored, key=may_send, reverse=True):
@@ -46,10 +47,11 @@ def take(
 
 def free_orphans(services: Services) -> None:
     """Free the slots of videos without work: their worker died between its turn and its end."""
-    now = services.clock()
+    now, working = services.clock(), services.work.working()
     for stored in line.deployments(services):
         for video_id in live(stored.state, now):
-            if services.work.get(video_id) is None:
+            # one in line may have a grant that it has not seen
+            if video_id not in working and services.work.get(video_id) is None:
                 emit(Event.SLOT_FREED, video_id=video_id, deployment=stored.state.deployment)
                 services.deployments.change(
                     stored.state,
@@ -102,19 +104,23 @@ def works(services: Services, work: Work) -> None:
 
 
 def close_submit(
-    services: Services, work: Work, *, until: float | None = None, pause: float = 0.0
+    services: Services, work: Work, *, until: float | None = None, apart: float = 0.0
 ) -> None:
-    """Let the next video submit; this one keeps its slot. `until` is when its job expires, if it
-    has one: then the deployment works."""
+    """A submit is over; its video keeps the slot. `until` is when its job expires, if it has one:
+    then the deployment works. If it may have one that is not known, nobody alike submits for
+    `apart` seconds."""
     now = services.clock()
 
     def change(state: DeploymentState) -> DeploymentState:
-        after = submitted(state, work.video_id, now, until=until, ends=now + work.expected)
-        return replace(
-            after,
-            paused_until=max(after.paused_until, now + pause) if pause else after.paused_until,
-            outage=after.outage if until is None else None,
+        after = submitted(
+            state,
+            work.video_id,
+            now,
+            until=until,
+            ends=now + work.expected,
+            apart=now + apart if apart else None,
         )
+        return replace(after, outage=after.outage if until is None else None)
 
     _change(services, work, change)
 

@@ -16,6 +16,8 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as PydanticSettingsError
 
+from shared.domain.succession import Successor
+from shared.settings import successors
 from shared.settings.callers import Caller, Webhook
 from shared.settings.durations import Durations
 from shared.settings.upstreams import Upstream
@@ -101,6 +103,28 @@ class Settings(BaseSettings):
                     raise ValueError(f"two deployments of {each.model} give {name} another type")
         return value
 
+    @field_validator("callers")
+    @classmethod
+    def _approvers(cls, value: dict[str, Caller]) -> dict[str, Caller]:
+        for name, caller in value.items():
+            if name in caller.approves:
+                raise ValueError(f"{name} may not approve its own requests")
+            for other in caller.approves:
+                if other not in value:
+                    raise ValueError(f"{name} approves {other[:63]!r}, which is not a caller")
+                if caller.shares_credentials(value[other]):
+                    raise ValueError(
+                        f"{name} approves {other}, and both have the same key or object id: "
+                        "whoever has it would approve their own requests"
+                    )
+        return value
+
+    @field_validator("upstreams")
+    @classmethod
+    def _successors(cls, value: list[Upstream]) -> list[Upstream]:
+        successors.check(value)
+        return value
+
     @field_validator("cors_origins")
     @classmethod
     def _origins(cls, value: list[str]) -> list[str]:
@@ -153,6 +177,16 @@ class Settings(BaseSettings):
         if kind == "key":
             return self.callers.get(who)
         return next((entry for entry in self.callers.values() if who in entry.entra), None)
+
+    def may_approve(self, approver: str, caller: str) -> bool:
+        """Whether one caller (`key:NAME` or `entra:OID`) may approve the requests of another. None
+        names itself: see `_approvers`."""
+        known, asking = self.caller(approver), self.caller(caller)
+        return known is not None and any(self.callers[name] is asking for name in known.approves)
+
+    def successor(self, model: str) -> Successor | None:
+        """Who renders in place of a model, and when; None where it has no successor."""
+        return successors.of_model(self.upstreams, model, minute=self.durations.minute)
 
     def offering(self, model: str) -> list[Upstream]:
         """The deployments that render a model, in the order of UPSTREAMS."""

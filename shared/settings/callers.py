@@ -2,21 +2,54 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from shared.domain import limits
+from shared.domain.money import micro_usd
+from shared.domain.request import Allowance
+from shared.settings.successors import AllowanceConfig
 from shared.settings.values import Name, Receiver, Strict
 
 
+def _bookable(usd: float) -> float:
+    micro_usd(usd)
+    return usd
+
+
 class Caller(Strict):
-    """A caller, its keys and object ids, and how much it may spend."""
+    """A caller, its keys and object ids, and how much it may spend.
+
+    A video that costs more than `approval_above_usd` is made only after a person has approved it:
+    another caller, whose `approves` has this one's name.
+    """
 
     key_sha256: list[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field(default_factory=list)
     entra: list[str] = Field(default_factory=list)
     budget_usd_per_month: float = -1
     max_unfinished: int = -1
     creates_per_minute: Annotated[int, Field(ge=-1, le=limits.MOST_CREATES)] = -1
+    approval_above_usd: Annotated[float, AfterValidator(_bookable)] = -1
+    approves: list[str] = Field(default_factory=list)
     admin: bool = False
+    allow_successor: AllowanceConfig | bool | None = None
+    """What its requests say of the successor of their model that say nothing themselves; None: it
+    may render them as they are."""
+
+    @property
+    def allowance(self) -> Allowance | None:
+        given = self.allow_successor
+        if given is None or isinstance(given, bool):
+            return None if given is None else Allowance(allowed=given)
+        most = None if given.max_usd is None else micro_usd(given.max_usd)
+        return Allowance(allowed=True, most=most)
+
+    def shares_credentials(self, other: "Caller") -> bool:
+        """Whether somebody is both callers."""
+        keys, ids = set(self.key_sha256), {each.lower() for each in self.entra}
+        return not (
+            keys.isdisjoint(other.key_sha256)
+            and ids.isdisjoint(each.lower() for each in other.entra)
+        )
 
 
 class Webhook(Strict):

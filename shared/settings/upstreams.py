@@ -11,11 +11,14 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from shared.domain import limits
 from shared.domain.capabilities import Capabilities
+from shared.domain.likeness import FACTS, Fact
 from shared.domain.models import MODELS, PRICES
 from shared.domain.money import Price
-from shared.domain.profiles import PROFILES, Profile, ProfileName
+from shared.domain.profiles import PROFILES, CallsBack, Profile, ProfileName
+from shared.domain.quota import DeploymentState
 from shared.settings.capabilities import CapabilitiesConfig
 from shared.settings.prices import PriceConfig
+from shared.settings.successors import SuccessorConfig
 from shared.settings.values import Name, Strict, https, private_host
 
 _HEADER = r"^[A-Za-z0-9_-]+$"
@@ -68,6 +71,17 @@ class NoAuth(Strict):
 Auth = Annotated[EntraAuth | HeaderAuth | NoAuth, Field(discriminator="type")]
 
 
+class CallbackConfig(Strict):
+    """The server calls back when a job has ended: at `PUBLIC_BASE_URL/openai/v1/callbacks/NAME`.
+
+    `secret_setting` names the app setting with the secret that signs the calls (in Azure a Key
+    Vault reference); two of them, separated by a space, while one is being replaced.
+    """
+
+    secret_setting: str | None = None
+    """None only where a server need not sign."""
+
+
 class WireConfig(Strict):
     """Replaces parts of a profile; see `shared.domain.profiles.Profile`."""
 
@@ -83,6 +97,8 @@ class WireConfig(Strict):
     can_delete_running: bool | None = None
     lists_own_models: bool | None = None
     lists_as_asked: bool | None = None
+    list_shows: tuple[Fact, ...] | None = None
+    calls_back: CallsBack | None = None
     words: dict[str, Literal["running", "succeeded", "failed", "cancelled"]] | None = None
 
     @field_validator("headers")
@@ -117,6 +133,8 @@ class Upstream(Strict):
     model: str
     """The public model name that callers ask for."""
     auth: Auth
+    callback: CallbackConfig | None = None
+    """None: it is only polled."""
     max_running: Annotated[int, Field(ge=0, le=limits.MOST_RUNNING)] = 2
     max_creates_per_minute: Annotated[int, Field(ge=0, le=limits.MOST_CREATES)] = 2
     prices: PriceConfig | None = None
@@ -124,6 +142,8 @@ class Upstream(Strict):
     can_list: bool | None = None
     can_delete_running: bool | None = None
     retires_at: datetime | None = None
+    successor: SuccessorConfig | None = None
+    """That of the model: entries of one model that name a successor name the same."""
 
     @field_validator("endpoint")
     @classmethod
@@ -151,11 +171,20 @@ class Upstream(Strict):
             raise ValueError("only Azure speaks the dialect sora-1")
         if isinstance(self.auth, EntraAuth) and not host.endswith(AZURE_HOSTS):
             raise ValueError("auth entra sends tokens only to Azure's own host names")
+        if self.callback is not None:
+            self._can_call_back(self.callback)
         if self.prices is None and self.model not in PRICES:
             raise ValueError(f"model {self.model!r} has no built-in price: give prices")
         if self.capabilities is None and self.model not in MODELS:
             raise ValueError(f"model {self.model!r} has no built-in capabilities: give them")
         return self
+
+    def _can_call_back(self, callback: CallbackConfig) -> None:
+        way = self.speaks.calls_back
+        if way is None or self.dialect != "sora-2":
+            raise ValueError("such a server does not call back: leave out callback")
+        if way == "standard" and callback.secret_setting is None:
+            raise ValueError("callback needs secret_setting: such a server signs its calls")
 
     @cached_property
     def speaks(self) -> Profile:
@@ -164,6 +193,7 @@ class Upstream(Strict):
         known = self.profile is not None or self.dialect == "sora-1" or host.endswith(AZURE_HOSTS)
         given = {
             "lists_as_asked": None if known else False,
+            "list_shows": None if known else (),
             "path_prefix": self.path_prefix,
             "can_list": self.can_list,
             "can_delete_running": self.can_delete_running,
@@ -171,6 +201,23 @@ class Upstream(Strict):
         }
         parts = {name: value for name, value in given.items() if value is not None}
         return replace(PROFILES[self.profile or "azure"], **parts)
+
+    def idle(self, minute: float) -> DeploymentState:
+        """It with its limits and nothing to do; `minute` is one in seconds, scaled."""
+        return DeploymentState(
+            deployment=self.name,
+            max_running=self.max_running,
+            max_creates=self.max_creates_per_minute,
+            window=minute,
+            shown=self.list_shows,
+        )
+
+    @property
+    def list_shows(self) -> tuple[Fact, ...] | None:
+        """What its list shows of each job as it was asked for; None if it has no list."""
+        if not self.speaks.can_list:
+            return None
+        return FACTS if self.dialect == "sora-1" else self.speaks.list_shows
 
     @property
     def key_header(self) -> str | None:

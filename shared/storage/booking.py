@@ -83,11 +83,13 @@ def totals_of(entry: Entry) -> tuple[str, ...]:
 
 @dataclass
 class Order:
-    """An entry to book, and the outcome."""
+    """An entry to book, and the outcome. Where it `replaces` another reservation of its video, that
+    is released in the same transaction, and ceilings are about the difference."""
 
     entry: Entry
     ceilings: tuple[Ceiling, ...] = ()
     limits: CallerLimits | None = None
+    replaces: Entry | None = None
     booked: bool | None = None
     error: Exception | None = None
 
@@ -96,8 +98,12 @@ class Order:
         return self.booked is not None or self.error is not None
 
     @property
-    def attempt(self) -> tuple[str, int]:
-        return self.entry.video_id, self.entry.attempt
+    def entries(self) -> tuple[Entry, ...]:
+        return (self.entry,) if self.replaces is None else (self.replaces, self.entry)
+
+    @property
+    def attempts(self) -> set[tuple[str, int]]:
+        return {(entry.video_id, entry.attempt) for entry in self.entries}
 
     @property
     def totals(self) -> tuple[str, ...]:
@@ -161,12 +167,12 @@ class Booking:
         attempts: set[tuple[str, int]] = set()
         with self._queue:
             for order in self._waiting:
-                size = len(batch) + 1 + len(totals | set(order.totals))
+                size = len(attempts | order.attempts) + len(totals | set(order.totals))
                 if order.entry.month == self._waiting[0].entry.month and (
-                    order.attempt not in attempts and size <= _MOST_OPERATIONS
+                    attempts.isdisjoint(order.attempts) and size <= _MOST_OPERATIONS
                 ):
                     batch.append(order)
-                    attempts.add(order.attempt)
+                    attempts |= order.attempts
                     totals |= set(order.totals)
             taken = set(map(id, batch))
             self._waiting = [order for order in self._waiting if id(order) not in taken]
@@ -191,7 +197,9 @@ class Booking:
                 repeated = True
                 self._forget(month)
                 continue
-            entries = [outcome for outcome in outcomes if isinstance(outcome, Entry)]
+            entries = [
+                entry for each in outcomes if not isinstance(each, Exception) for entry in each
+            ]
             try:
                 if entries:
                     self._transact(month, entries, rows, totals)
@@ -202,16 +210,18 @@ class Booking:
                 continue
             for order, outcome in zip(batch, outcomes, strict=True):
                 order.error = outcome if isinstance(outcome, Exception) else None
-                order.booked = isinstance(outcome, Entry)
+                order.booked = order.error is None and bool(outcome)
             return
         raise RowChanged(f"ledger {month} changes too often")
 
     def _judge(
         self, order: Order, totals: dict[str, _Total], earlier: dict[str, int], *, look: bool
-    ) -> Entry | OverLimit | LedgerError | None:
-        """The entry to write, after adding it to `totals`; None if it is already written; or why it
-        cannot be. A reservation is usually the first entry of its attempt, so its story is read
-        only on `look`: after a transaction that says otherwise, or before a refusal."""
+    ) -> Sequence[Entry] | OverLimit | LedgerError:
+        """The entries to write, after adding them to `totals`; none if they are already written; or
+        why they cannot be. A reservation is usually the first entry of its attempt, so its story is
+        read only on `look`: after a transaction that says otherwise, or before a refusal."""
+        if order.replaces is not None:
+            return self._judge_exchange(order, order.replaces, totals)
         entry = order.entry
         first = entry.kind is Kind.RESERVE and not look
         story = [] if first else story_of(self._table, entry)
@@ -220,11 +230,9 @@ class Booking:
         except LedgerError as error:
             return error
         if change is None:
-            return None
-        for ceiling in order.ceilings:
-            committed = totals[ceiling.total].amounts.committed
-            if committed + change.committed > ceiling.limit:
-                return CeilingReached(ceiling, committed, change.committed)
+            return ()
+        if (reached := _reached(order.ceilings, totals, change.committed)) is not None:
+            return reached
         if order.limits is not None:
             refusal = self._within(order.limits, entry, totals[caller_total(entry.caller)], earlier)
             if refusal is not None:
@@ -236,7 +244,32 @@ class Booking:
             if order.limits is not None and key == caller_total(entry.caller):
                 creates = _counted(creates, order.limits)
             totals[key] = _Total(before.amounts + change, before.open + opened, creates)
-        return replace(entry, change=change, opened=opened)
+        return (replace(entry, change=change, opened=opened),)
+
+    def _judge_exchange(
+        self, order: Order, old: Entry, totals: dict[str, _Total]
+    ) -> Sequence[Entry] | OverLimit | LedgerError:
+        """The release of a reservation and the one in its place; none if that was done before, or
+        if the old one was closed otherwise."""
+        if story_of(self._table, order.entry):
+            return ()
+        try:
+            released = change_for(old.kind, old.amount, story_of(self._table, old))
+        except LedgerError as error:
+            return error
+        if released is None:
+            return ()
+        reserved = Amounts(reserved=order.entry.amount)
+        more = reserved.committed + released.committed
+        if more > 0 and (reached := _reached(order.ceilings, totals, more)) is not None:
+            return reached
+        for key in order.totals:
+            before = totals[key]
+            totals[key] = replace(before, amounts=before.amounts + released + reserved)
+        return (
+            replace(old, change=released, opened=-1),  # whoever waits has no bill that is unknown
+            replace(order.entry, change=reserved, opened=1),
+        )
 
     def _within(
         self, limits: CallerLimits, entry: Entry, total: _Total, earlier: dict[str, int]
@@ -317,6 +350,7 @@ def entry_columns(entry: Entry) -> dict[str, Value]:
         "caller": entry.caller,
         "model": entry.model,
         "deployment": entry.deployment,
+        "batch": entry.batch,
         "day": entry.day,
         "attempt": entry.attempt,
         "kind": entry.kind.value,
@@ -325,9 +359,21 @@ def entry_columns(entry: Entry) -> dict[str, Value]:
         "basis": entry.basis,
         "at": entry.at,
         "seconds": entry.seconds,
+        "rendered_by": entry.rendered_by,
         "opened": entry.opened,
         **_amount_columns(entry.change),
     }
+
+
+def _reached(
+    ceilings: Iterable[Ceiling], totals: Mapping[str, _Total], wanted: int
+) -> CeilingReached | None:
+    """The first ceiling that a change of so many micro-USD would pass."""
+    for ceiling in ceilings:
+        committed = totals[ceiling.total].amounts.committed
+        if committed + wanted > ceiling.limit:
+            return CeilingReached(ceiling, committed, wanted)
+    return None
 
 
 def _opened(kind: Kind, story: Iterable[tuple[Kind, int]]) -> int:

@@ -8,13 +8,15 @@ read (`shared.storage.snapshots`); no decision uses them.
 import json
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.domain.outage import Outage
-from shared.domain.quota import DeploymentState
+from shared.domain.quota import DeploymentState, Submit
+from shared.storage.kept import Kept
 from shared.storage.rows import Row, RowChanged, RowExists, Table, Value
+from shared.storage.videos import join_text, split_text
 
 _PARTITION = "d"
 _CONFLICTS = 50
@@ -31,6 +33,19 @@ class StoredDeployment:
 class Deployments:
     def __init__(self, table: Table) -> None:
         self._table = table
+        self._kept: Kept[dict[str, int]] = Kept()
+        self._recent: Kept[list[StoredDeployment]] = Kept()
+
+    def served(self, names: Iterable[str]) -> int:
+        """How many turns deployments have given, as of half a second ago at most."""
+        counts = self._kept.get(
+            _PARTITION,
+            lambda: {
+                row.key: row.number("served")
+                for row in self._table.range(_PARTITION, columns=("served",))
+            },
+        )
+        return sum(counts.get(name, 0) for name in names)
 
     def get(self, limits: DeploymentState) -> StoredDeployment:
         """One deployment: `limits` as configured, the rest from its row."""
@@ -40,6 +55,11 @@ class Deployments:
         """Several deployments, in the order of `limits`: one query."""
         rows = {row.key: row for row in self._table.range(_PARTITION)}
         return [_stored(state, rows.get(state.deployment)) for state in limits]
+
+    def recent(self, limits: Sequence[DeploymentState]) -> list[StoredDeployment]:
+        """The same, at most half a second old: one read serves many requests."""
+        name = "\n".join(state.deployment for state in limits)
+        return self._recent.get(name, lambda: self.all(limits))
 
     def replace(self, stored: StoredDeployment, state: DeploymentState) -> StoredDeployment:
         """Write the changed deployment. Raises RowChanged if somebody else changed it first."""
@@ -77,25 +97,49 @@ class Deployments:
 def _columns(state: DeploymentState) -> dict[str, Value]:
     running = {
         video_id: {
-            "until": until,
+            "until": round(until, 3),
             "caller": state.callers.get(video_id, ""),
-            "ends": state.ends.get(video_id, until),
+            "ends": round(state.ends.get(video_id, until), 3),
         }
         for video_id, until in state.running.items()
     }
     return {
-        "v": 1,
-        "running": json.dumps(running),
-        "creates": json.dumps(state.creates),
-        "submitting": state.submitting,
-        "sending": state.sending,
+        "v": 2,
+        **split_text("running", _dumps(running)),
+        **split_text("creates", _dumps(state.creates)),
+        "submits": _dumps({key: _packed(submit) for key, submit in state.submitting.items()}),
+        # release 0.1 knew one submit only: it waits while there is any
+        "submitting": next(iter(state.submitting), None),
+        "unanswered": _dumps(state.unanswered) if state.unanswered else None,
         "served": state.served,
-        "turns": json.dumps(state.turns, separators=(",", ":")),
+        "turns": _dumps(state.turns),
         "paused_until": state.paused_until,
         "throttled": state.throttled,
         "held": state.paused,
+        "held_since": state.paused_since or None,
         **_outage_columns(state.outage),
     }
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _packed(submit: Submit) -> list[Any]:
+    return [submit.likeness, submit.sending]
+
+
+def _submits(row: Row) -> dict[str, Submit]:
+    """Those on record; one that release 0.1 wrote may be confused with any other."""
+    stored: dict[str, list[Any]] = json.loads(row.text("submits", "{}"))
+    found = {
+        video_id: Submit(likeness=str(like), sending=bool(sending))
+        for video_id, (like, sending) in stored.items()
+    }
+    alone = row.text("submitting")
+    if alone and alone not in found:
+        found[alone] = Submit(sending=row.flag("sending"))
+    return found
 
 
 def _outage_columns(outage: Outage | None) -> dict[str, Value]:
@@ -136,7 +180,7 @@ def _outage_of_0_1(out: str) -> Outage | None:
 def _stored(limits: DeploymentState, row: Row | None) -> StoredDeployment:
     if row is None:
         return StoredDeployment(limits, None)
-    running: dict[str, Any] = json.loads(row.text("running", "{}"))
+    running: dict[str, Any] = json.loads(join_text("running", row.values) or "{}")
     state = replace(
         limits,
         running={video_id: float(slot["until"]) for video_id, slot in running.items()},
@@ -144,14 +188,17 @@ def _stored(limits: DeploymentState, row: Row | None) -> StoredDeployment:
         ends={
             video_id: float(slot.get("ends", slot["until"])) for video_id, slot in running.items()
         },
-        creates=tuple(float(at) for at in json.loads(row.text("creates", "[]"))),
-        submitting=row.text("submitting") or None,
-        sending=row.flag("sending"),
+        creates=tuple(float(at) for at in json.loads(join_text("creates", row.values) or "[]")),
+        submitting=_submits(row),
+        unanswered={
+            str(like): float(at) for like, at in json.loads(row.text("unanswered", "{}")).items()
+        },
         served=row.number("served"),
         turns={str(who): int(turn) for who, turn in json.loads(row.text("turns", "{}")).items()},
         paused_until=row.decimal("paused_until"),
         throttled=row.number("throttled"),
         paused=row.flag("held"),
+        paused_since=row.decimal("held_since") if row.flag("held") else 0.0,
         outage=_outage(row),
     )
     return StoredDeployment(state, row)

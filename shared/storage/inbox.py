@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,6 +23,8 @@ LONE_IMAGES = "images"
 UNFINISHED_FILES = "files"
 """Partition of the files that wait for their content."""
 
+PIECE = 4 * 1024 * 1024
+"""Bytes that are read at once."""
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([^"';\s]+)""", re.IGNORECASE)
 
 
@@ -45,6 +47,10 @@ class Dropped:
     @property
     def has_content(self) -> bool:
         return self.copied and self.size > 0
+
+
+class Gone(Exception):
+    """A version of a file is not there any more."""
 
 
 class Inbox:
@@ -96,17 +102,35 @@ class Inbox:
 
     def read(self, file: Dropped) -> bytes | None:
         """The bytes of exactly this version; None if it was replaced or deleted meanwhile."""
+        try:
+            return b"".join(self.pieces(file))
+        except Gone:
+            return None
+
+    def pieces(self, file: Dropped) -> Iterator[bytes]:
+        """The bytes of exactly this version, in pieces of at most PIECE. Raises Gone if it was
+        replaced or deleted meanwhile."""
+        for offset in range(0, file.size, PIECE):
+            yield self._piece(file, offset)
+
+    def _piece(self, file: Dropped, offset: int) -> bytes:
         from azure.core import MatchConditions
         from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 
-        blob = self._container.get_blob_client(file.name)
         try:
-            reader = blob.download_blob(
-                etag=file.etag, match_condition=MatchConditions.IfNotModified, max_concurrency=1
+            return (
+                self._container.get_blob_client(file.name)
+                .download_blob(
+                    offset=offset,
+                    length=PIECE,
+                    etag=file.etag,
+                    match_condition=MatchConditions.IfNotModified,
+                    max_concurrency=1,
+                )
+                .readall()
             )
-            return reader.readall()
         except (ResourceModifiedError, ResourceNotFoundError):
-            return None
+            raise Gone(file.name) from None
 
 
 @dataclass(frozen=True)

@@ -39,11 +39,28 @@ class Ledger:
         """
         return self._booking.book(Order(entry, tuple(ceilings), limits))
 
+    def exchange(self, release: Entry, reserve: Entry, ceilings: Sequence[Ceiling]) -> bool:
+        """Book one reservation of a video in place of another, in one transaction: so neither both
+        count nor none. Both are of one day.
+
+        Whether the new one holds now, from this call or an earlier one; False where the old one was
+        closed otherwise, and nothing was written. Raises OverLimit where the ceilings have no room
+        for the difference, LedgerError, or RowChanged.
+        """
+        booked = self._booking.book(Order(reserve, tuple(ceilings), replaces=release))
+        return booked or self.is_reserved(reserve)
+
     def refusal(
-        self, entry: Entry, ceilings: Sequence[Ceiling], limits: CallerLimits | None
+        self,
+        entry: Entry,
+        ceilings: Sequence[Ceiling],
+        limits: CallerLimits | None = None,
+        *,
+        replaces: Entry | None = None,
     ) -> OverLimit | None:
-        """Why `write` would refuse a new reservation now; None if it would not. Writes nothing."""
-        return self._booking.refusal(Order(entry, tuple(ceilings), limits))
+        """Why `write` would refuse a new reservation now, or `exchange` the one that `replaces`
+        another; None if it would not. Writes nothing."""
+        return self._booking.refusal(Order(entry, tuple(ceilings), limits, replaces))
 
     def is_reserved(self, entry: Entry) -> bool:
         """Whether an entry's attempt is reserved and not closed."""
@@ -81,6 +98,7 @@ def _entry(row: Row) -> Entry:
         caller=row.text("caller"),
         model=row.text("model"),
         deployment=row.text("deployment") or None,
+        batch=row.text("batch") or None,
         day=row.text("day"),
         attempt=row.number("attempt"),
         kind=Kind(row.text("kind")),
@@ -91,4 +109,5 @@ def _entry(row: Row) -> Entry:
         at=row.number("at"),
         opened=row.number("opened"),
         seconds=row.number("seconds"),
+        rendered_by=row.text("rendered_by") or None,
     )

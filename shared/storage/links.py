@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from shared.domain.limits import LINK_MINUTES
 
@@ -28,6 +29,12 @@ class LinkSigner:
         self._account_key = account_key
         self._lock = threading.Lock()
         self._delegation: tuple[UserDelegationKey, datetime] | None = None
+
+    @property
+    def origin(self) -> str:
+        """The scheme, host and port of every link."""
+        parts = urlsplit(self._service.url)
+        return f"{parts.scheme}://{parts.netloc}"
 
     def link(
         self, container: str, blob: str, content_type: str, *, now: datetime | None = None

@@ -8,8 +8,23 @@ LEDGER = "ledger"
 IDEMPOTENCY = "idempotency"
 OUTBOX = "outbox"
 LATENCIES = "latencies"
+FILES = "files"
+BATCHES = "batches"
+APPROVALS = "approvals"
 
-TABLES = (VIDEOS, WORK, JOBS, DEPLOYMENTS, LEDGER, IDEMPOTENCY, OUTBOX, LATENCIES)
+TABLES = (
+    VIDEOS,
+    WORK,
+    JOBS,
+    DEPLOYMENTS,
+    LEDGER,
+    IDEMPOTENCY,
+    OUTBOX,
+    LATENCIES,
+    FILES,
+    BATCHES,
+    APPROVALS,
+)
 
 OUTPUTS_CONTAINER = "videos"
 """`{video_id}/output-{index}.mp4`, its pictures beside it, and `{video_id}/manifest.json`."""
@@ -26,7 +41,16 @@ INBOX_CONTAINER = "inbox"
 REJECTED_CONTAINER = "rejected"
 """`{rejection id}.json`: events and dropped files that can never become a video, and why."""
 
-CONTAINERS = (OUTPUTS_CONTAINER, INPUTS_CONTAINER, INBOX_CONTAINER, REJECTED_CONTAINER)
+FILES_CONTAINER = "files"
+"""`{file_id}`: what callers uploaded and what batches wrote, until it is deleted."""
+
+CONTAINERS = (
+    OUTPUTS_CONTAINER,
+    INPUTS_CONTAINER,
+    INBOX_CONTAINER,
+    REJECTED_CONTAINER,
+    FILES_CONTAINER,
+)
 
 
 def output_blob(video_id: str, index: int) -> str:
@@ -47,6 +71,10 @@ def extra_blob(video_id: str, index: int, variant: str) -> str:
 
 def input_blob(video_id: str, index: int) -> str:
     return f"{video_id}/input-{index}"
+
+
+def file_blob(file_id: str) -> str:
+    return file_id
 
 
 def video_folder(video_id: str) -> str:

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -73,9 +74,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Write:
-    """One operation of a transaction. `row` is the version to replace or delete."""
+    """One operation of a transaction. `row` is the version to replace or delete; `upsert` and
+    `remove` do it whatever is there, but what is removed must exist."""
 
-    kind: Literal["insert", "replace", "delete"]
+    kind: Literal["insert", "replace", "delete", "upsert", "remove"]
     key: str
     values: Mapping[str, Value]
     row: Row | None = None
@@ -131,12 +133,7 @@ class Table:
             select=select,
             results_per_page=None if limit is None else min(limit, 1000),
         )
-        rows: list[Row] = []
-        for entity in pages:
-            rows.append(_row(entity))
-            if limit is not None and len(rows) >= limit:
-                break
-        return rows
+        return [_row(entity) for entity in islice(pages, limit)]
 
     def insert(self, partition: str, key: str, values: Mapping[str, Value]) -> Row:
         """Write a new row. Raises RowExists."""
@@ -151,6 +148,12 @@ class Table:
                 raise RowExists(f"{partition}/{key}") from None
             return mine
         return Row(partition, key, _plain(values), answer["etag"])
+
+    def put(self, partition: str, key: str, values: Mapping[str, Value]) -> None:
+        """Write a row, whatever is there."""
+        from azure.data.tables import UpdateMode
+
+        self._client.upsert_entity(_entity(partition, key, values), mode=UpdateMode.REPLACE)
 
     def replace(self, row: Row, values: Mapping[str, Value]) -> Row:
         """Replace all columns of a row. Raises RowChanged unless it is still the version read."""
@@ -212,7 +215,7 @@ class Table:
         return [
             Row(partition, write.key, _plain(write.values), str(answer["etag"]))
             for write, answer in zip(writes, answers, strict=True)
-            if write.kind != "delete"
+            if write.kind not in ("delete", "remove")
         ]
 
     def _if_mine(self, partition: str, key: str, token: str) -> Row | None:
@@ -240,6 +243,10 @@ def _operation(partition: str, write: Write) -> tuple[Any, ...]:
 
     if write.kind == "insert":
         return ("create", _entity(partition, write.key, write.values))
+    if write.kind == "upsert":
+        return ("upsert", _entity(partition, write.key, write.values), {"mode": "replace"})
+    if write.kind == "remove":
+        return ("delete", {"PartitionKey": partition, "RowKey": write.key})
     assert write.row is not None, "a replace or delete names the version it read"
     condition = {"etag": write.row.etag, "match_condition": MatchConditions.IfNotModified}
     if write.kind == "delete":

@@ -1,27 +1,25 @@
 """The table `videos`: what each caller sees, newest first.
 
-A video is two rows in its caller's partition, written in one transaction: `d_` + inverted id has
-the video (ascending keys list the newest first), `a_` + id points to it (oldest first). No read
-crosses a partition, so another caller's id does not exist here.
+A video is two rows in its caller's partition: the video, and a pointer for lists that begin with
+the oldest (see `pages`). No read crosses a partition, so another caller's id does not exist here.
 
 If its caller deletes a video while its upstream job runs, it lives on as one row `x_` + inverted
 id, which only workers see, until its cost is known.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from shared.domain.errors import Failure
 from shared.domain.ids import from_inverted, inverted
-from shared.domain.request import Crop, Input, Remix, VideoRequest
+from shared.domain.request import Allowance, Asked, Crop, Input, Remix, VideoRequest
 from shared.domain.video import Cost, CostState, Extra, Output, Stage, Status, Video, rescuable
+from shared.storage import pages
 from shared.storage.rows import Row, RowChanged, Table, Value, Write
 
-_SHOWN, _BURIED = "d_", "x_"
-_AFTER_SHOWN = "d`"
-"""The end of their range: ` follows _."""
+_BURIED = "x_"
 _PIECE = 30_000
 """UTF-16 units per column: Table Storage takes 64 KiB, which is 32,768 of them."""
 
@@ -57,13 +55,7 @@ class Videos:
 
     def insert(self, video: Video) -> None:
         """Both rows, or RowExists."""
-        self._table.transact(
-            video.caller,
-            [
-                Write("insert", row_key(video.id), _columns(video)),
-                Write("insert", f"a_{video.id}", {}),
-            ],
-        )
+        pages.insert(self._table, video.caller, video.id, _columns(video))
 
     def replace(self, stored: StoredVideo, video: Video) -> StoredVideo:
         """Write the changed video. Raises RowChanged if somebody else changed it first."""
@@ -78,7 +70,7 @@ class Videos:
             Write("delete", row_key(video.id), {}, stored.row),
             Write("insert", _buried(video.id), _columns(video)),
         ]
-        pointer = self._table.get(video.caller, f"a_{video.id}")
+        pointer = self._table.get(video.caller, pages.pointer_key(video.id))
         if pointer is not None:
             writes.append(Write("delete", pointer.key, {}, pointer))
         self._table.transact(video.caller, writes)
@@ -86,7 +78,7 @@ class Videos:
     def delete(self, caller: str, video_id: str) -> None:
         """Delete all rows of a video, in whatever version. The pointer goes first, so that a list
         never has a pointer without its video."""
-        for key in (f"a_{video_id}", row_key(video_id), _buried(video_id)):
+        for key in (pages.pointer_key(video_id), row_key(video_id), _buried(video_id)):
             while (row := self._table.get(caller, key)) is not None:
                 try:
                     self._table.delete(row)
@@ -105,49 +97,15 @@ class Videos:
     ) -> list[Video]:
         """Up to `limit` videos older than `after`, newest first, in one range query; or newer than
         `after`, oldest first."""
-        equal = _equal(status, model)
-        if oldest_first:
-            return self._oldest_first(caller, after, limit, equal)
-        rows = self._table.range(
+        rows = pages.page(
+            self._table,
             caller,
-            after=row_key(after) if after else "",
-            start="" if after else _SHOWN,
-            before=_AFTER_SHOWN,
+            after=after,
             limit=limit,
-            equal=equal,
+            oldest_first=oldest_first,
+            equal=_equal(status, model),
         )
         return [_video(row) for row in rows]
-
-    def _oldest_first(
-        self, caller: str, after: str | None, limit: int, equal: dict[str, str]
-    ) -> list[Video]:
-        """The pointers, then one range; with a filter, as many of both as fill the page."""
-        videos: list[Video] = []
-        for oldest, newest in self._stretches(caller, after, limit):
-            rows = self._table.range(caller, start=newest, before=oldest + "~", equal=equal)
-            videos += [_video(row) for row in reversed(rows)]
-            if len(videos) >= limit:
-                break
-        return videos[:limit]
-
-    def _stretches(self, caller: str, after: str | None, limit: int) -> Iterator[tuple[str, str]]:
-        """Keys of the oldest and the newest video of each successive stretch."""
-        last = f"a_{after}" if after else ""
-        while True:
-            pointers = self._table.range(
-                caller,
-                after=last,
-                start="" if last else "a_",
-                before="a`",
-                limit=limit,
-                columns=(),
-            )
-            if not pointers:
-                return
-            last = pointers[-1].key
-            yield row_key(pointers[0].key.removeprefix("a_")), row_key(last.removeprefix("a_"))
-            if len(pointers) < limit:
-                return
 
 
 def _equal(status: Status | None, model: str | None) -> dict[str, str]:
@@ -157,12 +115,12 @@ def _equal(status: Status | None, model: str | None) -> dict[str, str]:
 
 def row_key(video_id: str) -> str:
     """The key of the row that the caller sees."""
-    return _SHOWN + inverted(video_id)
+    return pages.row_key(video_id)
 
 
 def is_shown(key: str) -> bool:
     """Whether a key is that of a video that its caller sees."""
-    return key.startswith(_SHOWN)
+    return key.startswith(pages.SHOWN)
 
 
 def _buried(video_id: str) -> str:
@@ -182,6 +140,9 @@ def _columns(video: Video) -> dict[str, Value]:
         "inputs": json.dumps([asdict(each) for each in request.inputs]) if request.inputs else None,
         "fit": request.fit if request.inputs else None,
         "remix": json.dumps(asdict(request.remix)) if request.remix else None,
+        "allow_successor": _json_of(request.allow_successor),
+        "rendered_by": request.rendered_by,
+        "asked": _json_of(request.asked),
         "status": video.status.value,
         "stage": video.stage.value if video.stage else None,
         "progress": video.progress,
@@ -209,8 +170,9 @@ def _columns(video: Video) -> dict[str, Value]:
 
 def _video(row: Row) -> Video:
     error, remix = row.text("error"), row.text("remix")
+    allow, asked = row.text("allow_successor"), row.text("asked")
     return Video(
-        id=from_inverted(row.key[len(_SHOWN) :]),
+        id=from_inverted(row.key[len(pages.SHOWN) :]),
         caller=row.partition,
         request=VideoRequest(
             model=row.text("model"),
@@ -225,6 +187,9 @@ def _video(row: Row) -> Video:
             inputs=tuple(_input(each) for each in json.loads(row.text("inputs", "[]"))),
             fit="contain" if row.text("fit") == "contain" else "cover",
             remix=Remix(**json.loads(remix)) if remix else None,
+            allow_successor=Allowance(**json.loads(allow)) if allow else None,
+            rendered_by=row.text("rendered_by") or None,
+            asked=Asked(**json.loads(asked)) if asked else None,
         ),
         status=Status(row.text("status")),
         stage=Stage(row.text("stage")) if row.text("stage") else None,
@@ -246,6 +211,10 @@ def _video(row: Row) -> Video:
         ),
         rescued=row.flag("rescued"),
     )
+
+
+def _json_of(part: Allowance | Asked | None) -> str | None:
+    return None if part is None else json.dumps(asdict(part))
 
 
 def _input(item: Mapping[str, Any]) -> Input:

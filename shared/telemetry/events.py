@@ -24,6 +24,9 @@ _LONGEST = 400
 class Event(StrEnum):
     VIDEO_ACCEPTED = "video_accepted"
     REQUEST_REFUSED = "request_refused"
+    APPROVAL_ASKED = "approval_asked"
+    APPROVAL_GIVEN = "approval_given"
+    APPROVAL_USED = "approval_used"
     VIDEO_WAITING = "video_waiting"
     JOB_SUBMITTED = "job_submitted"
     SUBMIT_FAILED = "submit_failed"
@@ -31,8 +34,11 @@ class Event(StrEnum):
     RECONCILE_FAILED = "reconcile_failed"
     DEPLOYMENT_PAUSED = "deployment_paused"
     DEPLOYMENT_OUT = "deployment_out"
+    DEPLOYMENT_HELD = "deployment_held"
+    DEPLOYMENT_REOPENED = "deployment_reopened"
     JOB_STATUS_UNKNOWN = "job_status_unknown"
     JOB_NOT_READABLE = "job_not_readable"
+    CALLED_BACK = "called_back"
     JOB_ENDED = "job_ended"
     JOB_LOST = "job_lost"
     JOB_WITHDRAWN = "job_withdrawn"
@@ -42,18 +48,26 @@ class Event(StrEnum):
     VIDEO_DECIDED = "video_decided"
     VIDEO_ENDED = "video_ended"
     VIDEO_DELETED = "video_deleted"
+    FILE_STORED = "file_stored"
+    FILE_DELETED = "file_deleted"
     SLOT_FREED = "slot_freed"
     VIDEO_RESUMED = "video_resumed"
     ADMISSION_FINISHED = "admission_finished"
     ADMISSION_UNDONE = "admission_undone"
     EXPIRY_NEAR = "expiry_near"
     LINE_STATE = "line_state"
+    VIDEO_MOVED = "video_moved"
+    MODEL_RETIRES = "model_retires"
     HINT_LOST = "hint_lost"
     START_LOST = "start_lost"
     WORKER_UNKNOWN = "worker_unknown"
     JOB_NOT_DELETED = "job_not_deleted"
     PURGE_FAILED = "purge_failed"
     INSTANCES_PURGED = "instances_purged"
+    BATCH_CREATED = "batch_created"
+    BATCH_VALIDATED = "batch_validated"
+    BATCH_RESUMED = "batch_resumed"
+    BATCH_ENDED = "batch_ended"
     DELIVERED = "delivered"
     NOT_DELIVERED = "not_delivered"
     DELIVERY_LEFT = "delivery_left"
@@ -79,10 +93,46 @@ _WARNING, _ERROR = logging.WARNING, logging.ERROR
 EVENTS: Mapping[Event, Spec] = {
     Event.VIDEO_ACCEPTED: Spec(
         "a request was admitted and its money reserved",
-        ("video_id", "caller", "model", "size", "seconds", "variants", "reserved_micro_usd"),
+        (
+            "video_id",
+            "caller",
+            "model",
+            "rendered_by",
+            "size",
+            "seconds",
+            "variants",
+            "reserved_micro_usd",
+        ),
+    ),
+    Event.VIDEO_MOVED: Spec(
+        "a waiting video moved to the successor of its model, and its reservation with it",
+        (
+            "video_id",
+            "caller",
+            "model",
+            "rendered_by",
+            "reserved_micro_usd",
+            "before_micro_usd",
+        ),
+    ),
+    Event.MODEL_RETIRES: Spec(
+        "a model retires within a month by the settings, or did lately",
+        ("model", "days_left", "successor"),
+        _WARNING,
     ),
     Event.REQUEST_REFUSED: Spec(
         "a request was refused with an error answer", ("status", "code", "param")
+    ),
+    Event.APPROVAL_ASKED: Spec(
+        "a request costs more than its caller may spend without a person's approval",
+        ("approval", "caller", "amount_micro_usd"),
+    ),
+    Event.APPROVAL_GIVEN: Spec(
+        "a person approved a request", ("approval", "caller", "approver", "amount_micro_usd")
+    ),
+    Event.APPROVAL_USED: Spec(
+        "an approved request was admitted",
+        ("video_id", "approval", "approver", "amount_micro_usd"),
     ),
     Event.VIDEO_WAITING: Spec(
         "a video is in line", ("video_id", "caller", "model", "ahead", "wait_seconds")
@@ -113,6 +163,14 @@ EVENTS: Mapping[Event, Spec] = {
         ("deployment", "video_id", "status", "message"),
         _ERROR,
     ),
+    Event.DEPLOYMENT_HELD: Spec(
+        "an operator has paused a deployment; it gets no new jobs until it is resumed",
+        ("deployment", "by", "running"),
+    ),
+    Event.DEPLOYMENT_REOPENED: Spec(
+        "an operator has resumed a deployment, which also ends its outage",
+        ("deployment", "by", "running"),
+    ),
     Event.JOB_STATUS_UNKNOWN: Spec(
         "the upstream used an undocumented status",
         ("video_id", "deployment", "job_id", "status"),
@@ -122,6 +180,10 @@ EVENTS: Mapping[Event, Spec] = {
         "the status of a job could not be read from the upstream",
         ("video_id", "deployment", "job_id", "troubles", "message"),
         _WARNING,
+    ),
+    Event.CALLED_BACK: Spec(
+        "an upstream called back about a job, which is looked at now",
+        ("video_id", "deployment", "job_id"),
     ),
     Event.JOB_ENDED: Spec(
         "an upstream job has ended",
@@ -134,6 +196,7 @@ EVENTS: Mapping[Event, Spec] = {
             "fault",
             "outputs",
             "polls",
+            "called_back",
             "render_seconds",
             "lag_seconds",
         ),
@@ -169,6 +232,7 @@ EVENTS: Mapping[Event, Spec] = {
             "video_id",
             "caller",
             "model",
+            "rendered_by",
             "deployment",
             "job_id",
             "status",
@@ -184,6 +248,11 @@ EVENTS: Mapping[Event, Spec] = {
         "a caller deleted a video; only its ledger entries remain",
         ("video_id", "caller", "unfinished"),
     ),
+    Event.FILE_STORED: Spec(
+        "a file was put on record for its caller",
+        ("file_id", "caller", "purpose", "size_bytes", "sha256"),
+    ),
+    Event.FILE_DELETED: Spec("a caller deleted a file", ("file_id", "caller", "purpose")),
     Event.SLOT_FREED: Spec(
         "the sweep freed a slot that a finished video still held",
         ("video_id", "deployment"),
@@ -231,6 +300,32 @@ EVENTS: Mapping[Event, Spec] = {
         ("video_id", "message"),
     ),
     Event.INSTANCES_PURGED: Spec("old Durable histories were deleted", ("count",)),
+    Event.BATCH_CREATED: Spec(
+        "a batch is on record", ("batch_id", "caller", "input_file_id", "budget_micro_usd")
+    ),
+    Event.BATCH_VALIDATED: Spec(
+        "all lines of a batch were checked",
+        ("batch_id", "status", "lines", "estimated_micro_usd"),
+    ),
+    Event.BATCH_RESUMED: Spec(
+        "a batch got a new worker: the last one was silent for too long",
+        ("batch_id", "epoch", "silent_seconds"),
+        _WARNING,
+    ),
+    Event.BATCH_ENDED: Spec(
+        "a batch has ended",
+        (
+            "batch_id",
+            "caller",
+            "status",
+            "stop",
+            "completed",
+            "failed",
+            "not_started",
+            "settled_micro_usd",
+            "unknown_micro_usd",
+        ),
+    ),
     Event.DELIVERED: Spec(
         "a topic or webhook took an announcement",
         ("video_id", "type", "target", "attempts", "lag_seconds"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from time import monotonic
 from typing import Any, NoReturn
 from urllib.parse import quote, urljoin, urlsplit
@@ -20,8 +21,17 @@ from shared.settings.app import SettingsError, secret
 from shared.settings.upstreams import EntraAuth, HeaderAuth, Upstream
 from shared.settings.values import LOOPBACK
 from shared.telemetry.events import silence_urls
+from shared.tls import tls
 from shared.upstream import reading
-from shared.upstream.protocol import AnswerLost, Content, JobGone, Media, NotSent, Unreadable
+from shared.upstream.protocol import (
+    AnswerLost,
+    Content,
+    JobGone,
+    Media,
+    NotSent,
+    Unreadable,
+    check_time,
+)
 from shared.upstream.reading import Answer
 from shared.upstream.status_codes import raise_for_create, raise_for_read
 
@@ -33,6 +43,9 @@ _LONGEST_DOWNLOAD = 900.0
 _SHORTEST_KEY = 8
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 2
+_KEPT_OPEN = 1.0
+"""How long, in seconds, a connection waits for its next read. Servers close an idle one after 2 s
+(gunicorn) or 5 s (uvicorn, Node), and a request that meets the end of its connection is lost."""
 _NOT_SO = frozenset({400, 404, 422})
 """What servers answer that do not know a query of a download."""
 
@@ -46,13 +59,22 @@ class UpstreamHttp:
     def __init__(self, upstream: Upstream, transport: httpx.BaseTransport | None = None) -> None:
         self._upstream = upstream
         self._base = upstream.endpoint + upstream.speaks.path_prefix
-        self._client = httpx.Client(
-            timeout=_TIMEOUT, follow_redirects=False, trust_env=False, transport=transport
+        client = partial(
+            httpx.Client,
+            timeout=_TIMEOUT,
+            follow_redirects=False,
+            trust_env=False,
+            verify=tls(),
+            transport=transport,
         )
+        self._reads = client(limits=httpx.Limits(keepalive_expiry=_KEPT_OPEN))
+        # A create has a connection of its own: one that its server is closing loses the answer.
+        self._creates = client(limits=httpx.Limits(max_keepalive_connections=0))
         silence_urls()
 
     def close(self) -> None:
-        self._client.close()
+        self._reads.close()
+        self._creates.close()
 
     def create(
         self,
@@ -67,9 +89,10 @@ class UpstreamHttp:
     ) -> Any:
         """POST a create, which costs money: JSON, or a form if one is asked for or there are
         `files` (part name, file). Returns the JSON of a 2xx. With `of_job` the path names a job."""
-        sent = _form(body, files) if form or files else {"json": body}
+        sent: dict[str, Any] = _form(body, files) if form or files else {"json": body}
+        sent["extensions"] = {"trace": _in_time}
         try:
-            answer = self._exchange("POST", path, trace, query, **sent)
+            answer = self._exchange(self._creates, "POST", path, trace, query, **sent)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise NotSent(f"no connection to {self._upstream.name}: {_kind(error)}") from None
         except (httpx.HTTPError, Unreadable) as error:
@@ -129,9 +152,9 @@ class UpstreamHttp:
         """The open answer at the end of the redirects."""
         headers, params = self._headers(trace), dict(query) or None
         for _ in range(_MOST_REDIRECTS + 1):
-            request = self._client.build_request("GET", url, params=params, headers=headers)
+            request = self._reads.build_request("GET", url, params=params, headers=headers)
             try:
-                answer = self._client.send(request, stream=True)
+                answer = self._reads.send(request, stream=True)
             except httpx.HTTPError as error:
                 _raise_read_error(self._upstream.name, error)
             location = _location(answer)
@@ -166,15 +189,21 @@ class UpstreamHttp:
 
     def _send(self, method: str, path: str, trace: str, query: Mapping[str, str]) -> Answer:
         try:
-            return self._exchange(method, path, trace, query)
+            return self._exchange(self._reads, method, path, trace, query)
         except httpx.HTTPError as error:
             _raise_read_error(self._upstream.name, error)
 
     def _exchange(
-        self, method: str, path: str, trace: str, query: Mapping[str, str], **body: Any
+        self,
+        client: httpx.Client,
+        method: str,
+        path: str,
+        trace: str,
+        query: Mapping[str, str],
+        **body: Any,
     ) -> Answer:
         headers, params = self._headers(trace), dict(query) or None
-        with self._client.stream(
+        with client.stream(
             method, self._base + path, params=params, headers=headers, **body
         ) as answer:
             return self._whole(answer)
@@ -223,6 +252,13 @@ class UpstreamHttp:
             return secret(auth.secret_setting)
         except SettingsError as error:
             raise NotSent(str(error)) from None
+
+
+def _in_time(event: str, _what: object) -> None:
+    """Look at the clock at the last moment: connected, the head is sent, and no byte of the body
+    (https://www.encode.io/httpcore/extensions/#trace). A create without its body is none."""
+    if event == "http11.send_request_body.started":
+        check_time()
 
 
 def _raise_read_error(name: str, error: httpx.HTTPError) -> NoReturn:

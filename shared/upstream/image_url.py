@@ -19,7 +19,7 @@ class NotFetched(Exception):
 
 def fetch(url: str, hosts: Collection[str], *, largest: int) -> bytes:
     """The bytes at `url`, whose host must be one of `hosts`. Raises NotFetched."""
-    _check(url, hosts)
+    check(url, hosts)
     try:
         reply = bounded_http.request(
             "GET",
@@ -39,7 +39,8 @@ def fetch(url: str, hosts: Collection[str], *, largest: int) -> bytes:
     return bytes(reply.body)
 
 
-def _check(url: str, hosts: Collection[str]) -> None:
+def check(url: str, hosts: Collection[str]) -> None:
+    """Raises NotFetched for an address that may not be fetched."""
     try:
         parts = urlsplit(url)
         host, port = (parts.hostname or "").lower(), parts.port

@@ -1,7 +1,7 @@
 """OpenRouter's own names for what a create asks for.
 
 Source: its documentation of the video API (`duration`, `resolution`, `aspect_ratio` or `size`,
-`frame_images` with data URLs).
+`frame_images` with data URLs, `callback_url`).
 """
 
 from base64 import b64encode
@@ -16,14 +16,17 @@ _SHAPES = frozenset({(16, 9), (9, 16), (1, 1), (4, 3), (3, 4), (21, 9), (9, 21)}
 _HEIGHTS = frozenset({480, 720, 1080, 2160})
 
 
-def body(request: VideoRequest, media: Sequence[Media], model: str) -> Mapping[str, Any]:
-    """The JSON of a create."""
+def body(
+    request: VideoRequest, media: Sequence[Media], model: str, callback_url: str | None = None
+) -> Mapping[str, Any]:
+    """The JSON of a create. `callback_url` is where it is to call back when the job has ended."""
     return {
         "model": model,
         "prompt": request.prompt,
         "duration": request.seconds,
         **_picture_size(request.width, request.height),
         **({"frame_images": list(map(_frame, media))} if media else {}),
+        **({"callback_url": callback_url} if callback_url else {}),
     }
 
 

@@ -2,6 +2,7 @@
 
     UpstreamError
     ├── NotSent            the connection was never made: nothing can have happened
+    ├── TooLate            a create that its own process did not send in time: nothing happened
     ├── AnswerLost         a create that may or may not have been carried out
     ├── Throttled          429: not now; `retry_after` seconds if the answer says so
     ├── Refused            400 and the like: this request will never work
@@ -13,9 +14,12 @@
 The classes follow answers of the live services; the tests quote them.
 """
 
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from math import inf
 from typing import Protocol
 
 from shared.domain.job import JobStatus, JobSummary, Part
@@ -33,6 +37,10 @@ class UpstreamError(Exception):
 
 class NotSent(UpstreamError):
     """The connection was never made."""
+
+
+class TooLate(UpstreamError):
+    """A create that was not sent, because it could not be any more `within` its time."""
 
 
 class AnswerLost(UpstreamError):
@@ -77,6 +85,30 @@ class Unreadable(UpstreamError):
     """The answer to a read makes no sense, or the upstream failed to give one."""
 
 
+_latest: ContextVar[float] = ContextVar("latest", default=inf)
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """A create in this block is sent within so many seconds from now, or raises TooLate.
+
+    A process may stand still between any two of its steps, longer than others wait for it: its
+    machine is paused, its container frozen. What it had begun before, others have finished."""
+    token = _latest.set(time.time() + seconds)
+    try:
+        yield
+    finally:
+        _latest.reset(token)
+
+
+def check_time() -> None:
+    """Called when all but the request itself is ready: address, token and connection. Raises
+    TooLate."""
+    late = time.time() - _latest.get()
+    if late > 0:
+        raise TooLate(f"not sent: it would have come {late:.1f} s too late")
+
+
 @dataclass(frozen=True)
 class Content:
     """A download under way: the announced length (None without one), its type and its bytes."""
@@ -115,7 +147,7 @@ class Dialect(Protocol):
         """Create the job: one POST, never retried here. `media` are the request's inputs, in order.
         A remix goes to the job that it starts from.
 
-        Raises NotSent, AnswerLost, Throttled, Refused or DeploymentOut.
+        Raises NotSent, TooLate, AnswerLost, Throttled, Refused or DeploymentOut.
         """
         ...
 

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 class Upstreams:
     """The clients of all deployments, by name. Safe to share between threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, public_base_url: str = "") -> None:
+        """`public_base_url` is where callbacks reach the app; without it none are asked for."""
+        self._public_base_url = public_base_url
         self._clients: dict[str, Dialect] = {}
         self._connections: list[UpstreamHttp] = []
 
@@ -28,7 +30,7 @@ class Upstreams:
 
             http = UpstreamHttp(upstream)
             self._connections.append(http)
-            self._clients[upstream.name] = _dialect(upstream, http)
+            self._clients[upstream.name] = _dialect(upstream, http, self._public_base_url)
         return self._clients[upstream.name]
 
     def close(self) -> None:
@@ -37,14 +39,17 @@ class Upstreams:
             http.close()
 
 
-def _dialect(upstream: Upstream, http: UpstreamHttp) -> Dialect:
+def _dialect(upstream: Upstream, http: UpstreamHttp, public_base_url: str) -> Dialect:
     """The client of a deployment. Raises ValueError for an unknown dialect."""
+    from shared.upstream.callbacks import address
     from shared.upstream.sora1 import Sora1
     from shared.upstream.sora2 import Sora2
 
     known: dict[str, Callable[[], Dialect]] = {
         "sora-1": lambda: Sora1(http, upstream.deployment),
-        "sora-2": lambda: Sora2(http, upstream.deployment, upstream.speaks),
+        "sora-2": lambda: Sora2(
+            http, upstream.deployment, upstream.speaks, address(upstream, public_base_url)
+        ),
     }
     if upstream.dialect not in known:
         raise ValueError(

@@ -26,10 +26,14 @@ from shared.upstream.status_codes import raise_for_read
 class Sora2:
     """One `/videos` deployment."""
 
-    def __init__(self, http: UpstreamHttp, deployment: str, profile: Profile) -> None:
+    def __init__(
+        self, http: UpstreamHttp, deployment: str, profile: Profile, callback_url: str | None = None
+    ) -> None:
+        """`callback_url` is where a server that is told in the create is to call back."""
         self._http = http
         self._deployment = deployment
         self._profile = profile
+        self._callback_url = callback_url
 
     @property
     def extras(self) -> tuple[str, ...]:
@@ -49,7 +53,7 @@ class Sora2:
             path = f"/videos/{segment(request.remix.job_id)}/remix"
             return self._http.create(path, {"prompt": request.prompt}, trace=trace, of_job=True)
         if self._profile.create == "openrouter":
-            own = openrouter.body(request, media, self._deployment)
+            own = openrouter.body(request, media, self._deployment, self._callback_url)
             body = {**request.parameters, **own}
             return self._http.create("/videos", body, trace=trace)
         fields = {

@@ -84,6 +84,42 @@ for (const { index } of variants.outputs) {
   fs.writeFileSync(path.join(folder, `variant-${index}.mp4`), data);
 }
 
+// an image that is uploaded first, and what the client knows of it
+const image = await openai.files.create({ file: await file("frame.png"), purpose: "vision" });
+const uploads = [];
+for await (const each of openai.files.list({ limit: 1, purpose: "vision" })) uploads.push(each.id);
+const bytes = await (await openai.files.content(image.id)).arrayBuffer();
+fs.writeFileSync(path.join(folder, "again.png"), Buffer.from(bytes));
+const started = await openai.videos.create({
+  prompt: "a fox",
+  input_reference: { file_id: image.id },
+});
+await ended(started.id);
+const files = { image, uploads, started, deleted: await openai.files.delete(image.id) };
+
+// a batch of two lines, from its file to its results
+const lines = ["fox-1", "fox-2"].map((custom_id) =>
+  JSON.stringify({ custom_id, method: "POST", url: "/v1/videos", body: { prompt: custom_id } }),
+);
+const input = await openai.files.create({
+  file: await toFile(Buffer.from(lines.join("\n")), "film.jsonl"),
+  purpose: "batch",
+});
+let batch = await openai.batches.create({
+  input_file_id: input.id,
+  endpoint: "/v1/videos",
+  completion_window: "24h",
+  budget_usd: "5.00",
+});
+const ordered = batch;
+while (["validating", "in_progress", "finalizing"].includes(batch.status)) {
+  await new Promise((done) => setTimeout(done, 100));
+  batch = await openai.batches.retrieve(batch.id);
+}
+const results = (await (await openai.files.content(batch.output_file_id)).text()).trim();
+const batches = { ordered, batch, results: results.split("\n").map(JSON.parse), listed: [] };
+for await (const each of openai.batches.list({ limit: 1 })) batches.listed.push(each.id);
+
 const listed = [];
 for await (const video of openai.videos.list({ limit: 2 })) listed.push(video.id);
 
@@ -94,8 +130,9 @@ const errors = {
   missing: await refused(() => openai.videos.retrieve("video_nothing")),
   key: await refused(() => new OpenAI({ baseURL, apiKey: "wrong" }).videos.list()),
   cancelled: await refused(() => openai.post(`/videos/${source.id}/cancel`)),
+  batch: await refused(() => openai.batches.cancel(batch.id)),
 };
 const deleted = await openai.videos.delete(source.id);
 errors.deleted = await refused(() => openai.videos.retrieve(source.id));
 
-console.log(JSON.stringify({ made, source, remix, variants, listed, errors, deleted }));
+console.log(JSON.stringify({ made, source, remix, variants, files, batches, listed, errors, deleted }));

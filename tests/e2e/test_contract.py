@@ -4,9 +4,11 @@ of the document, each answer held against it."""
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import subprocess
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -43,27 +45,34 @@ unexpected-methods = ["get", "post", "put", "patch", "delete", "options"]
 
 [phases.stateful]
 max-steps = 6
-generation.max-examples = 20
+generation.max-examples = 60
 generation.mode = "positive"
 # our own links, not those that schemathesis guesses
 inference.algorithms = []
 """
 
 EXAMPLES = 5
-MAX_SECONDS = 240
-"""For a machine that does ten other things; alone it takes about half a minute."""
+MAX_SECONDS = 840
+"""For a machine that does thirty other things; alone it takes about a minute."""
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.long]
 
 PARKED = "parked"
 """A model whose deployment takes nothing: its videos stay in line, so that they can be cancelled.
 Another one renders at once."""
 
+AGENT_KEY = "key-of-an-agent"
+"""Of a caller whose every video the local caller has to approve."""
+
+LINE = json.dumps({"custom_id": "fox", "body": {"prompt": "a fox", "model": PARKED}}).encode()
+"""The input file of its batches."""
+
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack of this module's own: no limits, no ceilings, renders that take a twentieth of a
-    second."""
+    """A stack of this module's own: no limits, no ceilings, renders that take half a second. Time
+    is hardly scaled: dozens of batches that wait here are looked at every few seconds, which at the
+    scale of other stacks is all that the host would do."""
     data = tmp_path_factory.mktemp("contract")
     ports = Ports.any_free()
     config = data / "simulator.json"
@@ -71,7 +80,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     config.write_text(
         json.dumps(
             {
-                "render_times": [{"distribution": {"type": "fixed", "seconds": 5}}],
+                "render_times": [{"distribution": {"type": "fixed", "seconds": 1}}],
                 "deployments": [
                     {"name": "sora-2", "dialect": "sora-2", **unlimited},
                     {"name": "sora", "dialect": "sora-1", **unlimited},
@@ -87,11 +96,27 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         "prices": {"version": "p", "usd_per_second": "0.1"},
         "capabilities": {"sizes": ["1280x720"], "seconds": [4]},
     }
+    deployments[0] |= {"callback": {}, "wire": {"calls_back": "openrouter"}}
+    signed = {"secret_setting": "CALLBACK_SECRET"}
     deployments.append(
-        {**deployments[0], "name": PARKED, "model": PARKED, "max_running": 0, **parked}
+        {
+            **deployments[0],
+            "callback": signed,
+            "name": PARKED,
+            "model": PARKED,
+            "max_running": 0,
+            **parked,
+        }
     )
+    callers = json.loads(local_settings()["CALLERS"])
+    callers["local"]["approves"] = ["agent"]
+    hashed = hashlib.sha256(AGENT_KEY.encode()).hexdigest()
+    callers["agent"] = {"key_sha256": [hashed], "approval_above_usd": 0}
     overrides = {
-        "TIME_SCALE": "100",
+        "TIME_SCALE": "2",
+        "CALLERS": json.dumps(callers),
+        "CALLBACK_SECRET": "of-the-parked-one",
+        "SWEEP_SCHEDULE": "*/10 * * * * *",
         "UPSTREAMS": json.dumps(deployments),
         "BUDGET_USD_PER_DAY": "-1",
         # the deadline of the parked ones lies behind the end of the run
@@ -176,13 +201,33 @@ def _prepared(document: Mapping[str, Any], caller: Client) -> dict[str, Any]:
         "deleteVideo": finished[2],
         "cancelVideo": caller.create(prompt="a fox", model=PARKED)["id"],
     }
+    uploaded = {name: _upload(caller) for name in ("getFile", "getFileContent", "deleteFile")}
+    schemas["CreateBatch"]["properties"]["input_file_id"] = {"const": _upload(caller)}
+    schemas["CreateBatch"]["properties"]["webhook"] = {"type": "null"}
+    batches = _batches(caller)
+    approval = _approval(caller)
+    schemas["Approve"]["properties"]["estimated"]["examples"] = [approval["estimated"]]
     for video_id in finished:
         assert caller.wait(video_id)["status"] == "completed"
-    for methods in prepared["paths"].values():
+    for path, methods in prepared["paths"].items():
         for operation in methods.values():
+            if operation["operationId"] == "approveRequest":
+                for content in operation["requestBody"]["content"].values():
+                    content["examples"] = {"it": {"value": {"estimated": approval["estimated"]}}}
             for parameter in operation.get("parameters", ()):
                 if parameter["name"] == "video_id":
                     parameter["example"] = ready.get(operation["operationId"], finished[3])
+                if parameter["name"] == "file_id":
+                    parameter["example"] = uploaded[operation["operationId"]]
+                if parameter["name"] == "batch_id":
+                    parameter["example"] = batches[operation["operationId"]]
+                if parameter["name"] == "approval_id":
+                    parameter["example"] = approval["id"]
+                if parameter["name"] == "deployment":
+                    # the one that renders is not to be paused
+                    known = [PARKED] if path.startswith("/deployments") else ["sora-2", PARKED]
+                    parameter["schema"]["enum"] = [*known, "nobody"]
+                    parameter["example"] = known[0]
                 if parameter["name"] == "Prefer":
                     parameter["schema"]["examples"] = ["wait=1"]
             for answer in operation["responses"].values():
@@ -191,6 +236,46 @@ def _prepared(document: Mapping[str, Any], caller: Client) -> dict[str, Any]:
                     "x-request-id": {"required": True, "schema": {"type": "string"}},
                 }
     return prepared
+
+
+def _upload(caller: Client) -> str:
+    answer = caller.http.post(
+        f"{caller.stack.api}/files",
+        data={"purpose": "batch"},
+        files={"file": ("requests.jsonl", LINE)},
+    )
+    return str(answer.json()["id"])
+
+
+def _approval(caller: Client) -> dict[str, str]:
+    """What an agent asks the caller for."""
+    answer = caller.http.post(
+        f"{caller.stack.api}/videos",
+        json={"prompt": "a dear fox"},
+        headers={"authorization": f"Bearer {AGENT_KEY}", "idempotency-key": "dear"},
+    )
+    approval: dict[str, str] = answer.json()["error"]["approval"]
+    return approval
+
+
+def _batches(caller: Client) -> dict[str, str]:
+    """A batch for each operation: one whose video stays in line goes on for as long as the run, and
+    one that its budget has stopped can be retried."""
+    url = f"{caller.stack.api}/batches"
+    new = {"input_file_id": _upload(caller), "endpoint": "/v1/videos", "completion_window": "30d"}
+
+    def made(**more: object) -> str:
+        answer = caller.http.post(url, json={**new, **more})
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["id"])
+
+    stopped = made(budget_usd="0.01")
+    running = {f"{verb}Batch": made() for verb in ("get", "cancel", "pause", "resume")}
+    limit = time.monotonic() + 60
+    while caller.http.get(f"{url}/{stopped}").json()["status"] != "completed":
+        assert time.monotonic() < limit
+        time.sleep(0.1)
+    return {**running, "retryBatch": stopped}
 
 
 def _read(path: Path, failures: list[str]) -> Report:
@@ -253,7 +338,8 @@ def test_the_common_statuses_are_described_where_they_can_occur(document: dict[s
     for name, operation in _operations(document).items():
         described = set(operation["responses"])
         public = operation.get("security") == []
-        assert ("401" in described) is not public, name
+        signed = operation["operationId"] == "receiveCallback"
+        assert ("401" in described) is (signed or not public), name
         parameters = {each["in"]: each for each in operation.get("parameters", ())}
         assert ("404" in described) is ("path" in parameters), name
         if "query" in parameters or "requestBody" in operation:

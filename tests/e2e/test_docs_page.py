@@ -49,6 +49,17 @@ def test_a_request_is_made_with_the_forms_of_the_page(api: Client) -> None:
         page.run("document.querySelector('#getVideoContent video').play()")
         page.until("document.querySelector('#getVideoContent video').currentTime > 0.1")
         assert '"settled"' in send("getUsage", 200)
+        page.run(
+            "{ const form = document.querySelector('#createFile > .inside');"
+            " const chosen = new DataTransfer();"
+            " chosen.items.add(new File(['{}'], 'requests.jsonl'));"
+            " form.querySelector('input[type=file]').files = chosen.files;"
+            " form.querySelector('select').value = 'batch'; }"
+        )
+        file = json.loads(send("createFile", 200))
+        assert (file["filename"], file["purpose"], file["bytes"]) == ("requests.jsonl", "batch", 2)
+        assert "-F 'file=@requests.jsonl'" in page.text("#createFile .inside > pre")
+        assert send("getFileContent", 200) == "{}"
         assert '"Authorization: Bearer $KEY"' in page.text("#getUsage .inside > pre")
         assert API_KEY not in page.run("document.documentElement.outerHTML")
         assert page.problems == []

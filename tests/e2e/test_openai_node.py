@@ -59,7 +59,30 @@ def test_the_node_client_works_unchanged(api: Client, simulator: Simulator, tmp_
     for number in range(2):
         assert played((tmp_path / f"variant-{number}.mp4").read_bytes())[:2] == (480, 480)
 
-    assert report["listed"][:3] == [variants["id"], remix["id"], source["id"]]
+    files = report["files"]
+    image, started = files["image"], files["started"]
+    sent = (tmp_path / "frame.png").read_bytes()
+    assert (image["filename"], image["bytes"]) == ("frame.png", len(sent))
+    assert image["id"] in files["uploads"]
+    assert (tmp_path / "again.png").read_bytes() == sent
+    assert files["deleted"] == {"id": image["id"], "object": "file", "deleted": True}
+
+    batches = report["batches"]
+    ordered, batch = batches["ordered"], batches["batch"]
+    assert (ordered["object"], ordered["status"]) == ("batch", "validating")
+    assert (batch["id"], batch["status"], batch["errors"]) == (ordered["id"], "completed", None)
+    assert batch["request_counts"]["completed"] == batch["request_counts"]["total"] == 2
+    assert (batch["cost"]["settled"], batch["cost"]["budget"]) == ("0.80", "5.00")
+    answers = {each["custom_id"]: each["response"] for each in batches["results"]}
+    assert {name: answer["status_code"] for name, answer in answers.items()} == {
+        "fox-1": 200,
+        "fox-2": 200,
+    }
+    assert batches["listed"].count(batch["id"]) == 1
+    of_batch = {answer["body"]["id"] for answer in answers.values()}
+    report["listed"] = [video_id for video_id in report["listed"] if video_id not in of_batch]
+
+    assert report["listed"][:4] == [started["id"], variants["id"], remix["id"], source["id"]]
     assert len(set(report["listed"])) == len(report["listed"])
 
     errors = report["errors"]
@@ -69,15 +92,18 @@ def test_the_node_client_works_unchanged(api: Client, simulator: Simulator, tmp_
         "missing": ("NotFoundError", "not_found"),
         "key": ("AuthenticationError", "invalid_api_key"),
         "cancelled": ("ConflictError", "not_cancellable"),
+        "batch": ("ConflictError", "not_cancellable"),
         "deleted": ("NotFoundError", "not_found"),
     }
     assert errors["size"]["param"] == "size"
     assert errors["size"]["body"]["charged"] is False
     assert errors["size"]["requestID"].startswith("req_")
-    assert errors["cancelled"]["asked"] == 1  # though the client repeats a 409 by itself
+    for name in ("cancelled", "batch"):
+        assert errors[name]["asked"] == 1  # though the client repeats a 409 by itself
     assert report["deleted"] == {"id": source["id"], "object": "video.deleted", "deleted": True}
 
     jobs = simulator.journal()["jobs"]
-    # the deleted one, its remix, and the one with variants
-    assert [job["status"] for job in jobs] == ["deleted", "completed", "succeeded"]
-    assert [len(job["request"]["files"]) for job in jobs] == [1, 0, 2]
+    # the deleted one, its remix, the one with variants, the one from an uploaded image, two lines
+    ended = ["deleted", "completed", "succeeded", *["completed"] * 3]
+    assert [job["status"] for job in jobs] == ended
+    assert [len(job["request"]["files"]) for job in jobs] == [1, 0, 2, 1, 0, 0]

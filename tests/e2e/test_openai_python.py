@@ -24,6 +24,7 @@ from openai import (
 from openai.types import Video
 
 from local.stack import API_KEY, Stack
+from shared.domain.limits import LARGEST_UPLOAD
 from tests.conftest import Simulator
 from tests.support.media import picture, played, seen
 from tests.support.movies import movie
@@ -248,6 +249,69 @@ def test_delete_takes_the_video_and_the_upstream_copy(openai: OpenAI, simulator:
     assert video.id not in [each.id for each in openai.videos.list(limit=100)]
     # by the video's worker, where that is still at it
     eventually(lambda: [job["status"] for job in simulator.journal()["jobs"]] == ["deleted"])
+
+
+def test_files_are_uploaded_listed_read_and_deleted(openai: OpenAI, tmp_path: Path) -> None:
+    path = tmp_path / "requests.jsonl"
+    path.write_text(json.dumps({"custom_id": "fox-1", "body": {"prompt": "a fox"}}) + "\n")
+    made = openai.files.create(file=path, purpose="batch")
+    assert (made.object, made.filename, made.purpose) == ("file", "requests.jsonl", "batch")
+    assert (made.bytes, made.status, made.expires_at) == (path.stat().st_size, "processed", None)
+    assert openai.files.retrieve(made.id) == made
+    assert openai.files.wait_for_processing(made.id) == made
+    assert openai.files.content(made.id).read() == path.read_bytes()
+    with openai.files.with_streaming_response.content(made.id) as content:
+        content.stream_to_file(tmp_path / "again.jsonl")
+    assert (tmp_path / "again.jsonl").read_bytes() == path.read_bytes()
+
+    more = [openai.files.create(file=path, purpose="batch").id for _ in range(4)]
+    every = [file.id for file in openai.files.list(limit=2, purpose="batch")]
+    assert every[:5] == [*more[::-1], made.id]
+    assert len(every) == len(set(every))
+    later = [file.id for file in openai.files.list(limit=3, order="asc", after=made.id)]
+    assert later[:4] == more
+    of_batches = openai.files.list(purpose="batch_output")
+    assert made.id not in [file.id for file in of_batches]
+    for file_id in (made.id, *more):
+        gone = openai.files.delete(file_id)
+        assert (gone.id, gone.deleted, gone.object) == (file_id, True, "file")
+    with pytest.raises(NotFoundError):
+        openai.files.retrieve(made.id)
+    with pytest.raises(NotFoundError):
+        openai.files.content(made.id)
+
+
+def test_a_video_starts_from_an_uploaded_image(openai: OpenAI, simulator: Simulator) -> None:
+    data = picture(720, 1280)
+    image = openai.files.create(file=("frame.png", data), purpose="vision")
+    made = openai.videos.create(
+        prompt="a fox", extra_body={"input_reference": {"file_id": image.id}}
+    )
+    assert ended(openai, made).status == "completed"
+    (job,) = simulator.journal()["jobs"]
+    (sent,) = job["request"]["files"]
+    assert sent["sha256"] == hashlib.sha256(data).hexdigest()
+    openai.files.delete(image.id)
+    with pytest.raises(BadRequestError) as unknown:
+        openai.videos.create(prompt="p", extra_body={"input_reference": {"file_id": image.id}})
+    assert unknown.value.param == "input_reference"
+
+
+def test_what_is_wrong_with_a_file_is_typed(openai: OpenAI) -> None:
+    with pytest.raises(BadRequestError) as purpose:
+        openai.files.create(file=b"{}", purpose="assistants")
+    assert (purpose.value.param, purpose.value.code) == ("purpose", "invalid_value")
+    with pytest.raises(BadRequestError) as image:
+        openai.files.create(file=b"{}", purpose="vision")
+    assert (image.value.param, image.value.code) == ("file", "invalid_value")
+    with pytest.raises(BadRequestError) as expires:
+        openai.files.create(
+            file=b"{}", purpose="batch", expires_after={"anchor": "created_at", "seconds": 3600}
+        )
+    assert (expires.value.param, expires.value.code) == ("expires_after", "unsupported_parameter")
+    with pytest.raises(APIStatusError) as large:
+        openai.files.create(file=bytes(LARGEST_UPLOAD + 1), purpose="batch")
+    assert (large.value.status_code, large.value.code) == (413, "body_too_large")
 
 
 def body_of(error: APIStatusError) -> dict[str, Any]:

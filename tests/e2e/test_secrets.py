@@ -19,7 +19,14 @@ import httpx
 import pytest
 
 from shared.storage.accounts import Account
-from shared.storage.names import CONTAINERS, INPUTS_CONTAINER, OUTBOX, TABLES, VIDEOS
+from shared.storage.names import (
+    APPROVALS,
+    CONTAINERS,
+    INPUTS_CONTAINER,
+    OUTBOX,
+    TABLES,
+    VIDEOS,
+)
 from tests.conftest import Simulator
 from tests.support import leaks, loopback
 from tests.support.leaks import Captured, Secret
@@ -81,7 +88,7 @@ class Run:
         self.videos.clear()
 
     def _keep(self, answer: httpx.Response) -> None:
-        if not str(answer.url).startswith(self.watched.stack.api):
+        if not str(answer.url).startswith(self.watched.stack.api.removesuffix("openai/v1")):
             return  # the blob server's
         answer.read()
         headers = dict(answer.headers)
@@ -109,9 +116,14 @@ def run(tmp_path: Path) -> Iterator[Run]:
         each.secrets += [
             leaks.text("the owner's key", running.owner),
             leaks.text("another caller's key", running.other),
+            leaks.text("an agent's key", running.asking),
             leaks.text("the upstream's key", running.upstream_key),
             leaks.text("the storage account's key", running.account_key),
             leaks.text("the webhook's secret", running.hook_secret),
+            leaks.text("the upstream's signing secret", running.callback_secret),
+            leaks.text(
+                "the upstream's signing secret", running.callback_secret.removeprefix("whsec_")
+            ),
             leaks.text("the webhook's secret", running.hook_secret.removeprefix("whsec_")),
             leaks.text("the secret in an image's address", link_secret),
             leaks.binary("an image", image),
@@ -125,6 +137,7 @@ def test_no_secret_is_written_down(run: Run) -> None:
     stack = run.watched.stack
     good_requests(run)
     bad_requests(run)
+    an_agent(run)
     an_upstream_that_talks_too_much(run)
     account = Account(connection=stack.settings["STORAGE_CONNECTION"])
     captured = [*stored(account)]
@@ -256,6 +269,56 @@ def bad_requests(run: Run) -> None:
             assert answer.status_code in (401, 404), name
 
 
+def an_agent(run: Run) -> None:
+    """Its tools, and a person's approval; what it gets wrong, with the secret in every place."""
+    w, api = run.watched, run.watched.stack.api
+    origin = api.removesuffix("/openai/v1")
+    asking = run.caller({"authorization": f"Bearer {w.asking}"})
+    owner = run.caller({"authorization": f"Bearer {w.owner}"})
+
+    def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
+        params = {"name": tool, "arguments": arguments}
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+        answer = client.http.post(f"{origin}/mcp", json=message)
+        assert answer.status_code == 200, answer.text
+        told: dict[str, Any] = answer.json()["result"]["structuredContent"]
+        return told
+
+    data = base64.b64encode(run.image(size=(720, 1280))).decode()
+    dear = {
+        "prompt": run.prompt(),
+        "seconds": 8,
+        "input_reference": {"image_url": f"data:image/png;base64,{data}"},
+        "request_id": "dear",
+        "max_usd": 2,
+    }
+    approval = call(asking, "create_video", **dear)["approval"]
+    assert owner.http.get(approval["url"]).status_code == 200
+    path = f"{api}/approvals/{approval['id']}"
+    assert owner.http.get(path).json()["status"] == "pending"
+    given = {"estimated": approval["estimated"]}
+    assert owner.http.post(f"{path}/approve", json=given).status_code == 200
+    made = call(asking, "create_video", **dear)["id"]
+    run.videos.append((asking, made))
+    run.finish()
+    assert call(asking, "get_video", video_id=made)["status"] == "completed"
+    otter = run.prompt()
+    for tool, arguments in (
+        ("create_video", {"prompt": otter, "request_id": otter * 9, "max_usd": otter}),
+        ("create_video", {"prompt": [otter], "request_id": "r", "max_usd": 1}),
+        ("create_video", {"prompt": otter, "request_id": "r", "max_usd": 1, "note": otter}),
+        ("get_video", {"video_id": otter}),
+        ("list_videos", {"after": otter}),
+    ):
+        assert call(owner, tool, **arguments)["charged"] is False
+    for message in (
+        {"jsonrpc": "2.0", "id": 1, "method": otter},
+        {"jsonrpc": "2.0", "id": {"a": otter}, "method": "ping"},
+        {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": w.other}},
+    ):
+        assert "error" in owner.http.post(f"{origin}/mcp", json=message).json()
+
+
 def an_upstream_that_talks_too_much(run: Run) -> None:
     """Faults, with the key and the prompt in the words of the errors."""
     w, api = run.watched, run.watched.stack.api
@@ -311,7 +374,7 @@ def stored(account: Account) -> Iterator[Captured]:
     """Every row of every table, and every blob's name, properties and text."""
     for name in TABLES:
         rows = account.tables.get_table_client(name).list_entities()
-        allowed = (PROMPT,) if name in (VIDEOS, OUTBOX) else ()
+        allowed = (PROMPT,) if name in (VIDEOS, OUTBOX, APPROVALS) else ()
         yield Captured(f"the table {name}", name.encode() + leaks.as_text(rows), allowed)
     for container in CONTAINERS:
         for blob in account.container(container).list_blobs(include=["metadata"]):

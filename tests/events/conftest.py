@@ -1,4 +1,5 @@
-"""The app with somebody to tell: a topic and webhooks on loopback."""
+"""The app with somebody to tell: a topic and webhooks on loopback. Storage is in memory, except in
+what is marked `real_storage`, and where a host runs."""
 
 from __future__ import annotations
 
@@ -18,12 +19,17 @@ from local.ports import free_ports
 from local.stack import WEBHOOK, Ports, Stack
 from shared.lifecycle.services import Services
 from shared.storage.names import INBOX_CONTAINER
-from tests.conftest import LAST_ACCOUNT, Simulator, storage_account
+from tests.conftest import LAST_ACCOUNT, Simulator, judges_storage, storage_account
 from tests.shared.lifecycle.conftest import Job, Order
 from tests.support.receivers import Receiver
 from tests.support.stacks import Client, local_caller
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two characters").decode()
+
+
+@pytest.fixture
+def on_real_storage(request: pytest.FixtureRequest) -> bool:
+    return judges_storage(request)
 
 
 @dataclass

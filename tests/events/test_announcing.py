@@ -29,6 +29,7 @@ from tests.events.conftest import SECRET, Told, tell
 from tests.shared.lifecycle.background.test_sweep import die_after
 from tests.shared.lifecycle.conftest import Order
 from tests.support.driver import drive
+from tests.support.dying import Dies, StopsAt
 from tests.support.receivers import Receiver
 
 DAY = 24 * 3600 / 100
@@ -127,6 +128,7 @@ def test_nothing_is_written_where_nobody_listens(services: Services, simulator: 
     assert services.outbox.of(job.id) == []
 
 
+@pytest.mark.real_storage
 def test_a_receiver_that_was_down_gets_it_later_once(told: Told) -> None:
     told.receiver.answers = [500, 302, 404]
     told.receiver.headers = {"location": f"{told.topic.url}/elsewhere"}
@@ -234,25 +236,7 @@ def test_there_may_be_nothing_to_redeliver(services: Services, simulator: Simula
     assert redeliver(services, job.id, None) == []
 
 
-class _Dies:
-    """A part of storage whose process dies before or after one of its methods."""
-
-    def __init__(self, inner: Any, method: str, *, after: bool) -> None:
-        self._inner, self._method, self._after = inner, method, after
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._inner, name)
-        if name != self._method:
-            return method
-
-        def dying(*args: Any, **extra: Any) -> Any:
-            if self._after:
-                method(*args, **extra)
-            raise KeyboardInterrupt
-
-        return dying
-
-
+@pytest.mark.real_storage
 @pytest.mark.parametrize(
     ("part", "method", "after"),
     [
@@ -269,8 +253,8 @@ def test_an_ending_that_was_cut_off_is_announced_once(
     job = told.order()
     services.courier.wait()
     die_after(job, 6)
-    dying: Any = {part: _Dies(getattr(services, part), method, after=after)}
-    with pytest.raises(KeyboardInterrupt):
+    dying: Any = {part: Dies(getattr(services, part), method, after=after)}
+    with pytest.raises(StopsAt):
         finish_video.finish_video(replace(services, **dying), job.id, 1)
     (restart,) = sweep(later(services, 60))
     assert drive(services, restart.payload)[0] == "done"
@@ -281,13 +265,13 @@ def test_an_ending_that_was_cut_off_is_announced_once(
     assert job.work is None
 
 
-@pytest.mark.parametrize(("part", "method"), [("outbox", "put"), ("work", "replace")])
-def test_an_admission_that_was_cut_off_is_announced_once(
-    told: Told, part: str, method: str
-) -> None:
+@pytest.mark.real_storage
+@pytest.mark.parametrize("after", [False, True])
+def test_an_admission_that_was_cut_off_is_announced_once(told: Told, after: bool) -> None:
+    """By the announcement itself: it was not written, or it was and no worker was started."""
     services = told.services
-    dying: Any = {part: _Dies(getattr(services, part), method, after=False)}
-    with pytest.raises(KeyboardInterrupt):
+    dying: Any = {"outbox": Dies(services.outbox, "put", after=after)}
+    with pytest.raises(StopsAt):
         Order(replace(services, **dying), told.order._simulator)()
     (restart,) = sweep(later(services, 60))
     assert drive(services, restart.payload)[0] == "done"
@@ -296,6 +280,7 @@ def test_an_admission_that_was_cut_off_is_announced_once(
     assert len(told.events("VideoQueued")) == len(told.events("VideoCompleted")) == 1
 
 
+@pytest.mark.real_storage
 def test_a_deleted_video_leaves_nothing_in_the_outbox(told: Told) -> None:
     told.receiver.otherwise = 503
     job = told.finish(webhook="mine")
@@ -310,6 +295,7 @@ def test_a_deleted_video_leaves_nothing_in_the_outbox(told: Told) -> None:
     assert deliveries(told, job.id) == {}
 
 
+@pytest.mark.real_storage
 def test_a_video_that_is_deleted_during_an_attempt_is_told_once(
     told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,6 @@ from shared.lifecycle.background.inbox import Incoming, receive
 from shared.settings.app import Settings
 from tests.events.conftest import Feed, Told, environment
 from tests.support.stacks import Client
-from triggers.events import parse
 
 GUIDE = (ROOT / "docs" / "events.md").read_text()
 
@@ -82,7 +81,7 @@ def test_its_event_is_accepted(told: Told) -> None:
         source=event["source"],
         data=event["data"],
     )
-    assert receive(told.services, incoming, parse) is not None
+    assert receive(told.services, incoming) is not None
 
 
 def test_its_settings_are_accepted(make_settings: Callable[..., Settings]) -> None:

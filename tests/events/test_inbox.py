@@ -26,6 +26,7 @@ from shared.lifecycle.background.inbox import (
     look_after_images,
 )
 from shared.lifecycle.requests.admit import Admitted
+from shared.lifecycle.requests.batches import Created
 from shared.lifecycle.requests.remove import delete_video
 from shared.lifecycle.services import Services
 from shared.storage.names import REJECTED_CONTAINER
@@ -33,7 +34,6 @@ from tests.conftest import Simulator
 from tests.events.conftest import Inbox, Told, tell
 from tests.support.driver import drive
 from tests.support.receivers import Receiver
-from triggers.events import parse
 
 TOPIC = "/subscriptions/s/resourceGroups/g/providers/Microsoft.EventGrid/topics/orders"
 
@@ -65,7 +65,9 @@ def created(url: str, id: str = "") -> Incoming:  # noqa: A002
 
 
 def receive(services: Services, event: Incoming) -> Admitted | None:
-    return module.receive(services, event, parse)
+    made = module.receive(services, event)
+    assert not isinstance(made, Created)
+    return made
 
 
 def picture(colour: str = "red", kind: str = "PNG") -> bytes:
@@ -104,6 +106,7 @@ def test_a_requested_video_is_its_topics_callers(told: Told, topic: str | None) 
     assert video.request.webhook == "mine"
 
 
+@pytest.mark.real_storage
 def test_the_same_event_five_times_at_once_and_after_it_finished_is_one_job(
     told: Told, simulator: Simulator
 ) -> None:
@@ -145,6 +148,7 @@ def test_a_file_is_a_request_or_a_prompt(told: Told, inbox: Inbox) -> None:
     assert second.request.seconds == 8
 
 
+@pytest.mark.real_storage
 def test_a_new_version_of_a_file_is_a_new_request(told: Told, inbox: Inbox) -> None:
     old = created(inbox.put("local/a.txt", "one"))
     receive(told.services, old)
@@ -154,6 +158,7 @@ def test_a_new_version_of_a_file_is_a_new_request(told: Told, inbox: Inbox) -> N
     assert [video.request.prompt for video in videos(told.services)] == ["two", "one"]
 
 
+@pytest.mark.real_storage
 @pytest.mark.parametrize("order", ["image first", "prompt first", "at once"])
 @pytest.mark.parametrize("name", ["x.png", "x.JPG", "x.webp", "x.avif", "x.jfif"])
 def test_an_image_and_its_prompt_are_one_video(
@@ -183,7 +188,7 @@ def test_an_image_and_its_prompt_are_one_video(
     drive(told.services, admitted.payload)
     (job,) = simulator.journal()["jobs"]
     assert (job["status"], job["spec"]["prompt"]) == ("completed", "it moves")
-    assert look_after_images(later(told.services, 3600), parse) == []
+    assert look_after_images(later(told.services, 3600)) == []
     assert rejections(told.services) == []
 
 
@@ -196,13 +201,14 @@ def test_an_image_may_carry_its_prompt(told: Told, inbox: Inbox) -> None:
     assert video.request.prompt == "it moves"
 
 
+@pytest.mark.real_storage
 def test_an_image_without_a_prompt_is_rejected_after_ten_minutes(told: Told, inbox: Inbox) -> None:
     event = created(inbox.put("local/x.png", picture()))
     assert receive(told.services, event) is None
-    assert look_after_images(later(told.services, 9 * 60 / 100), parse) == []
+    assert look_after_images(later(told.services, 9 * 60 / 100)) == []
     assert rejections(told.services) == []
     for _ in range(2):
-        assert look_after_images(later(told.services, 11 * 60 / 100), parse) == []
+        assert look_after_images(later(told.services, 11 * 60 / 100)) == []
     (rejection,) = rejections(told.services)
     assert rejection["error"]["code"] == "missing_prompt"
     assert rejection["source"]["blob"] == "inbox/local/x.png"
@@ -218,15 +224,15 @@ def test_an_image_without_a_prompt_is_rejected_after_ten_minutes(told: Told, inb
 def test_a_prompt_whose_event_was_lost_is_found_by_the_sweep(told: Told, inbox: Inbox) -> None:
     receive(told.services, created(inbox.put("local/x.png", picture())))
     inbox.put("local/x.png.txt", "it moves")
-    (admitted,) = look_after_images(later(told.services, 11 * 60 / 100), parse)
+    (admitted,) = look_after_images(later(told.services, 11 * 60 / 100))
     assert [video.id for video in videos(told.services)] == [admitted.video.id]
-    assert look_after_images(later(told.services, 20 * 60 / 100), parse) == []
+    assert look_after_images(later(told.services, 20 * 60 / 100)) == []
 
 
 def test_an_image_that_was_replaced_waits_anew(told: Told, inbox: Inbox) -> None:
     receive(told.services, created(inbox.put("local/x.png", picture("red"))))
     inbox.put("local/x.png", picture("blue"))
-    assert look_after_images(later(told.services, 11 * 60 / 100), parse) == []
+    assert look_after_images(later(told.services, 11 * 60 / 100)) == []
     assert rejections(told.services) == []
 
 

@@ -16,7 +16,7 @@ from typing import get_args
 import pytest
 
 from tests.faults.gate import When
-from tests.faults.rig import Rig
+from tests.faults.rig import CALM, Rig
 from tests.support.receivers import Receiver, eventually
 
 _CHANCE = random.Random(20261121)
@@ -35,7 +35,7 @@ def topic() -> Iterator[Receiver]:
 
 @pytest.fixture(scope="module")
 def rig(topic: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    with Rig(tmp_path_factory.mktemp("rig"), settings=announced_to(topic)) as running:
+    with Rig(tmp_path_factory.mktemp("rig"), settings=CALM | announced_to(topic)) as running:
         yield running
 
 

@@ -34,7 +34,7 @@ def test_storage_that_hangs_fails_the_event_before_event_grid_gives_up(
 ) -> None:
     gate, asked = threading.Event(), list[str]()
 
-    def hangs(_: Any, incoming: Incoming, __: Any) -> None:
+    def hangs(_: Any, incoming: Incoming) -> None:
         asked.append(incoming.id)
         assert gate.wait(30)
 

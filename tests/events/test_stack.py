@@ -124,6 +124,24 @@ def test_the_same_event_five_times_is_one_job(
     assert len(simulator.journal()["jobs"]) == 1
 
 
+def test_a_dropped_spreadsheet_is_one_batch_under_its_budget(
+    whole: Stack, api: Client, feed: Feed, simulator: Simulator, tmp_path: Path
+) -> None:
+    file = tmp_path / "films.csv"
+    file.write_bytes("prompt;seconds\r\nFüchse;4\r\nHasen;4\r\nEulen;4\r\n".encode("utf-8-sig"))
+    options = ("--name", "films/a.csv", "--metadata", "budget_usd=1", "--metadata", "webhook=local")
+    command(whole, "drop", str(file), *options)
+    (event,) = feed.until(lambda: feed.events("BatchCompleted"))
+    batch = event["data"]
+    assert (batch["source"], batch["stopped"]) == ("inbox/local/films/a.csv", "stopped_by_budget")
+    assert (batch["request_counts"]["completed"], batch["cost"]["settled"]) == (2, "0.80")
+    assert len(simulator.journal()["jobs"]) == 2
+    answer = api.http.get(f"{api.stack.api}/batches/{event['subject']}")
+    assert answer.json() == batch
+    (told,) = feed.until(feed.webhooks)
+    assert json.loads(told["body"])["data"]["id"] == event["subject"]
+
+
 def test_what_cannot_work_is_answered_well_and_put_aside(whole: Stack, feed: Feed) -> None:
     forged = put(whole, "local/a.txt", b"a fox")
     forged["data"]["url"] = "http://169.254.169.254/inbox/local/a.txt?sig=SECRET"

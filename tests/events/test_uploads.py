@@ -21,13 +21,13 @@ from shared.lifecycle.background.inbox import (
     look_after_images,
 )
 from shared.lifecycle.requests.admit import Admitted
+from shared.lifecycle.requests.batches import Created
 from shared.lifecycle.services import Services
 from shared.storage.inbox import Dropped
 from shared.storage.inbox import Inbox as Store
 from shared.storage.names import INBOX_CONTAINER, REJECTED_CONTAINER
 from tests.events.conftest import Inbox, Told
 from tests.events.test_inbox import picture
-from triggers.events import parse
 
 PATIENCE = 10 * 60 / 100  # at the tests' time scale
 
@@ -49,12 +49,15 @@ def renamed(source: str, destination: str) -> Incoming:
 
 
 def receive(told: Told, event: Incoming) -> Admitted | None:
-    return module.receive(told.services, event, parse)
+    made = module.receive(told.services, event)
+    assert not isinstance(made, Created)
+    return made
 
 
 def sweep(told: Told, seconds: float) -> list[Admitted]:
     later = replace(told.services, clock=lambda: time.time() + seconds)
-    return [*look_after_images(later, parse), *look_after_files(later, parse)]
+    files = [made for made in look_after_files(later) if not isinstance(made, Created)]
+    return [*look_after_images(later), *files]
 
 
 def videos(told: Told) -> list[Video]:
@@ -79,6 +82,7 @@ UPLOADS = [
 ]
 
 
+@pytest.mark.real_storage
 @pytest.mark.parametrize(("first", "last"), UPLOADS)
 @pytest.mark.parametrize(
     ("name", "content"),
@@ -154,6 +158,7 @@ def test_content_after_the_patience_is_a_video_all_the_same(told: Told, inbox: I
     assert rejected(told) == []
 
 
+@pytest.mark.real_storage
 @pytest.mark.parametrize(
     "opened", [{"api": "CreateFile"}, {"api": "PutBlob", "blobType": "AppendBlob"}]
 )
@@ -229,6 +234,7 @@ def test_a_file_that_is_emptied_again_is_waited_for(told: Told, inbox: Inbox) ->
     assert rejected(told) == []
 
 
+@pytest.mark.real_storage
 def test_a_file_that_changes_while_it_is_read_is_left_to_its_next_event(
     told: Told, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -320,6 +326,7 @@ def test_both_kinds_of_files_say_why_they_are_no_text(told: Told, inbox: Inbox, 
     assert "not UTF-8: byte 0xfc at 13" in record["error"]["message"]
 
 
+@pytest.mark.real_storage
 def test_a_blob_may_say_its_charset(told: Told, inbox: Inbox) -> None:
     from azure.storage.blob import ContentSettings
 

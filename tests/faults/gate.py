@@ -3,7 +3,8 @@
 A gate is a set of HTTP proxies on loopback, one for each service that the app talks to (tables,
 blobs, the upstream, the Durable client's own endpoint). Requests are numbered in the order in which
 they arrive. When the chosen one arrives, `when` decides: it is not passed on (`before`), or it is
-answered and the answer never arrives (`after`); in either case `kill` is called first.
+answered and the answer never arrives (`after`); in either case `kill` is called first. A trap that
+does not cut lets both pass: whoever is only frozen finds the answer when it wakes.
 
 Bytes pass unchanged: Azure Storage signs requests, so nothing may be rewritten.
 """
@@ -43,6 +44,8 @@ class Trap:
     when: When
     kill: Callable[[], None]
     sprung: Effect | None = None
+    cuts: bool = True
+    """Whether what strikes also ends the connection."""
 
 
 @dataclass
@@ -117,7 +120,9 @@ class Gate:
         if trap is not None and strikes and trap.when == "before":
             trap.sprung = effect
             trap.kill()
-            return None
+            if trap.cuts:
+                return None
+            strikes = False
         reader, writer = await asyncio.open_connection("127.0.0.1", self.targets[name])
         try:
             writer.write(request.raw)
@@ -128,7 +133,8 @@ class Gate:
         if trap is not None and strikes:
             trap.sprung = effect
             trap.kill()
-            return None
+            if trap.cuts:
+                return None
         return None if answer is None else answer.raw
 
 

@@ -22,13 +22,26 @@ WITHOUT_LIST = ("new-api", "openrouter")
 UNSURE = (*WITHOUT_LIST, "litellm")
 """What they list, if anything, does not prove that a job was never made."""
 
+SECRETS = {
+    "openai": ("OPENAI_CALLBACK_SECRET", "whsec_b3BlbmFpIG9wZW5haSBvcGVuYWkgb3BlbmFpISE="),
+    "openrouter": ("OPENROUTER_CALLBACK_SECRET", "openrouter-signs-with-this"),
+}
+"""Those that call back: the app setting with the secret, and the secret."""
+
 UNKNOWN = ("failed", "submit_unknown")
 LOST_TO_THE_GATEWAY = rule("create", "status", status=503, processed=True)
 
 
-def deployments() -> list[dict[str, Any]]:
-    """The simulator's: one for each wire, of its name."""
-    return [{"name": name, "dialect": "sora-2", "wire": name} for name in NAMES]
+def deployments(functions: str) -> list[dict[str, Any]]:
+    """The simulator's: one for each wire, of its name. `functions` is the URL of the host."""
+    found: list[dict[str, Any]] = []
+    for name in NAMES:
+        found.append({"name": name, "dialect": "sora-2", "wire": name})
+        if name in SECRETS:
+            found[-1]["callback_secret"] = SECRETS[name][1]
+    openai = next(each for each in found if each["name"] == "openai")
+    openai["callback_url"] = f"{functions}/openai/v1/callbacks/at-openai"
+    return found
 
 
 def upstreams(simulator: str) -> list[dict[str, Any]]:
@@ -46,6 +59,7 @@ def upstreams(simulator: str) -> list[dict[str, Any]]:
             else {"type": "header", "secret_setting": "SIMULATOR_KEY"},
             "prices": {"version": "faults", "usd_per_second": "0.10"},
             "capabilities": {"sizes": ["1280x720", "720x1280"], "seconds": [4], "images": 1},
+            **({"callback": {"secret_setting": SECRETS[name][0]}} if name in SECRETS else {}),
         }
         for name in NAMES
     ]
@@ -57,7 +71,7 @@ def shapes() -> dict[str, dict[str, Any]]:
 
 
 def rows(name: str) -> Iterator[Fault]:
-    """The eight of one profile."""
+    """The eight of one profile, and five more where it calls back."""
     yield Fault("text to video", ())
     yield Fault("image to video", (), image=True)
     yield Fault(
@@ -87,6 +101,22 @@ def rows(name: str) -> Iterator[Fault]:
     )
     yield from _strangers(name)
     yield Fault("5xx on polls", (rule("get", "status", times=3, status=503),))
+    if name in SECRETS:
+        yield from _callbacks()
+
+
+def _callbacks() -> Iterator[Fault]:
+    """Callbacks that do not come as they should change nothing but the lag."""
+    for said, how in (
+        ("callbacks are lost", "lost"),
+        ("it calls back twice", "twice"),
+        ("it calls back early, and again", "early"),
+        ("callbacks are forged", "forged"),
+    ):
+        yield Fault(said, (rule("create", "callback", how=how),))
+    at_once = rule("create", "callback", how="at_once")
+    late = rule("create", "delay", when="after", seconds=20)
+    yield Fault("it calls back before it answers the create", (at_once, late))
 
 
 def _strangers(name: str) -> Iterator[Fault]:

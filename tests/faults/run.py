@@ -7,16 +7,21 @@ import multiprocessing
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from multiprocessing.queues import Queue
 from pathlib import Path
 from queue import Empty
 from typing import Annotated, get_args
 
+import httpx
 import typer
+from azure.core.exceptions import AzureError
 
 from local.signals import end_on_signals
 from tests.faults import profiles
+from tests.faults.batches import BatchScenario, batch_scenarios, effects_of_a_clean_batch
+from tests.faults.crowds import CrowdScenario, crowd_scenarios
 from tests.faults.gate import When
 from tests.faults.matrix import BOTH
 from tests.faults.rig import Rig, Survives
@@ -24,23 +29,41 @@ from tests.faults.scenarios import (
     IMAGE,
     CancelScenario,
     FaultScenario,
+    HostsScenario,
     KillScenario,
     Outcome,
     effects_of_a_clean_cancel,
     effects_of_a_clean_run,
     fault_scenarios,
 )
+from tests.faults.succession import (
+    SuccessionScenario,
+    effects_of_a_clean_move,
+    succession_scenarios,
+)
 
-Scenario = FaultScenario | KillScenario | CancelScenario
+Scenario = (
+    FaultScenario
+    | KillScenario
+    | CancelScenario
+    | BatchScenario
+    | SuccessionScenario
+    | HostsScenario
+    | CrowdScenario
+)
+
+_HOSTS = HostsScenario(seed=20261129, hosts=3)
 
 
 def main(
     only: Annotated[str, typer.Option(help="Names that hold this text.")] = "",
-    kind: Annotated[str, typer.Option(help="all, faults or kills.")] = "all",
+    kind: Annotated[
+        str, typer.Option(help="all, or one: faults, kills, batches, moves, crowds, hosts.")
+    ] = "all",
     everything: Annotated[
         bool, typer.Option("--all", help="Every fault and every kill for every profile: hours.")
     ] = False,
-    workers: Annotated[int, typer.Option(help="Stacks side by side.")] = 2,
+    workers: Annotated[int, typer.Option(help="Stacks side by side.")] = 3,
     verbose: Annotated[bool, typer.Option(help="Print every scenario.")] = False,
 ) -> None:
     """Break the product in every way that is known, and judge what it leaves behind."""
@@ -53,6 +76,21 @@ def main(
     if kind in ("all", "kills"):
         planned += kill_points(*_effects(profiles.NAMES if everything else ()))
     print(f"{faults} faults x columns, {len(planned) - faults} kill points", flush=True)
+    if kind in ("all", "batches"):
+        batches = batch_scenarios(_effects_of_a_batch())
+        print(f"{len(batches)} kill points of a batch", flush=True)
+        planned += batches
+    if kind in ("all", "moves"):
+        moves = succession_scenarios(_effects_of_a_move())
+        print(f"{len(moves)} kill points of a move to a successor", flush=True)
+        planned += moves
+    if kind in ("all", "crowds"):
+        crowds = crowd_scenarios()
+        print(f"{len(crowds)} columns in crowds", flush=True)
+        planned[:0] = crowds
+    if kind in ("all", "hosts"):
+        print(f"one round among {_HOSTS.hosts} hosts", flush=True)
+        planned.insert(0, _HOSTS)  # the longest of them
     chosen = [scenario for scenario in planned if only in scenario.name]
     outcomes = run(chosen, workers, verbose=verbose)
     failed = [outcome for outcome in outcomes if outcome.breaches]
@@ -80,9 +118,24 @@ def _effects(more: Sequence[str]) -> tuple[dict[str, int], dict[str, int]]:
     return jobs, cancels
 
 
+def _effects_of_a_batch() -> int:
+    with tempfile.TemporaryDirectory() as folder, Rig(Path(folder)) as rig:
+        effects = effects_of_a_clean_batch(rig)
+    print(f"{effects} effects in a clean batch of two")
+    return effects
+
+
+def _effects_of_a_move() -> range:
+    with tempfile.TemporaryDirectory() as folder, Rig(Path(folder)) as rig:
+        effects = effects_of_a_clean_move(rig)
+    print(f"{len(effects)} effects in a clean move to a successor")
+    return effects
+
+
 def kill_points(jobs: Mapping[str, int], cancels: Mapping[str, int]) -> list[Scenario]:
-    """A kill before and after each effect of a clean run, for each shape of job and each thing
-    that may survive it (an image changes nothing about that), and of each clean cancel."""
+    """A kill before and after each effect of a clean run, for each shape of job, and of each clean
+    cancel. Where the host's own state survives, a worker goes on sooner and finds the same: there
+    each effect is cut once, before it or after it in turn."""
     of_jobs = [
         KillScenario(shape, survives, number, when)
         for survives in get_args(Survives)
@@ -90,6 +143,7 @@ def kill_points(jobs: Mapping[str, int], cancels: Mapping[str, int]) -> list[Sce
         if shape != IMAGE or survives == "tables"
         for number in range(1, count + 1)
         for when in get_args(When)
+        if survives == "tables" or (number % 2 == 0) == (when == "before")
     ]
     of_cancels = [
         CancelScenario(shape, number, when)
@@ -148,8 +202,18 @@ def _work(todo: Queue[Scenario | None], done: Queue[Outcome | None]) -> None:
     try:
         with tempfile.TemporaryDirectory() as folder, Rig(Path(folder)) as rig:
             while (scenario := todo.get()) is not None:
-                done.put(scenario.run(rig))
+                done.put(_told(scenario, rig))
     except KeyboardInterrupt:
         return  # a Ctrl-C reaches every process; the first one says so
     finally:
         done.put(None)
+
+
+def _told(scenario: Scenario, rig: Rig) -> Outcome:
+    """What a scenario came to; one that breaks the harness has failed, and the next one runs."""
+    began = time.monotonic()
+    try:
+        return scenario.run(rig)
+    except (httpx.HTTPError, AzureError, OSError):
+        broken = ["the harness broke", *traceback.format_exc().splitlines()]
+        return Outcome(scenario.name, broken, time.monotonic() - began)

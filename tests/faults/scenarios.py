@@ -1,13 +1,17 @@
-"""Three kinds of scenario: a fault of the upstream, a kill at one effect of a job, and one at an
-effect of its cancellation."""
+"""Kinds of scenario: a fault of the upstream, a kill at one effect of a job, one at an effect of
+its cancellation, and a small round of chaos among several hosts."""
 
 from __future__ import annotations
 
+import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from tests.faults import profiles
+from tests.faults import chaos, profiles
+from tests.faults.fleet import Fleet
 from tests.faults.gate import Trap, When
 from tests.faults.matrix import COMPLETED, Fault, rule, scenarios
 from tests.faults.rig import Rig, Survives, TookTooLong, a_red_image, shapes
@@ -151,7 +155,7 @@ class KillScenario:
         except (TookTooLong, AssertionError) as error:
             breaches.append(f"{type(error).__name__}: {error}")
         breaches += rig.breaches(Allowed(unreachable_outputs=unsure, watched=unsure))
-        return _outcome(rig, self.name, trap, breaches, began)
+        return outcome_of(rig, self.name, trap, breaches, began)
 
 
 @dataclass(frozen=True)
@@ -183,7 +187,39 @@ class CancelScenario:
         except (TookTooLong, AssertionError) as error:
             breaches.append(f"{type(error).__name__}: {error}")
         breaches += rig.breaches()
-        return _outcome(rig, self.name, trap, breaches, began)
+        return outcome_of(rig, self.name, trap, breaches, began)
+
+
+@dataclass(frozen=True)
+class HostsScenario:
+    """A round of `make chaos ARGS="--hosts N"`, small enough for every run."""
+
+    seed: int
+    hosts: int
+    videos: int = 30
+    strikes: int = 5
+
+    @property
+    def name(self) -> str:
+        return f"{self.hosts} hosts over one storage, seed {self.seed}"
+
+    def run(self, _rig: Rig) -> Outcome:
+        """On a stack of its own."""
+        began, breaches, log = time.monotonic(), [], ""
+        settings = {"BUDGET_USD_PER_DAY": str(self.videos)}
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            Fleet(Path(folder), settings=settings, caller_limits={}) as fleet,
+        ):
+            try:
+                breaches = chaos.play_hosts(
+                    fleet, self.seed, self.videos, self.strikes, self.hosts, chaos.CERTAIN
+                )
+            except (TookTooLong, AssertionError) as error:
+                breaches = [f"{type(error).__name__}: {error}", *fleet.breaches()]
+            if breaches:
+                log = fleet.log_tail()
+        return Outcome(self.name, breaches, time.monotonic() - began, log)
 
 
 def a_rendering_video(rig: Rig, shape: str) -> str:
@@ -199,7 +235,25 @@ def a_rendering_video(rig: Rig, shape: str) -> str:
     return video_id
 
 
-def _outcome(rig: Rig, name: str, trap: Trap, breaches: list[str], began: float) -> Outcome:
+def killed(
+    rig: Rig, name: str, number: int, when: When, play: Callable[[Rig], list[str]]
+) -> Outcome:
+    """What `play` came to, whose host is killed at an effect; it says itself what is wrong."""
+    began = time.monotonic()
+    rig.survive("tables")
+    rig.ensure_host()
+    rig.clear()
+    trap = rig.arm(number, when)
+    breaches: list[str] = []
+    try:
+        breaches += play(rig)
+    except (TookTooLong, AssertionError) as error:
+        breaches.append(f"{type(error).__name__}: {error}")
+    breaches += rig.breaches()
+    return outcome_of(rig, name, trap, breaches, began)
+
+
+def outcome_of(rig: Rig, name: str, trap: Trap, breaches: list[str], began: float) -> Outcome:
     where = "" if trap.sprung is None else f" ({trap.sprung.target} {trap.sprung.method})"
     return Outcome(
         name + where,

@@ -12,25 +12,29 @@ import json
 import os
 import sys
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
-import jmespath
+# a hook runs this many times: nothing is imported that is not needed
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def main() -> int:
-    path = Path(os.environ["STUB_STATE"])
-    state = json.loads(path.read_text())
-    program, arguments = Path(sys.argv[0]).name, sys.argv[1:]
+    path = os.environ["STUB_STATE"]
+    with open(path) as file:  # noqa: PTH123
+        state = json.load(file)
+    program, arguments = os.path.basename(sys.argv[0]), sys.argv[1:]  # noqa: PTH119
     line = " ".join([program, *arguments])
     state["calls"].append([program, *arguments])
     if arguments[:2] == ["env", "set"]:
         state["environment"][arguments[2]] = arguments[3]
     for argument in arguments:
         if argument.startswith("@"):
-            state["bodies"].append(json.loads(Path(argument[1:]).read_text()))
+            with open(argument[1:]) as file:  # noqa: PTH123
+                state["bodies"].append(json.load(file))
     answer = find(state["answers"], line)
-    path.write_text(json.dumps(state))
+    with open(path, "w") as file:  # noqa: PTH123
+        json.dump(state, file)
     if answer is None:
         return 0
     if "error" in answer:
@@ -56,6 +60,11 @@ def find(answers: dict[str, Any], line: str) -> Any:
 def show(value: Any, arguments: list[str]) -> None:
     options = dict(pairwise(arguments))
     if "--query" in options:
+        import site
+
+        site.main()  # where the packages are: this Python starts without (-S)
+        import jmespath
+
         value = jmespath.search(options["--query"], value)  # type: ignore[no-untyped-call]
     if options.get("--output") == "none" or value is None:
         return

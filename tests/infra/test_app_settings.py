@@ -11,7 +11,7 @@ import pytest
 from shared.settings import app as settings_module
 from shared.settings.app import Settings, settings
 from tests.infra.bicep.functions import TENANT
-from tests.infra.templates import EVERYTHING, ROOT, deployed, settings_of
+from tests.infra.templates import EVERYTHING, INFRA, ROOT, deployed, settings_of
 
 LOCAL_ONLY = {
     "STORAGE_CONNECTION": "Azure has STORAGE_ACCOUNT_NAME instead",
@@ -155,6 +155,21 @@ def test_the_key_of_another_upstream_comes_from_the_vault(monkeypatch: pytest.Mo
     assert reference == f"@Microsoft.KeyVault(VaultName={vault};SecretName=vllm-key)"
 
 
+def test_the_secret_of_callbacks_comes_from_the_vault_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    calling_back = {
+        **HEADER,
+        "wire": {"calls_back": "standard"},
+        "callback": {"secret_setting": "VLLM_HOOK"},
+    }
+    unsigned = {**calling_back, "name": "b", "wire": {"calls_back": "openrouter"}, "callback": {}}
+    given = settings_of(deployed(otherUpstreams=[calling_back, unsigned]))
+    assert given["VLLM_HOOK"].endswith(";SecretName=vllm-hook)")
+    assert given["VLLM_KEY"].endswith(";SecretName=vllm-key)")
+    made = as_read(monkeypatch, otherUpstreams=[calling_back, unsigned])
+    assert [each.callback is not None for each in made.upstreams[-2:]] == [True, True]
+    assert made.public_base_url.startswith("https://")
+
+
 def test_tokens_are_accepted_only_with_an_audience(monkeypatch: pytest.MonkeyPatch) -> None:
     assert as_read(monkeypatch).entra_tenant_id == ""
     made = as_read(monkeypatch, entraAudience="api://durable-video")
@@ -216,3 +231,14 @@ def test_the_scheduler_overrides_what_host_json_says() -> None:
     provider = json.loads((ROOT / "host.json").read_text())["extensions"]["durableTask"]
     assert provider["storageProvider"]["type"] == "azureStorage"  # what the settings replace
     assert not any(name.startswith(start) for name in settings_of(deployed()))
+
+
+def test_a_model_of_the_list_may_have_a_successor(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = json.loads((INFRA / "main.parameters.json").read_text())["parameters"]
+    models = listed["videoModels"]["value"]
+    named = {"model": "sora", "from": "2026-10-08T00:00:00Z", "seconds": {"12": 10}}
+    made = as_read(monkeypatch, videoModels=[{**models[0], "successor": named}, models[1]])
+    successor = made.successor("sora-2")
+    assert successor is not None
+    assert (successor.model, successor.seconds) == ("sora", {12: 10})
+    assert made.successor("sora") is None

@@ -63,7 +63,7 @@ def hook(tmp_path: Path) -> Hook:
     for name in ("az", "azd"):
         program = programs / name
         program.write_text(
-            f"#!{sys.executable}\n" + (Path(__file__).parent / "stub_az.py").read_text()
+            f"#!{sys.executable} -S\n" + (Path(__file__).parent / "stub_az.py").read_text()
         )
         program.chmod(0o755)
     state = tmp_path / "state.json"
@@ -241,8 +241,9 @@ def test_a_network_needs_a_provider_that_no_resource_is_of(hook: Hook) -> None:
 OF_EVERY_SUBSCRIPTION = {"Microsoft.Authorization", "Microsoft.Consumption", "Microsoft.Resources"}
 
 
-@pytest.mark.parametrize("vnet", ["true", "false"])
-@pytest.mark.parametrize("backend", ["azureStorage", "durableTaskScheduler"])
+@pytest.mark.parametrize(
+    ("vnet", "backend"), [("true", "azureStorage"), ("false", "durableTaskScheduler")]
+)
 def test_a_new_subscription_gets_what_the_templates_use(
     hook: Hook, vnet: str, backend: str
 ) -> None:

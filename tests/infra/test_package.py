@@ -23,7 +23,7 @@ import pytest
 
 from tests.infra.bicep.syntax import parse
 from tests.infra.templates import INFRA, ROOT
-from tests.support.packaged import APP, NEEDED, WHEELS, build, left_by_funcignore
+from tests.support.packaged import APP, BUNDLE, NEEDED, WHEELS, build, left_by_funcignore
 
 # Asks the Python that it runs on which lines of a lock it installs on Linux.
 LOCKED = """
@@ -198,13 +198,15 @@ def test_the_lock_keeps_the_durable_sdk_below_2_on_every_python() -> None:
 
 
 def of_the_app() -> Iterator[str]:
-    """The files of the repository that are the app: documents stay here."""
+    """The files of the repository that are the app, and the studio's bundle: documents stay
+    here."""
+    yield from (f"{BUNDLE}/{path.name}" for path in (ROOT / BUNDLE).iterdir())
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--"]
     listed = subprocess.run(
         [*command, *NEEDED, *APP], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     )
     names = (name for name in listed.stdout.split("\0") if name and not name.endswith(".md"))
-    return (name for name in names if (ROOT / name).exists())
+    yield from (name for name in names if (ROOT / name).exists())
 
 
 def test_tools_that_go_by_funcignore_see_the_same_app(tmp_path: Path) -> None:

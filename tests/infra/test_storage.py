@@ -54,6 +54,22 @@ def test_what_callers_sent_is_not_kept_long() -> None:
     assert kept()["deadletter/"] == 30
 
 
+def readers(start: str, **changes: Any) -> list[tuple[list[str], list[str]]]:
+    """The origins whose pages may use the blobs of an account, and with which methods."""
+    all_of_them = deployed(**changes).of("Microsoft.Storage/storageAccounts/blobServices")
+    (made,) = [each for each in all_of_them if f"/{start}" in each.id]
+    rules = made["properties.cors"]["corsRules"]
+    return [(rule["allowedOrigins"], rule["allowedMethods"]) for rule in rules]
+
+
+def test_only_the_apps_own_pages_read_videos() -> None:
+    site = f"https://{deployed().one('Microsoft.Web/sites').name}.azurewebsites.net"
+    assert readers("stvideo") == [([site], ["GET", "HEAD"])]
+    own = "https://video.example.com"
+    assert readers("stvideo", publicBaseUrl=f"{own}/base") == [([site, own], ["GET", "HEAD"])]
+    assert readers("stvideo", vnetEnabled=True) == readers("sthost") == []
+
+
 def test_code_is_deployed_into_a_container_of_the_host() -> None:
     made = deployed()
     storage = made.one("Microsoft.Web/sites")["properties.functionAppConfig"]["deployment"]

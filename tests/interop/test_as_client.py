@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from local.loopback import BRIEFLY
 from tests.conftest import Simulator
 from tests.interop import proxy
 from tests.interop.conftest import PATIENCE
@@ -23,7 +24,9 @@ _ASKED = {"model": "ours", "prompt": "a fox", "seconds": "4", "size": "1280x720"
 def videos(through: str) -> Iterator[httpx.Client]:
     """A client of the proxy's `/v1/videos`."""
     key = {"Authorization": f"Bearer {proxy.KEY}"}
-    with httpx.Client(base_url=through, headers=key, timeout=60, trust_env=False) as client:
+    with httpx.Client(
+        base_url=through, headers=key, timeout=60, trust_env=False, limits=BRIEFLY
+    ) as client:
         yield client
 
 

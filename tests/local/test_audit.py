@@ -106,6 +106,43 @@ def test_whatever_does_not_add_up_is_named(ledger: list[Any], videos: list[Any],
     assert any(says in breach for breach in found), found
 
 
+def of_batch(budget: int, *ledger: dict[str, Any]) -> list[str]:
+    batch = {"PartitionKey": "batch_1", "RowKey": "batch", "budget": budget}
+    rows = [{**row, "batch": "batch_1"} for row in ledger]
+    sums = [sum(row[state] for row in rows) for state in (*audit.STATES, "opened")]
+    account = audit.Account([*rows, *totals(*sums)], [], [{"RowKey": VIDEO}], [batch])
+    return audit.breaches(account)
+
+
+def test_a_batch_whose_budget_was_passed_is_named() -> None:
+    assert of_batch(400, RESERVE) == []
+    assert of_batch(399, RESERVE) == ["batch_1: 400 are committed of a budget of 399"]
+    assert of_batch(300, RESERVE, SETTLE) == []
+    # what an upstream settled above the reservation was never the batch's to refuse
+    dearer = entry("settle", 900, -400, 900, 0, -1)
+    assert of_batch(400, RESERVE, dearer) == []
+
+
+def test_a_second_render_that_moved_to_a_successor_is_not_the_batchs_to_refuse() -> None:
+    """Its first one failed and was billed; then its model retired. The first that moves counts."""
+
+    def attempt(number: int, *entries: dict[str, Any], **columns: Any) -> list[dict[str, Any]]:
+        return [
+            {**each, **columns, "attempt": number, "RowKey": f"e_{VIDEO}_{number}_{each['kind']}"}
+            for each in entries
+        ]
+
+    release = entry("release", 0, -400, 0, 0, -1)
+    moved = {"basis": "moved_to_successor"}
+    first = attempt(1, RESERVE, SETTLE)
+    again = attempt(2, RESERVE, release)
+    assert of_batch(400, *first, *again, *attempt(3, RESERVE, **moved)) == []
+    waiting = attempt(1, RESERVE, release)
+    assert of_batch(400, *waiting, *attempt(2, RESERVE, **moved)) == []
+    passed = of_batch(399, *waiting, *attempt(2, RESERVE, **moved))
+    assert passed == ["batch_1: 400 are committed of a budget of 399"]
+
+
 def test_the_csv_has_every_entry_in_dollars() -> None:
     out = io.StringIO()
     odd = entry("reserve", 1, 1, 0, 0, 1, caller="=cmd()", video_id="v", RowKey="e_v")

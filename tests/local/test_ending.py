@@ -19,16 +19,18 @@ from local.processes import Child
 from local.stack import ROOT, Stack
 from tests.support.processes import in_background, marked, until_gone
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc to find the processes")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="reads /proc to find the processes"),
+    pytest.mark.long,
+]
 
 UP, DEMO = (["-m", "local", command] for command in ("up", "demo"))
 OTHERS = [
     ("bench api", signal.SIGINT),
-    ("bench restarts", signal.SIGTERM),
-    ("tests.faults --kind faults", signal.SIGINT),
     ("tests.faults --kind kills", signal.SIGTERM),
     ("tests.faults.chaos", signal.SIGTERM),
 ]
+"""One of each that starts stacks in its own way: in this process, in workers, one after another."""
 ENDING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 HOST = "local.host"
 # Python ends itself by SIGINT after a KeyboardInterrupt in an exec(), which imports may do
@@ -73,7 +75,7 @@ def until_runs(program: str, folder: Path) -> None:
     limit = time.monotonic() + 100
     while not any(program in command for command in marked(f"DATA_DIR={folder}").values()):
         assert time.monotonic() < limit, f"{program} was never started"
-        time.sleep(0.02)
+        time.sleep(0.1)  # each look reads all of /proc
 
 
 def said(running: subprocess.Popen[str], until: str) -> str:
@@ -94,31 +96,13 @@ def rest(running: subprocess.Popen[str], folder: Path) -> str:
     return printed
 
 
-@pytest.mark.parametrize("number", ENDING)
-def test_up_stops_in_order(tmp_path: Path, number: signal.Signals) -> None:
+def test_up_stops_in_order(tmp_path: Path) -> None:
     with started([sys.executable, *UP], tmp_path) as up:
         assert "/openai/v1/docs" in said(up, "Ctrl-C")
         assert len(marked(f"DATA_DIR={tmp_path}")) == 5
-        up.send_signal(number)
+        up.send_signal(signal.SIGHUP)
         assert rest(up, tmp_path).endswith("stopping\n")
         assert up.returncode == 0
-
-
-def test_its_children_end_with_up_when_that_is_killed(tmp_path: Path) -> None:
-    with started([sys.executable, *UP], tmp_path) as up:
-        said(up, "Ctrl-C")
-        up.kill()
-        rest(up, tmp_path)
-
-
-def test_a_second_ctrl_c_ends_everything_at_once(tmp_path: Path) -> None:
-    with started([sys.executable, *UP], tmp_path) as up:
-        said(up, "Ctrl-C")
-        up.send_signal(signal.SIGINT)
-        said(up, "stopping")
-        up.send_signal(signal.SIGINT)
-        assert rest(up, tmp_path) == ""
-        assert up.returncode == 130
 
 
 def test_more_of_sigterm_does_not_disturb_the_end(tmp_path: Path) -> None:
@@ -132,36 +116,72 @@ def test_more_of_sigterm_does_not_disturb_the_end(tmp_path: Path) -> None:
         assert up.returncode in (0, -signal.SIGTERM)
 
 
-SWALLOWS = """
+PROGRAM = """
 import time
 from pathlib import Path
 from local.processes import Child
 from local.signals import end_on_signals
 end_on_signals()
-Child("sleeper", ["sleep", "600"], environment={"DATA_DIR": "%s"}, log=Path("%s/log"), cwd=Path())
+here = {"DATA_DIR": "%s"}
+child = Child("sleeper", ["sleep", "600"], environment=here, log=Path("%s/log"), cwd=Path())
 try:
     print("started", flush=True)
     time.sleep(600)
 except KeyboardInterrupt:
+"""
+SWALLOWS = """
     print("swallowed", flush=True)
 time.sleep(600)
 """
+IN_ORDER = """
+    child.stop()
+    print("stopped", flush=True)
+"""
 
 
-def test_a_second_ctrl_c_ends_also_what_swallowed_the_first(tmp_path: Path) -> None:
-    code = SWALLOWS % (tmp_path, tmp_path)
+def test_a_second_ctrl_c_ends_everything_at_once(tmp_path: Path) -> None:
+    """Also what swallowed the first."""
+    code = PROGRAM % (tmp_path, tmp_path) + SWALLOWS
     with started([sys.executable, "-c", code], tmp_path) as program:
         said(program, "started")
         program.send_signal(signal.SIGTERM)
         said(program, "swallowed")
         program.send_signal(signal.SIGINT)
-        rest(program, tmp_path)
+        assert rest(program, tmp_path) == ""
         assert program.returncode == 130
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("moment", ["azurite.js", HOST])
-@pytest.mark.parametrize("command", [UP, DEMO], ids=["up", "demo"])
+def test_what_a_program_started_ends_with_it_when_it_is_killed(tmp_path: Path) -> None:
+    code = PROGRAM % (tmp_path, tmp_path) + IN_ORDER
+    with started([sys.executable, "-c", code], tmp_path) as program:
+        said(program, "started")
+        assert len(marked(f"DATA_DIR={tmp_path}")) == 2
+        program.kill()
+        rest(program, tmp_path)
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_each_signal_ends_a_program_in_order(tmp_path: Path, number: signal.Signals) -> None:
+    """`up`, `demo`, the bench and the matrix do not see which signal it was that ended them."""
+    code = PROGRAM % (tmp_path, tmp_path) + IN_ORDER
+    with started([sys.executable, "-c", code], tmp_path) as program:
+        said(program, "started")
+        assert len(marked(f"DATA_DIR={tmp_path}")) == 2
+        program.send_signal(number)
+        assert rest(program, tmp_path).endswith("stopped\n")
+        assert program.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "moment", "number"),
+    [
+        (UP, "azurite.js", signal.SIGINT),
+        (UP, HOST, signal.SIGTERM),
+        (DEMO, "azurite.js", signal.SIGTERM),
+        (DEMO, HOST, signal.SIGINT),
+    ],
+    ids=["up early", "up late", "demo early", "demo late"],
+)
 def test_a_start_is_broken_off(
     tmp_path: Path, command: list[str], moment: str, number: signal.Signals
 ) -> None:
@@ -172,28 +192,25 @@ def test_a_start_is_broken_off(
         assert starting.returncode in (*BROKEN_OFF, *([0] if command is UP else []))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_demo_is_broken_off(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_demo_is_broken_off(tmp_path: Path) -> None:
     with started([sys.executable, *DEMO], tmp_path) as demo:
         said(demo, "video_")
-        demo.send_signal(number)
+        demo.send_signal(signal.SIGTERM)
         rest(demo, tmp_path)
         assert demo.returncode in BROKEN_OFF
 
 
-@pytest.mark.parametrize("target", ["up", "demo"])
-def test_a_script_stops_what_it_started_in_the_background(tmp_path: Path, target: str) -> None:
-    with started(["sh", "-c", f"make {target} & echo began:$!; wait $!"], tmp_path) as script:
+def test_a_script_stops_what_it_started_in_the_background(tmp_path: Path) -> None:
+    with started(["sh", "-c", "make up & echo began:$!; wait $!"], tmp_path) as script:
         make = int(said(script, "began:").rpartition("began:")[2])
         until_runs(HOST, tmp_path)
         os.kill(make, signal.SIGTERM)
         rest(script, tmp_path)
 
 
-@pytest.mark.parametrize("target", ["up", "demo"])
-def test_ctrl_c_stops_what_a_script_has_in_the_background(tmp_path: Path, target: str) -> None:
+def test_ctrl_c_stops_what_a_script_has_in_the_background(tmp_path: Path) -> None:
     """The terminal sends it to the whole group; make and the shell ignore it."""
-    with started(["sh", "-c", f"make {target} & echo began:$!; wait $!"], tmp_path) as script:
+    with started(["sh", "-c", "make demo & echo began:$!; wait $!"], tmp_path) as script:
         said(script, "began:")
         until_runs(HOST, tmp_path)
         os.killpg(script.pid, signal.SIGINT)

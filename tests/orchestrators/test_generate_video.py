@@ -1,9 +1,6 @@
 """The orchestrator decides: every outcome leads where it should, and a generation stays short."""
 
 from collections import deque
-from collections.abc import Generator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +8,7 @@ import pytest
 from shared.durable import names
 from shared.durable.names import GenerateVideo
 from tests.support.driver import orchestrator
+from tests.support.scripted import Script, out
 
 VIDEO: GenerateVideo = {
     "v": 1,
@@ -23,104 +21,9 @@ TURN, SUBMIT, FOLLOW = names.TAKE_TURN, names.SUBMIT_JOB, names.FOLLOW_JOB
 COLLECT, FINISH = names.COLLECT_OUTPUT, names.FINISH_VIDEO
 
 
-@dataclass
-class Task:
-    kind: str
-    name: str = ""
-    input: Any = None
-    fire_at: datetime | None = None
-    children: list["Task"] = field(default_factory=list)
-    cancelled: bool = False
-
-    def cancel(self) -> None:
-        self.cancelled = True
-
-
-@dataclass
-class Script:
-    """A context that answers activities from a list; a string answer is an error to raise."""
-
-    answers: deque[tuple[str, dict[str, Any] | str]]
-    payload: GenerateVideo = field(default_factory=lambda: GenerateVideo(**VIDEO))
-    tasks: list[Task] = field(default_factory=list)
-    statuses: list[Any] = field(default_factory=list)
-    again: GenerateVideo | None = None
-    hint_comes: bool = False
-    current_utc_datetime: datetime = datetime(2026, 11, 21, tzinfo=UTC)
-    is_replaying: bool = False
-    instance_id: str = "i"
-
-    def get_input(self) -> GenerateVideo:
-        return self.payload
-
-    def _task(self, *args: Any, **extra: Any) -> Task:
-        self.tasks.append(Task(*args, **extra))
-        return self.tasks[-1]
-
-    def call_activity(self, name: str, input_: Any = None) -> Task:
-        return self._task("activity", name, input_)
-
-    def create_timer(self, fire_at: datetime) -> Task:
-        return self._task("timer", fire_at=fire_at)
-
-    def wait_for_external_event(self, name: str) -> Task:
-        return self._task("event", name)
-
-    def task_any(self, tasks: list[Task]) -> Task:
-        return Task("any", children=tasks)
-
-    def task_all(self, tasks: list[Task]) -> Task:
-        return Task("all", children=tasks)
-
-    def set_custom_status(self, status: Any) -> None:
-        self.statuses.append(status)
-
-    def continue_as_new(self, input_: Any) -> None:
-        self.again = input_
-
-    def resolve(self, task: Task) -> Any:
-        if task.kind == "activity":
-            name, answer = self.answers.popleft()
-            assert task.name == name
-            if isinstance(answer, str):
-                raise RuntimeError(answer)
-            return {"v": 1, **answer}
-        if task.kind == "all":
-            return [self.resolve(child) for child in task.children]
-        if task.kind == "any":
-            wanted = "event" if self.hint_comes else "timer"
-            return next(child for child in task.children if child.kind == wanted)
-        return None
-
-    def run(self) -> str:
-        generator: Generator[Task, Any, str] = orchestrator()(self)
-        value: Any = None
-        failure: Exception | None = None
-        while True:
-            try:
-                task = generator.send(value) if failure is None else generator.throw(failure)
-            except StopIteration as end:
-                return str(end.value)
-            value, failure = None, None
-            try:
-                value = self.resolve(task)
-            except RuntimeError as error:
-                failure = error
-
-    def waits(self) -> list[float]:
-        return [
-            (task.fire_at - self.current_utc_datetime).total_seconds()
-            for task in self.tasks
-            if task.fire_at is not None
-        ]
-
-
 def script(*answers: tuple[str, dict[str, Any] | str], **extra: Any) -> Script:
-    return Script(deque(answers), **extra)
-
-
-def out(outcome: str, **more: Any) -> dict[str, Any]:
-    return {"outcome": outcome, **more}
+    payload = extra.pop("payload", {**VIDEO})
+    return Script(orchestrator(), payload, deque(answers), **extra)
 
 
 def test_the_straight_way() -> None:
@@ -270,3 +173,35 @@ def test_hints_of_different_generations_have_different_names() -> None:
     first.run()
     second.run()
     assert first.tasks[0].input["hint"] != second.tasks[0].input["hint"]
+
+
+@pytest.mark.parametrize("hint_comes", [True, False])
+def test_a_look_is_brought_forward_by_the_hint_of_its_wait(hint_comes: bool) -> None:
+    run = script(
+        (TURN, out("granted")),
+        (SUBMIT, out("submitted", wait=120.0, hint="callback-1")),
+        (FOLLOW, out("rendering", wait=60.0, hint="callback-2")),
+        (FOLLOW, out("watching", wait=60.0, hint="callback-3")),
+        (FOLLOW, out("rendering", wait=1.5)),
+        (FOLLOW, out("decided")),
+        (FINISH, out("done")),
+        hint_comes=hint_comes,
+    )
+    assert run.run() == "done"
+    waited = [task.name for task in run.tasks if task.kind == "event"]
+    assert waited == ["callback-1", "callback-2", "callback-3"]
+    assert run.waits() == [120.0, 60.0, 60.0, 1.5]
+    timers = [task for task in run.tasks if task.kind == "timer"]
+    assert [timer.cancelled for timer in timers] == [hint_comes] * 3 + [False]
+
+
+def test_without_a_hint_a_wait_is_a_timer_and_nothing_else() -> None:
+    """As the histories of earlier releases have it."""
+    run = script(
+        (TURN, out("submitted")),
+        (FOLLOW, out("rendering", wait=7.0)),
+        (FOLLOW, out("decided")),
+        (FINISH, out("done")),
+    )
+    assert run.run() == "done"
+    assert [task.kind for task in run.tasks if task.kind in ("event", "timer")] == ["timer"]

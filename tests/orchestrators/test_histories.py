@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from orchestrators.generate_video import generate_video
+from orchestrators.run_batch import run_batch
 
 HISTORIES = Path(__file__).resolve().parents[1] / "histories"
 SCHEDULED, TIMER_CREATED, STARTED, COMPLETED = 4, 10, 12, 13
 CALL_ACTIVITY, CONTINUE_AS_NEW, CREATE_TIMER, WAIT_FOR_EVENT = 0, 4, 5, 6
 COMPOUND = (11, 12)
+ORCHESTRATORS: dict[str, Any] = {"generate_video": generate_video, "run_batch": run_batch}
 
 
 def generations() -> list[Any]:
@@ -31,7 +33,7 @@ def generations() -> list[Any]:
 
 def replay(context: dict[str, Any], events: list[dict[str, Any]]) -> dict[str, Any]:
     """The SDK's answer to a history."""
-    handle: Any = generate_video
+    handle = ORCHESTRATORS[context["history"][1]["Name"]]
     with warnings.catch_warnings():
         # the SDK warns of hints that come before anybody waits for them
         warnings.filterwarnings("ignore", message="Potential duplicate Task completion")
@@ -105,3 +107,5 @@ def test_a_generation_is_short_and_holds_nothing_private(context: dict[str, Any]
 
 def test_there_is_something_to_replay() -> None:
     assert len(generations()) >= 20
+    replayed = {each.values[0]["history"][1]["Name"] for each in generations()}
+    assert replayed == ORCHESTRATORS.keys()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import uuid
@@ -28,6 +29,7 @@ TIME_SCALE = 20
 PATIENCE = 120.0
 """Seconds for whatever takes two of ours: a host whose queues were empty looks at them every five
 seconds, and a new hub is taken over first."""
+AGENT_KEY = "an-agents-key"
 RENDERS = 40.0
 """Seconds of a render, before they are divided by TIME_SCALE."""
 
@@ -89,10 +91,21 @@ class RealStack(Stack):
         self.receiver.close()
 
 
+def _callers() -> str:
+    """The local caller, and an agent for whom it approves."""
+    callers = json.loads(local_settings()["CALLERS"])
+    callers["local"]["approves"] = ["agent"]
+    hashed = hashlib.sha256(AGENT_KEY.encode()).hexdigest()
+    callers["agent"] = {"key_sha256": [hashed], "approval_above_usd": 0}
+    return json.dumps(callers)
+
+
 @pytest.fixture(scope="session")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealStack]:
     """The running stack, one for all tests; its hub is new."""
     data = tmp_path_factory.mktemp("real")
+    base = Stack(data, Ports.any_free())
+    called = f"{base.api}/callbacks/sora-2"
     config = data / "simulator.json"
     fixed = {"distribution": {"type": "fixed", "seconds": RENDERS}}
     unlimited = {"max_running": None, "max_creates_per_minute": None}
@@ -101,16 +114,16 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealStack]:
             {
                 "render_times": [fixed],
                 "deployments": [
-                    {"name": "sora-2", "dialect": "sora-2", **unlimited},
+                    {"name": "sora-2", "dialect": "sora-2", "callback_url": called, **unlimited},
                     {"name": "sora", "dialect": "sora-1", **unlimited},
                 ],
             }
         )
     )
-    base = Stack(data, Ports.any_free())
     upstreams = json.loads(base.settings["UPSTREAMS"])
     for upstream in upstreams:
         upstream |= {"max_running": 12, "max_creates_per_minute": 600}
+    upstreams[0] |= {"callback": {}, "wire": {"calls_back": "openrouter"}}
     running = RealStack(
         data,
         base.ports,
@@ -122,6 +135,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealStack]:
             # a host that is killed stands still for a minute of real time, which is twenty here
             "JOB_DEADLINE_MINUTES": "600",
             "BUDGET_USD_PER_DAY": "-1",
+            "CALLERS": _callers(),
         },
         simulator_config=config,
     )

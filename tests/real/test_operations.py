@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import re
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import httpx
 import pytest
 
 from local.stack import API_KEY
+from shared.domain.limits import LARGEST_BODY
 from tests.conftest import Simulator
-from tests.real.conftest import RealStack
+from tests.real.conftest import AGENT_KEY, RealStack
 from tests.support.media import played
-from tests.support.stacks import Client
+from tests.support.stacks import Client, client
 
-_ID = "{video_id}"
+MCP = {"mcp-protocol-version": "2025-11-25", "accept": "application/json, text/event-stream"}
+ENDED = ("completed", "failed", "expired", "cancelled")
+
+
+def _parameter(any_id: re.Match[str]) -> str:
+    """What stands for an id in the document."""
+    return f"{{{any_id[1]}_id}}"
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +40,11 @@ def caller(api: Client, asked: set[tuple[str, str]]) -> Client:
 
     def note(answer: httpx.Response) -> None:
         path = answer.request.url.path.removeprefix("/openai/v1")
-        template = re.sub("video_[0-9a-f]{32}", _ID, path).replace("/sora-2", "/{model}")
+        template = re.sub("(video|file|batch)[_-][0-9a-f]{32}", _parameter, path)
+        template = re.sub("approval_[0-9a-f]{40}", "{approval_id}", template)
+        template = template.replace("callbacks/sora-2", "callbacks/{deployment}")
+        template = template.replace("deployments/sora-2", "deployments/{deployment}")
+        template = template.replace("/sora-2", "/{model}")
         if answer.status_code < 400:
             asked.add((answer.request.method.lower(), template))
 
@@ -55,6 +69,10 @@ def test_the_life_of_a_video_by_every_operation(caller: Client, simulator: Simul
     video = caller.wait(made["id"])
     assert (video["status"], video["error"]) == ("completed", None)
     place = f"/videos/{video['id']}"
+    (called,) = simulator.journal()["callbacks"]
+    assert called["status"] == 204
+    about = {"data": {"id": called["job"]}}
+    ask(caller, "POST", "/callbacks/sora-2", 204, json=about)
     listed = ask(caller, "GET", "/videos", 200, params={"limit": 5}).json()
     assert listed["data"][0]["id"] == video["id"]
     length = ask(caller, "HEAD", f"{place}/content", 200).headers["content-length"]
@@ -87,6 +105,111 @@ def test_the_life_of_a_video_by_every_operation(caller: Client, simulator: Simul
     gone = ask(caller, "DELETE", f"/videos/{remixed['id']}", 200).json()
     assert gone == {"id": remixed["id"], "object": "video.deleted", "deleted": True}
     ask(caller, "GET", f"/videos/{remixed['id']}", 404)
+
+
+def test_the_life_of_a_file_by_every_operation(caller: Client) -> None:
+    """One that is larger than any other body may be."""
+    data = b'{"custom_id": "fox"}\n' * (LARGEST_BODY // 20)
+    sent = {"file": ("requests.jsonl", data)}
+    made = ask(caller, "POST", "/files", 200, data={"purpose": "batch"}, files=sent).json()
+    place = f"/files/{made['id']}"
+    assert ask(caller, "GET", place, 200).json() == made
+    assert made in ask(caller, "GET", "/files", 200).json()["data"]
+    content = ask(caller, "GET", f"{place}/content", 200)
+    assert content.content == data
+    assert content.headers["content-disposition"].startswith("attachment; ")
+    gone = ask(caller, "DELETE", place, 200).json()
+    assert gone == {"id": made["id"], "object": "file", "deleted": True}
+    ask(caller, "GET", place, 404)
+
+
+def test_the_life_of_a_batch_by_every_operation(caller: Client, simulator: Simulator) -> None:
+    """Of two lines, of which its budget takes one; a retry makes the other."""
+    lines = [{"custom_id": f"fox-{n}", "body": {"prompt": f"fox {n}"}} for n in (1, 2)]
+    data = "\n".join(map(json.dumps, lines)).encode()
+    sent = {"file": ("film.jsonl", data)}
+    file = ask(caller, "POST", "/files", 200, data={"purpose": "batch"}, files=sent).json()
+    new = {
+        "input_file_id": file["id"],
+        "endpoint": "/v1/videos",
+        "completion_window": "24h",
+        "budget_usd": "0.50",
+    }
+    made = ask(caller, "POST", "/batches", 200, json=new).json()
+    place = f"/batches/{made['id']}"
+    assert ask(caller, "POST", f"{place}/pause", 200).json()["paused"] is True
+    assert ask(caller, "POST", f"{place}/resume", 200).json()["paused"] is False
+    batch = ended(caller, place)
+    assert (batch["status"], batch["stopped"]) == ("completed", "stopped_by_budget")
+    assert batch["cost"]["settled"] == "0.40"
+    table = ask(caller, "GET", f"/files/{batch['table_file_id']}/content", 200).text
+    assert [row.split(",")[1] for row in table.splitlines()] == ["custom_id", "fox-1", "fox-2"]
+    listed = ask(caller, "GET", "/batches", 200).json()["data"]
+    assert batch["id"] in [each["id"] for each in listed]
+    rest = ask(caller, "POST", f"{place}/retry", 200).json()
+    assert ended(caller, f"/batches/{rest['id']}")["request_counts"]["completed"] == 1
+    assert len(simulator.journal()["jobs"]) == 2
+    another = ask(caller, "POST", "/batches", 200, json={**new, "max_running": 1}).json()
+    ask(caller, "POST", f"/batches/{another['id']}/cancel", 200)
+    assert ended(caller, f"/batches/{another['id']}")["status"] == "cancelled"
+
+
+def test_a_deployment_is_paused_and_resumed(caller: Client) -> None:
+    paused = ask(caller, "POST", "/deployments/sora-2/pause", 200).json()
+    assert paused["paused"] is True
+    made = caller.create(prompt="a fox that waits")
+    caller.wait(made["id"], until=lambda video: video["stage"] == "waiting_for_quota")
+    listed = ask(caller, "GET", "/deployments", 200).json()
+    assert paused["name"] in [each["name"] for each in listed["data"] if each["paused"]]
+    resumed = ask(caller, "POST", "/deployments/sora-2/resume", 200).json()
+    assert resumed["paused"] is False
+    assert caller.wait(made["id"])["status"] == "completed"
+
+
+def test_an_agent_asks_and_a_person_approves(caller: Client) -> None:
+    origin = caller.stack.api.removesuffix("/openai/v1")
+    arguments = {"prompt": "a dear fox", "seconds": "4", "request_id": "dear", "max_usd": 1}
+    message = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {"name": "create_video", "arguments": arguments},
+    }
+    agent = client(caller.stack, AGENT_KEY)
+
+    def call() -> dict[str, Any]:
+        answer = agent.http.post(f"{origin}/mcp", json=message, headers=MCP)
+        assert answer.status_code == 200, answer.text
+        said: dict[str, Any] = answer.json()["result"]["structuredContent"]
+        return said
+
+    with closing(agent.http):
+        approval = call()["approval"]
+        assert "text/html" in httpx.get(approval["url"], trust_env=False).headers["content-type"]
+        path = f"/approvals/{approval['id']}"
+        price = {"estimated": ask(caller, "GET", path, 200).json()["estimated"]}
+        ask(caller, "POST", f"{path}/approve", 200, json=price)
+        made = call()
+        assert agent.wait(made["id"])["status"] == "completed"
+        assert call()["id"] == made["id"]
+
+
+def test_the_studio_is_served(caller: Client) -> None:
+    origin = caller.stack.api.removesuffix("/openai/v1")
+    led = httpx.get(origin, headers={"accept": "text/html"}, trust_env=False)
+    assert (led.status_code, led.headers["location"]) == (302, "/studio")
+    page = httpx.get(f"{origin}/studio", trust_env=False)
+    (script,) = re.findall(r'<script type="module" src="([^"]+)"', page.text)
+    assert httpx.get(f"{origin}{script}", trust_env=False).status_code == 200
+
+
+def ended(caller: Client, place: str) -> dict[str, Any]:
+    """A batch once it is over."""
+    limit = time.monotonic() + 90
+    while (batch := ask(caller, "GET", place, 200).json())["status"] not in ENDED:
+        assert time.monotonic() < limit, batch
+        time.sleep(0.2)
+    return dict(batch)
 
 
 def test_a_video_of_the_other_dialect_with_variants(caller: Client) -> None:

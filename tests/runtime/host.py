@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from local.stack import ROOT
+from tests.support.forms import sent_as
 
 _PATIENCE = 60.0
 
@@ -195,9 +196,9 @@ class Host:
         headers = {"host": "127.0.0.1"}
         if key is not None:
             headers["authorization"] = f"Bearer {key}"
-        if body is not None:
-            headers["content-type"] = "application/json"
-        raw = b"" if body is None else json.dumps(body).encode()
+        raw, kind = sent_as(body)
+        if kind is not None:
+            headers["content-type"] = kind
         request = {
             "method": method,
             "url": f"http://127.0.0.1/{path.lstrip('/')}",

@@ -5,6 +5,7 @@ It needs Python 3.13 and packages of its own: `make runtime`.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -17,20 +18,31 @@ from typing import Any
 
 import pytest
 
-from local.stack import API_KEY, ROOT, Ports, Stack
+from local.stack import API_KEY, ROOT, Ports, Stack, local_settings
 from local.topic import TOPIC
 from tests.runtime.extension import Extension, Start
 from tests.runtime.host import Answer, Host, Record, answer_of
 from tests.support import exported
+from tests.support.forms import form
 from tests.support.packaged import build
 
 PYTHON = ROOT / ".venv-runtime" / "bin" / "python"
 BASE = "openai/v1"
-PUBLIC = {f"{BASE}/health", f"{BASE}/docs", f"{BASE}/openapi.json"}
+PUBLIC = {
+    f"{BASE}/health",
+    f"{BASE}/docs",
+    f"{BASE}/openapi.json",
+    "approvals/{approval_id}",
+    "studio",
+}
 """Routes that need no key."""
 VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
 AT_ONCE = 6
+AGENT_KEY = "key-of-an-agent"
 HTTP = "httpTrigger"
+UPLOAD = form(
+    purpose="batch", file=("requests.jsonl", b'{"custom_id": "fox", "body": {"prompt": "A fox"}}')
+)
 OURS = "durable_video"
 """The logger of `shared.telemetry.events`."""
 LIFE = {
@@ -52,13 +64,13 @@ class Rig:
     host: Host
     extension: Extension
 
-    def started(self, video_id: str) -> Start:
-        """What the app asked the extension to start for a video."""
-        (start,) = [each for each in self.extension.starts if video_id in each.instance]
+    def started(self, any_id: str) -> Start:
+        """What the app asked the extension to start for a video or a batch."""
+        (start,) = [each for each in self.extension.starts if any_id in each.instance]
         return start
 
-    def drive(self, video_id: str) -> str:
-        return self.extension.drive(self.host, self.started(video_id))
+    def drive(self, any_id: str) -> str:
+        return self.extension.drive(self.host, self.started(any_id))
 
     def get(self, path: str) -> Answer:
         return self.host.http("GET", f"{BASE}/{path}", key=API_KEY)
@@ -76,10 +88,23 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     config = folder / "simulator.json"
     fixed = {"distribution": {"type": "fixed", "seconds": 40}}
     config.write_text(json.dumps({"render_times": [fixed]}))
+    ports = Ports.any_free()
+    calling_back = json.loads(local_settings()["UPSTREAMS"])
+    for entry in calling_back:
+        entry["endpoint"] = f"http://127.0.0.1:{ports.simulator}"
+    calling_back[0] |= {"callback": {}, "wire": {"calls_back": "openrouter"}}
+    callers = json.loads(local_settings()["CALLERS"])
+    callers["local"]["approves"] = ["agent"]
+    hashed = hashlib.sha256(AGENT_KEY.encode()).hexdigest()
+    callers["agent"] = {"key_sha256": [hashed], "approval_above_usd": 0}
     stack = Stack(
         folder,
-        Ports.any_free(),
-        overrides={"TIME_SCALE": "100"},
+        ports,
+        overrides={
+            "TIME_SCALE": "100",
+            "UPSTREAMS": json.dumps(calling_back),
+            "CALLERS": json.dumps(callers),
+        },
         simulator_config=config,
         with_host=False,
         with_topic=True,
@@ -135,9 +160,59 @@ def story(rig: Rig) -> Story:
     answers["redeliver"] = rig.post(f"videos/{video_id}/redeliver", {})
     answers["remix"] = remixed = rig.post(f"videos/{video_id}/remix", {"prompt": "At night"})
     answers["cancel"] = rig.post(f"videos/{remixed.json['id']}/cancel")
+    answers["callback"] = rig.post("callbacks/sora-2", {"data": {"id": "video_of_nobody"}})
+    answers["upload"] = uploaded = rig.post("files", UPLOAD)
+    file_id = uploaded.json["id"]
+    for path in ("files", f"files/{file_id}", f"files/{file_id}/content"):
+        answers[path.replace(file_id, "ID")] = rig.get(path)
+    answers |= batches(rig, file_id) | approval(rig)
+    answers["deployments"] = rig.get("deployments")
+    for verb in ("pause", "resume"):
+        answers[f"{verb} deployment"] = rig.post(f"deployments/sora-2/{verb}")
+    answers["delete file"] = rig.host.http("DELETE", f"{BASE}/files/{file_id}", key=API_KEY)
     answers["delete"] = rig.host.http("DELETE", f"{BASE}/videos/{video_id}", key=API_KEY)
     answers["nowhere"] = rig.get("nowhere")
+    answers["studio"] = studio = rig.host.http("GET", "studio", key=None)
+    script = re.search(r'src="/(studio/main-\w+\.js)"', studio.body.decode())
+    assert script
+    answers["script"] = rig.host.http("GET", script[1], key=None)
     return Story(video_id, output, shown, answers)
+
+
+def approval(rig: Rig) -> dict[str, Answer]:
+    """An agent that asks, and everything about the approval of what it asks for."""
+    arguments = {"prompt": "A dear fox", "request_id": "dear", "max_usd": 1}
+    message = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {"name": "create_video", "arguments": arguments},
+    }
+    asked = rig.host.http("POST", "mcp", key=AGENT_KEY, body=message)
+    path = "approvals/" + asked.json["result"]["structuredContent"]["approval"]["id"]
+    return {
+        "agent": asked,
+        "approval": rig.get(path),
+        "approve": rig.post(f"{path}/approve", {"estimated": "0.40"}),
+        "page": rig.host.http("GET", path, key=None),
+        "page script": rig.host.http("GET", "approvals/files/page.js", key=None),
+    }
+
+
+def batches(rig: Rig, file_id: str) -> dict[str, Answer]:
+    """A batch that its budget stops before its only line, so that no video of it is in the way, and
+    everything that can be asked about batches."""
+    new = {"input_file_id": file_id, "endpoint": "/v1/videos", "completion_window": "24h"}
+    answers = {"create batch": rig.post("batches", {**new, "budget_usd": "0.01"})}
+    batch_id = answers["create batch"].json["id"]
+    for verb in ("pause", "resume"):
+        answers[f"{verb} batch"] = rig.post(f"batches/{batch_id}/{verb}")
+    assert rig.drive(batch_id) == "done"
+    answers["batch"] = rig.get(f"batches/{batch_id}")
+    answers["batches"] = rig.get("batches")
+    answers["retry batch"] = again = rig.post(f"batches/{batch_id}/retry", {})
+    answers["cancel batch"] = rig.post(f"batches/{again.json['id']}/cancel")
+    return answers
 
 
 @pytest.fixture(scope="module")
@@ -216,7 +291,11 @@ def test_it_indexes_what_the_app_exports(rig: Rig) -> None:
 def test_a_stranger_gets_what_is_public_and_nothing_else(strangers: dict[str, Answer]) -> None:
     routes = {name: name.split(" ")[1] for name in strangers}
     expected = {
-        name: 404 if "*" in route else 200 if route in PUBLIC else 401
+        name: 404
+        if any(word in route for word in ("*", "callbacks", "{asset}", "files/{name}"))
+        else 200
+        if route in PUBLIC
+        else 401
         for name, route in routes.items()
     }
     assert {name: answer.status for name, answer in strangers.items()} == expected
@@ -233,8 +312,15 @@ def test_every_http_function_is_asked_without_a_key_and_with_one(
 def test_a_video_is_made_and_everything_about_it_is_answered(story: Story) -> None:
     assert story.output == "done"
     assert story.shown.json["status"] == "completed"
-    expected = dict.fromkeys(story.answers, 200) | {"videos/ID/content": 302, "nowhere": 404}
+    others = {"videos/ID/content": 302, "nowhere": 404, "callback": 204}
+    expected = dict.fromkeys(story.answers, 200) | others
     assert {name: answer.status for name, answer in story.answers.items()} == expected
+
+
+def test_a_batch_runs_to_its_end(story: Story) -> None:
+    batch = story.answers["batch"].json
+    assert (batch["status"], batch["stopped"]) == ("completed", "stopped_by_budget")
+    assert batch["request_counts"]["not_started"] == batch["request_counts"]["total"] == 1
 
 
 def test_both_event_schemas_start_a_video(events: list[str]) -> None:

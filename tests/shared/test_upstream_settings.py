@@ -293,3 +293,82 @@ def test_an_entry_of_the_previous_release_means_what_it_did(
     assert not listless.speaks.can_list
     assert listless.speaks.can_delete_running
     assert (first.dialect, first.key_header) == ("sora-1", "api-key")
+
+
+HEIR = {"name": "heir", "model": "heir"}
+
+
+def test_a_successor_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a date of its own it takes over when the last deployment retires."""
+    named = {"model": "heir", "seconds": {"5": "5"}, "after_out_minutes": 30}
+    old = {"successor": named, "retires_at": "2026-10-15T00:00:00Z"}
+    configured(
+        monkeypatch, old, {"retires_at": "2026-11-15T00:00:00Z"}, {"model": "heir", "name": "heir"}
+    )
+    successor = settings().successor("wan")
+    assert successor is not None
+    assert (successor.model, successor.seconds, successor.on_410) == ("heir", {5: 5}, True)
+    assert successor.since == 1794700800.0  # 2026-11-15
+    assert successor.out_for == 30 * settings().durations.minute
+    assert settings().successor("heir") is None
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        (
+            [{"successor": {"model": "nobody"}}],
+            "the successor of wan, 'nobody', is no model here: wan",
+        ),
+        ([{"successor": {"model": "wan"}}], "successors lead in a circle: wan -> wan"),
+        (
+            [{"successor": {"model": "heir"}}, {**HEIR, "successor": {"model": "wan"}}],
+            "successors lead in a circle: wan -> heir -> wan",
+        ),
+        (
+            [
+                {"successor": {"model": "heir"}},
+                {"successor": {"model": "heir", "on_410": False}},
+                HEIR,
+            ],
+            "two deployments of wan name another successor",
+        ),
+        (
+            [{"successor": {"model": "heir", "sizes": {"832x480": "1x1"}}}, HEIR],
+            "UPSTREAMS[0].successor.sizes.832x480",
+        ),
+        (
+            [{"successor": {"model": "heir", "sizes": {"832x480": "640x480"}}}, HEIR],
+            "the successor of wan, heir, has no size 640x480",
+        ),
+        (
+            [{"successor": {"model": "heir", "seconds": {"5": 7}}}, HEIR],
+            "the successor of wan, heir, has no 7 s",
+        ),
+        (
+            [{"successor": {"model": "heir", "after_out_minutes": 0}}, HEIR],
+            "UPSTREAMS[0].successor.after_out_minutes",
+        ),
+        ([{"successor": {"model": "heir", "form": "x"}}, HEIR], "UPSTREAMS[0].successor.form"),
+        (
+            [{"successor": {"model": "heir", "from": "2026-10-15T00:00:00"}}, HEIR],
+            "UPSTREAMS[0].successor.from",
+        ),
+    ],
+)
+def test_a_successor_that_leads_nowhere_is_refused_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, entries: list[dict[str, Any]], said: str
+) -> None:
+    with pytest.raises(SettingsError) as refused:
+        configured(monkeypatch, *entries)
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("amount", [-1, "0.0000001"])
+def test_a_callers_limit_for_successors_is_an_amount(
+    monkeypatch: pytest.MonkeyPatch, amount: Any
+) -> None:
+    entry = {"key_sha256": [], "allow_successor": {"max_usd": amount}}
+    monkeypatch.setenv("CALLERS", json.dumps({"ann": entry}))
+    with pytest.raises(SettingsError, match="CALLERS"):
+        settings()

@@ -12,6 +12,8 @@ from typing import Any
 
 import httpx
 
+from local.loopback import BRIEFLY, NO_TLS
+
 REPOSITORY = Path(__file__).parents[2]
 KEY = {"api-key": "sim-key"}
 
@@ -32,13 +34,21 @@ class Simulator:
         for name, value in options.items():
             command += [f"--{name.replace('_', '-')}", str(value)]
         # The stack's own settings must not reach the simulator under test.
-        own = {key: os.environ[key] for key in os.environ.keys() - {"TIME_SCALE", "SIMULATOR_PORT"}}
+        stacks = {"TIME_SCALE", "SIMULATOR_PORT", "SIMULATOR_CONFIG"}
+        own = {key: os.environ[key] for key in os.environ.keys() - stacks}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 command, cwd=REPOSITORY, env=own, stdout=log, stderr=subprocess.STDOUT
             )
         self.url = self._address()
-        self.http = httpx.Client(base_url=self.url, headers=KEY, timeout=60, trust_env=False)
+        self.http = httpx.Client(
+            base_url=self.url,
+            headers=KEY,
+            timeout=60,
+            trust_env=False,
+            verify=NO_TLS,
+            limits=BRIEFLY,
+        )
 
     def __enter__(self) -> "Simulator":
         return self

@@ -3,13 +3,14 @@
 import httpx
 import pytest
 
+from local.loopback import NO_TLS
 from tests.simulator.process import Simulator, error_of, until
 
 MINUTE = 60 / 100  # seconds at the tests' time scale
 
 
 def ask(simulator: Simulator, path: str, **headers: str) -> httpx.Response:
-    return httpx.get(simulator.url + path, headers=headers, trust_env=False)
+    return httpx.get(simulator.url + path, headers=headers, trust_env=False, verify=NO_TLS)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import hashlib
 
 import httpx
 
+from local.loopback import NO_TLS
 from tests.simulator.process import KEY, Simulator, until
 
 
@@ -59,7 +60,7 @@ def test_a_client_that_leaves_is_no_completed_download(simulator: Simulator) -> 
     job_id = simulator.finished_video()
     simulator.fault("content", {"type": "slow_body", "seconds": 50})
     url = f"{simulator.url}/openai/v1/videos/{job_id}/content"
-    with httpx.stream("GET", url, headers=KEY, trust_env=False) as stream:
+    with httpx.stream("GET", url, headers=KEY, trust_env=False, verify=NO_TLS) as stream:
         next(stream.iter_raw(1))
 
     def downloads() -> dict[str, int]:

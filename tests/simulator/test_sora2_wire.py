@@ -9,6 +9,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from local.loopback import NO_TLS
 from tests.simulator.process import Simulator, error_of, until
 
 KEYS = {
@@ -378,7 +379,9 @@ def test_prompt_can_be_null_in_answers(simulator: Simulator) -> None:
 
 def test_openai_face(simulator: Simulator) -> None:
     bearer = {"authorization": "Bearer sim-key"}
-    with httpx.Client(base_url=simulator.url, headers=bearer, trust_env=False) as http:
+    with httpx.Client(
+        base_url=simulator.url, headers=bearer, trust_env=False, verify=NO_TLS
+    ) as http:
         defaulted = http.post("/v1/videos", json={"prompt": "a cat"})
         assert defaulted.json()["model"] == "sora-2"
         chosen = http.post("/v1/videos", json={"prompt": "a cat", "model": "quick"})

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, get_args
 import httpx
 import pytest
 
+from local.loopback import BRIEFLY, NO_TLS
 from local.simulator.config import WireName
 from tests.simulator.conftest import NO_LIMITS, SLOW
 from tests.simulator.process import Simulator, until
@@ -100,7 +101,12 @@ class Client:
         self.simulator = simulator
         self.server = server
         self.http = httpx.Client(
-            base_url=simulator.url, headers=BEARER, timeout=60, trust_env=False
+            base_url=simulator.url,
+            headers=BEARER,
+            timeout=60,
+            trust_env=False,
+            verify=NO_TLS,
+            limits=BRIEFLY,
         )
 
     def __enter__(self) -> "Client":

@@ -1,4 +1,4 @@
-// Drives one page for tests/support/browser.py: a line of JSON in is one call of Playwright's Page,
+// Drives a browser for tests/support/browser.py: a line of JSON in is one call of Playwright's Page,
 // a line out is its value or error, with what the page complained about since. The browser ends with
 // its input.
 
@@ -14,28 +14,58 @@ async function plain(result) {
   return isData || Object.getPrototypeOf(result) === Object.prototype ? result : null;
 }
 
+const pages = new Map(); // by number: a page, and what it complained about
+
+async function open(number, context) {
+  const page = await context.newPage();
+  const problems = [];
+  page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
+  page.on("pageerror", (error) => problems.push(String(error)));
+  page.on("crash", () => problems.push("the page has crashed"));
+  pages.set(number, { page, problems });
+}
+
+/** What is no call of a page: a page in a browser without any past, one more tab, the end. */
+const OWN = {
+  fresh: async (number, options) =>
+    open(number, await browser.newContext({ strictSelectors: true, ...options })),
+  tab: async (number, of) => open(number, pages.get(of).page.context()),
+  end: async (number) => {
+    const { page } = pages.get(number);
+    pages.delete(number);
+    const shared = [...pages.values()].some((each) => each.page.context() === page.context());
+    await (shared ? page.close() : page.context().close());
+  },
+};
+
+/** A method of the page, or of a part: `keyboard.press`, `context.setOffline`. */
+function bound(page, method) {
+  const [name, of] = method.split(".").reverse();
+  const part = of ? page[of] : page;
+  const owner = typeof part === "function" ? part.call(page) : part;
+  return owner[name].bind(owner);
+}
+
 const browser = await launch().catch((error) => {
   if (isBrought) throw error;
   say({ missing: error.message });
 });
 if (browser) {
-  const page = await browser.newPage({ strictSelectors: true });
-  const problems = [];
-  page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
-  page.on("pageerror", (error) => problems.push(String(error)));
-  page.on("crash", () => problems.push("the page has crashed"));
   say({ value: null, problems: [] });
-
   const calls = createInterface({ input: process.stdin });
   calls.on("close", () => browser.close()); // also while a call waits
   for await (const line of calls) {
-    const { method, args } = JSON.parse(line);
+    const { method, args, number } = JSON.parse(line);
     let answer;
     try {
-      answer = { value: (await plain(await page[method](...args))) ?? null };
+      const own = Object.hasOwn(OWN, method);
+      const result = own
+        ? await OWN[method](number, ...args)
+        : await bound(pages.get(number).page, method)(...args);
+      answer = { value: (await plain(result)) ?? null };
     } catch (error) {
       answer = { error: stripVTControlCharacters(error.message) };
     }
-    say({ ...answer, problems: problems.splice(0) });
+    say({ ...answer, problems: pages.get(number)?.problems.splice(0) ?? [] });
   }
 }

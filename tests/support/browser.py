@@ -1,12 +1,13 @@
-"""A page in a real browser, driven from a test; browser.mjs holds the browser."""
+"""Pages in a real browser, driven from a test; browser.mjs holds the browser."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,10 +22,9 @@ class Page:
     each action waits until that is there, visible and enabled. `problems` are what the browser
     complained about: errors of scripts, failed requests, what a policy blocked."""
 
-    def __init__(self, calls: IO[str], answers: IO[str]) -> None:
-        self._calls, self._answers = calls, answers
+    def __init__(self, driver: Browser, number: int) -> None:
+        self._driver, self._number = driver, number
         self.problems: list[str] = []
-        self._answer()
 
     def open(self, url: str) -> None:
         """Load a page, with everything in it."""
@@ -62,10 +62,47 @@ class Page:
         """A PNG of what is in view, or of the whole page."""
         self.call("screenshot", {"path": str(file), "fullPage": whole})
 
+    @contextmanager
+    def tab(self) -> Iterator[Page]:
+        """One more tab of the same browser, until the block ends."""
+        with self._driver.opened("tab", self._number) as page:
+            yield page
+
     def call(self, method: str, *arguments: Any) -> Any:
-        """A method of Playwright's Page with arguments that JSON can carry; its value, None for
-        what stays in the browser."""
-        self._calls.write(json.dumps({"method": method, "args": arguments}) + "\n")
+        """A method of Playwright's Page or of a part (`keyboard.press`, `context.setOffline`), with
+        arguments that JSON can carry; its value, None for what stays in the browser."""
+        answer = self._driver.ask(self._number, method, arguments)
+        self.problems += answer["problems"]
+        assert "error" not in answer, "\n".join([answer["error"], *self.problems])
+        return answer["value"]
+
+
+class Browser:
+    """A browser, and the pages in it: each with storage of its own, as if the browser were new."""
+
+    def __init__(self, calls: IO[str], answers: IO[str]) -> None:
+        self._calls, self._answers = calls, answers
+        self._numbers = count()
+        self._answer()
+
+    @contextmanager
+    def page(self, **options: Any) -> Iterator[Page]:
+        """A page until the block ends; `options` are those of Playwright's newContext."""
+        with self.opened("fresh", options) as page:
+            yield page
+
+    @contextmanager
+    def opened(self, how: str, *arguments: Any) -> Iterator[Page]:
+        page = Page(self, next(self._numbers))
+        page.call(how, *arguments)
+        try:
+            yield page
+        finally:
+            page.call("end")
+
+    def ask(self, number: int, method: str, arguments: Sequence[Any]) -> Any:
+        line = {"number": number, "method": method, "args": arguments}
+        self._calls.write(json.dumps(line) + "\n")
         self._calls.flush()
         return self._answer()
 
@@ -75,15 +112,20 @@ class Page:
         answer = json.loads(line)
         if "missing" in answer:
             pytest.skip(answer["missing"])
-        self.problems += answer["problems"]
-        assert "error" not in answer, answer["error"]
-        return answer["value"]
+        return answer
 
 
 @contextmanager
 def browser() -> Iterator[Page]:
     """A page in a fresh browser, which ends with the block. Skips the test, and says why, where no
     browser is to be had: on a system that the Chromium of node_modules is not for."""
+    with launched() as running, running.page() as page:
+        yield page
+
+
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """A browser for several pages; see `browser`."""
     with subprocess.Popen(
         ["node", str(_DRIVER)],
         stdin=subprocess.PIPE,
@@ -94,7 +136,7 @@ def browser() -> Iterator[Page]:
         assert driver.stdin is not None
         assert driver.stdout is not None
         try:
-            yield Page(driver.stdin, driver.stdout)
+            yield Browser(driver.stdin, driver.stdout)
         finally:
             driver.stdin.close()
             try:

@@ -13,6 +13,8 @@ from typing import Any
 from orchestrators.generate_video import generate_video
 from shared.durable import names
 from shared.durable.names import GenerateVideo
+from shared.lifecycle.batches.advance import advance_batch
+from shared.lifecycle.requests.admit import Admitted
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import collect_output, finish_video, follow_job, submit_job, take_turn
 from shared.lifecycle.steps.step import Done
@@ -109,6 +111,16 @@ def drive(services: Services, payload: GenerateVideo) -> tuple[str, list[str]]:
         payload = context.next_input
 
 
+def advanced(services: Services, batch_id: str, epoch: int = 1) -> tuple[Admitted, ...]:
+    """Run a batch until its worker sleeps or is done; the videos that it admitted."""
+    admitted: tuple[Admitted, ...] = ()
+    while True:
+        step = advance_batch(services, batch_id, epoch)
+        admitted += step.admitted
+        if step.result["outcome"] != "again" or step.result.get("wait"):
+            return admitted
+
+
 def run_generation(context: FakeContext) -> str:
     generator = orchestrator()(context)
     value: Any = None
@@ -125,7 +137,6 @@ def run_generation(context: FakeContext) -> str:
             failure = error
 
 
-def orchestrator() -> Callable[[Any], Any]:
+def orchestrator(built: Any = generate_video) -> Callable[[Any], Any]:
     """The generator function below the SDK's decorators."""
-    built: Any = generate_video
     return built._function._func.orchestrator_function  # type: ignore[no-any-return]

@@ -107,20 +107,20 @@ def _upstreams(made: Stack) -> str:
     )
 
 
-def run(line: Stack) -> Run:
-    """Both pools at the same time, forty videos each: all are in line when it starts to move."""
+def run(line: Stack, videos: int = VIDEOS) -> Run:
+    """Both pools at the same time, so many videos each: all are in line when it starts to move."""
     caller = client(line)
     with closing(caller.http):
         _operate(line, "pause")
         made = [
             caller.create(model=model, prompt=f"{model} {number}")["id"]
-            for number in range(VIDEOS)
+            for number in range(videos)
             for model in POOLS
         ]
         until = time.monotonic() + 30
         while any(video["stage"] != "waiting_for_quota" for video in _everything(caller)):
             assert time.monotonic() < until, "not all are in line after 30 s"
-            time.sleep(0.2)
+            time.sleep(0.5)
         _operate(line, "resume")
         sweep = f"http://127.0.0.1:{line.ports.functions}/admin/functions/sweep"
         assert caller.http.post(sweep, json={}).status_code == 202
@@ -130,22 +130,24 @@ def run(line: Stack) -> Run:
         ended = seen
         while any(video["status"] in UNFINISHED for video in ended):
             assert time.monotonic() < until, [video["stage"] for video in ended]
-            time.sleep(0.5)
+            time.sleep(2)  # the journal knows when each of them ended
             ended = _everything(caller)
         assert {video["id"] for video in ended} == set(made)
         return Run(seen, ended, caller.http.get(f"{line.simulator_url}/_sim/journal").json())
 
 
 def _operate(line: Stack, command: str) -> None:
-    """Pause or resume every deployment, as an operator does."""
-    for name in LIMITS:
-        subprocess.run(
+    """Pause or resume every deployment, as an operator does; all at the same time, because a line
+    that is resumed begins to move."""
+    given = [
+        subprocess.Popen(
             [sys.executable, "-m", "local", command, name],
             env={**os.environ, **line.settings},
-            check=True,
-            capture_output=True,
-            timeout=30,
+            stdout=subprocess.DEVNULL,
         )
+        for name in LIMITS
+    ]
+    assert [each.wait(60) for each in given] == [0] * len(given)
 
 
 def _everything(caller: Client) -> list[dict[str, Any]]:
@@ -156,7 +158,7 @@ def _everything(caller: Client) -> list[dict[str, Any]]:
     return videos
 
 
-def in_virtual_time(names: list[str]) -> float:
+def in_virtual_time(names: list[str], videos: int = VIDEOS) -> float:
     """From the first create to the end of the last render, in seconds of this scale, where nothing
     but the limits and the renders takes time."""
     states = [
@@ -170,7 +172,7 @@ def in_virtual_time(names: list[str]) -> float:
     ]
     line = [
         QueuedVideo(video_id=f"video_{number:032x}", caller="key:local", deployments=tuple(names))
-        for number in range(VIDEOS)
+        for number in range(videos)
     ]
-    log = simulate(line, states, [RENDER / SCALE] * VIDEOS, lambda _: 0.0, submit=0.0)
+    log = simulate(line, states, [RENDER / SCALE] * videos, lambda _: 0.0, submit=0.0)
     return max(log.ends.values())

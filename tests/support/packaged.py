@@ -16,6 +16,7 @@ from local.stack import ROOT
 
 NEEDED = {"host.json", "requirements.txt", "function_app.py"}
 APP = {"activities", "orchestrators", "shared", "triggers"}
+BUNDLE = "triggers/web/studio"
 WHEELS = ".python_packages/lib/site-packages"
 
 
@@ -25,8 +26,10 @@ def build(copy: Path, version: str) -> Path:
     (service,) = yaml.safe_load((ROOT / "azure.yaml").read_text())["services"].values()
     for name in NEEDED:
         shutil.copy(ROOT / name, copy)
-    for name in [*APP, "infra"]:
+    for name in [*APP, "infra", "studio"]:
         shutil.copytree(ROOT / name, copy / name)
+    shutil.rmtree(copy / BUNDLE, ignore_errors=True)  # the hook makes it
+    (copy / "node_modules").symlink_to(ROOT / "node_modules")
     # what people leave lying about stays behind
     (copy / "callers.json").touch()
     (copy / "shared" / "__pycache__").mkdir(exist_ok=True)

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from local.loopback import BRIEFLY, NO_TLS
 from local.stack import API_KEY, Stack
 
 UNFINISHED = ("queued", "in_progress")
@@ -42,18 +43,25 @@ class Client:
         video_id: str,
         *,
         seconds: float | None = None,
-        until: Callable[[dict[str, Any]], bool] = lambda v: v["status"] not in UNFINISHED,
+        until: Callable[[dict[str, Any]], bool] | None = None,
     ) -> dict[str, Any]:
+        """Until a video has ended, or is as `until` says."""
         limit = time.monotonic() + (seconds or self.patience)
-        while not until(video := self.get(video_id)):
+        reached, pause = (until, 0.05) if until else (ended, 0.15)  # an end does not pass by
+        while not reached(video := self.get(video_id)):
             assert time.monotonic() < limit, video
-            time.sleep(0.05)
+            time.sleep(pause)
         return video
+
+
+def ended(video: dict[str, Any]) -> bool:
+    return video["status"] not in UNFINISHED
 
 
 def client(stack: Stack, key: str | None = API_KEY) -> Client:
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-    return Client(stack, httpx.Client(headers=headers, timeout=30, trust_env=False))
+    http = httpx.Client(headers=headers, timeout=30, trust_env=False, verify=NO_TLS, limits=BRIEFLY)
+    return Client(stack, http)
 
 
 @contextmanager

@@ -52,6 +52,8 @@ def flaws(work: Work) -> list[str]:
         found.append("POSTed more than twice")
     if work.attempt is not None and work.hint is not None:
         found.append("waits to be told although its turn has come")
+    if work.move is not None and (work.attempt is not None or work.hint is not None or work.ended):
+        found.append("moves although it does not wait, or stands in line")
     if work.attempt is not None and work.attempt.deployment not in work.deployments:
         found.append("at a deployment where it may not go")
     if job is not None and job.collecting and not job.parts:

@@ -16,6 +16,7 @@ import azure.functions as func
 import function_app
 from local.host.routing import Route, RouteTable
 from local.stack import API_KEY
+from tests.support.forms import sent_as
 
 BASE = "/openai/v1"
 
@@ -53,6 +54,14 @@ def _table() -> RouteTable[HttpFunction]:
     )
 
 
+class Durable:
+    """A durable client whose engine takes everything."""
+
+    async def start_new(self, *_: Any) -> None: ...
+    async def raise_event(self, *_: Any) -> None: ...
+    async def purge_instance_history(self, *_: Any) -> None: ...
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a function answered; header names in lower case."""
@@ -76,10 +85,11 @@ def send(
     body: Any = None,
     headers: Mapping[str, str] | None = None,
     client: Any = None,
+    base: str = BASE,
 ) -> Answer:
-    """Call the function of a path below the base path (query included); `client` is for functions
-    that bind the durable client."""
-    parts = urlsplit(BASE + path)
+    """Call the function of a path below the base path (query included). `body` is a form, bytes, or
+    anything else as JSON; `client` is for functions that bind the durable client."""
+    parts = urlsplit(base + path)
     found = _table().find(method, parts.path)
     assert found is not None, f"nothing claims {method} {path}"
     function, values = found
@@ -88,15 +98,16 @@ def send(
     sent = {name.lower(): value for name, value in (headers or {}).items()}
     if key is not None:
         sent["authorization"] = f"Bearer {key}"
-    if body is not None:
-        sent["content-type"] = "application/json"
+    content, kind = sent_as(body)
+    if kind is not None:
+        sent["content-type"] = kind
     request = func.HttpRequest(
         method,
         f"http://x{parts.path}",
         headers=sent,
         params=dict(parse_qsl(parts.query)),
         route_params=values,
-        body=b"" if body is None else json.dumps(body).encode(),
+        body=content,
     )
     # the SDK makes its client of what a host sends; this is the function below that
     answered = function.call.client_function(request, client) if binds else function.call(request)

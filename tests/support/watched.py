@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from local.stack import Ports, Stack
+from local.stack import Ports, Stack, local_settings
 from tests.support import loopback
 from tests.support import tenant as tenants
 from tests.support.stacks import Client, client
@@ -22,20 +22,26 @@ from tests.support.tenant import Tenant
 MEMBER = "2d8f5a10-94c1-4a8e-b0f3-6c7d8e9fa0b1"
 """The object id of a caller who comes with tokens."""
 _ACCOUNT = "watched"
+_KEYS = ("owner", "other", "poor", "asking", "boss")
 
 
 @dataclass(frozen=True)
 class Watched:
-    """The running stack. `owner`, `other` and `poor` (with $1 a month) are keys of callers."""
+    """The running stack. `owner`, `other`, `poor` (with $1 a month), `asking` (who may spend half a
+    dollar on a video, and for more asks the owner) and `boss` (an admin) are keys of callers."""
 
     stack: Stack
     tenant: Tenant
     owner: str
     other: str
     poor: str
+    asking: str
+    boss: str
     upstream_key: str
     account_key: str
     hook_secret: str
+    callback_secret: str
+    """With it the upstream of `sora-2` signs its callbacks."""
     told: list[bytes]
     """What the topic and the webhook `hook` were sent."""
     clients: list[Client] = field(default_factory=list)
@@ -77,10 +83,11 @@ _BLOB_REQUEST = re.compile(
 @contextmanager
 def watched(data: Path) -> Iterator[Watched]:
     """Start it: state on disk and Azurite's log of requests, so that both can be searched."""
-    keys = {name: f"{name}-{secrets.token_urlsafe(32)}" for name in ("owner", "other", "poor")}
+    keys = {name: f"{name}-{secrets.token_urlsafe(32)}" for name in _KEYS}
     upstream_key = f"upstream-{secrets.token_urlsafe(32)}"
     account_key = base64.b64encode(secrets.token_bytes(64)).decode()
     hook_secret = f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
+    callback_secret = f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
     told: list[bytes] = []
     ports = Ports.any_free()
     with (
@@ -93,6 +100,7 @@ def watched(data: Path) -> Iterator[Watched]:
             overrides={
                 **tenant.settings,
                 "TIME_SCALE": "100",
+                "SWEEP_SCHEDULE": "*/5 * * * * *",
                 "CALLERS": _callers(keys),
                 "SIMULATOR_KEY": upstream_key,
                 "STORAGE_CONNECTION": _connection(ports, account_key),
@@ -104,9 +112,11 @@ def watched(data: Path) -> Iterator[Watched]:
                     [{"name": "hook", "url": f"{listener}/hook", "secret_setting": "HOOK_SECRET"}]
                 ),
                 "HOOK_SECRET": hook_secret,
+                "UPSTREAMS": _upstreams(ports),
+                "CALLBACK_SECRET": callback_secret,
             },
             ephemeral=False,
-            simulator_config=_simulator_config(data, upstream_key),
+            simulator_config=_simulator_config(data, ports, upstream_key, callback_secret),
             log_storage=True,
         )
         with stack:
@@ -116,9 +126,12 @@ def watched(data: Path) -> Iterator[Watched]:
                 owner=keys["owner"],
                 other=keys["other"],
                 poor=keys["poor"],
+                asking=keys["asking"],
+                boss=keys["boss"],
                 upstream_key=upstream_key,
                 account_key=account_key,
                 hook_secret=hook_secret,
+                callback_secret=callback_secret,
                 told=told,
             )
             yield running
@@ -132,6 +145,9 @@ def _callers(keys: Mapping[str, str]) -> str:
         for name, key in keys.items()
     }
     callers["poor"]["budget_usd_per_month"] = 1
+    callers["asking"]["approval_above_usd"] = 0.5
+    callers["owner"]["approves"] = ["asking"]
+    callers["boss"]["admin"] = True
     callers["member"] = {"entra": [MEMBER]}
     return json.dumps(callers)
 
@@ -146,8 +162,29 @@ def _connection(ports: Ports, key: str) -> str:
     )
 
 
-def _simulator_config(data: Path, key: str) -> Path:
+def _upstreams(ports: Ports) -> str:
+    """Those of the local stack; the one of Sora 2 calls back."""
+    entries = json.loads(local_settings()["UPSTREAMS"])
+    for entry in entries:
+        entry["endpoint"] = f"http://127.0.0.1:{ports.simulator}"
+    entries[0] |= {
+        "wire": {"calls_back": "standard"},
+        "callback": {"secret_setting": "CALLBACK_SECRET"},
+    }
+    return json.dumps(entries)
+
+
+def _simulator_config(data: Path, ports: Ports, key: str, callback_secret: str) -> Path:
     path = data / "simulator.json"
     fixed = {"distribution": {"type": "fixed", "seconds": 40}}
-    path.write_text(json.dumps({"render_times": [fixed], "api_keys": [key]}))
+    callback = {
+        "callback_url": f"http://127.0.0.1:{ports.functions}/openai/v1/callbacks/sora-2",
+        "callback_secret": callback_secret,
+    }
+    deployments = [
+        {"name": "sora-2", "dialect": "sora-2", **callback},
+        {"name": "sora", "dialect": "sora-1"},
+    ]
+    config = {"render_times": [fixed], "api_keys": [key], "deployments": deployments}
+    path.write_text(json.dumps(config))
     return path

@@ -1,4 +1,5 @@
-"""The app's HTTP functions on real storage and the simulator, called in this process."""
+"""The app's HTTP functions on storage in memory and the simulator, called in this process. Those
+marked `real_storage` are on Azurite."""
 
 from __future__ import annotations
 
@@ -8,7 +9,12 @@ import pytest
 
 from shared.lifecycle import services as module
 from shared.lifecycle.services import Services
-from tests.conftest import Simulator
+from tests.conftest import Simulator, judges_storage
+
+
+@pytest.fixture
+def on_real_storage(request: pytest.FixtureRequest) -> bool:
+    return judges_storage(request)
 
 
 @pytest.fixture

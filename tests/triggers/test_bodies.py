@@ -167,6 +167,15 @@ def test_an_image_comes_as_a_file_a_data_url_or_a_nested_form_field() -> None:
         assert (source.data, source.url, source.frame_index) == (PNG, None, 0)
 
 
+def test_an_image_may_be_a_file_that_was_uploaded() -> None:
+    for request in (
+        posted(prompt="p", input_reference={"file_id": "file-1"}),
+        parts(("prompt", None, b"p"), ("input_reference[file_id]", None, b"file-1")),
+    ):
+        (source,) = bodies.create_video(request).sources
+        assert (source.param, source.file_id, source.url) == ("input_reference", "file-1", None)
+
+
 def test_an_address_is_not_fetched_while_parsing() -> None:
     sent = posted(prompt="p", input_reference={"image_url": "https://example.org/a.png"})
     (source,) = bodies.create_video(sent).sources
@@ -197,7 +206,13 @@ def test_inpaint_items_name_attached_files_or_carry_them_and_come_in_frame_order
 @pytest.mark.parametrize(
     ("request_", "param", "says"),
     [
-        (posted(prompt="p", input_reference={"file_id": "f"}), "input_reference.image_url", "Miss"),
+        (posted(prompt="p", input_reference={}), "input_reference", "either image_url or file_id"),
+        (
+            posted(prompt="p", input_reference={"file_id": "file-1", "image_url": PNG_URL}),
+            "input_reference",
+            "either image_url or file_id",
+        ),
+        (posted(prompt="p", input_reference={"file_id": 7}), "input_reference.file_id", "Invalid"),
         (posted(prompt="p", input_reference=PNG_URL), "input_reference", "Invalid value"),
         (
             posted(prompt="p", input_reference={"image_url": "data:image/png,xx"}),
@@ -231,6 +246,16 @@ def test_inpaint_items_name_attached_files_or_carry_them_and_come_in_frame_order
             ),
             "inpaint_items",
             "encloses nothing",
+        ),
+        (
+            posted(
+                prompt="p",
+                inpaint_items=[
+                    {"image_url": PNG_URL, "crop_bounds": {"left_fraction": False}},
+                ],
+            ),
+            "inpaint_items.0.crop_bounds.left_fraction",
+            "a valid number",
         ),
         (
             posted(prompt="p", inpaint_items=[{"image_url": PNG_URL}] * 3),
@@ -347,3 +372,33 @@ def test_the_parts_of_a_form_are_counted_whatever_their_headers_look_like() -> N
     part = b'--b\r\ncontent-disposition: form-data; name="a"\r\n\r\n\r\n'
     with pytest.raises(InvalidRequest, match="more than 100 parts"):
         bodies.create_video(post(part * 5000 + b"--b--", "multipart/form-data; boundary=b"))
+
+
+@pytest.mark.parametrize(
+    ("given", "allowed", "most"),
+    [
+        (posted(prompt="a", allow_successor=True), True, None),
+        (posted(prompt="a", allow_successor=False), False, None),
+        (posted(prompt="a", allow_successor={"max_usd": "0.60"}), True, 600_000),
+        (form(prompt="a", allow_successor="true"), True, None),
+        (form(prompt="a", allow_successor="false"), False, None),
+        (form(prompt="a", **{"allow_successor[max_usd]": "0.6"}), True, 600_000),
+    ],
+)
+def test_what_a_request_says_of_successors(
+    given: func.HttpRequest, *, allowed: bool, most: int | None
+) -> None:
+    said = bodies.create_video(given).request.allow_successor
+    assert said is not None
+    assert (said.allowed, said.most) == (allowed, most)
+    assert bodies.create_video(posted(prompt="a")).request.allow_successor is None
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["perhaps", {"max_usd": -1}, {"max_usd": "x"}, {"max": 1}, 7, 0, 1, 1.0, "", "on", "1", []],
+)
+def test_a_limit_for_successors_that_is_none(given: Any) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        bodies.create_video(posted(prompt="a", allow_successor=given))
+    assert (refused.value.param or "").startswith("allow_successor")

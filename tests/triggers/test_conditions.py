@@ -14,6 +14,8 @@ from tests.shared.lifecycle.conftest import Order
 from tests.support.surface import Answer, send
 from triggers.web.conditions import Content
 
+pytestmark = pytest.mark.real_storage
+
 DAY = 24 * 3600
 CONTENT = Content("a1b2", 1_700_000_000)
 

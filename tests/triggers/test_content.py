@@ -2,7 +2,7 @@
 
 import pytest
 
-from triggers.web.content import _range
+from triggers.web.streams import _range
 
 
 @pytest.mark.parametrize(

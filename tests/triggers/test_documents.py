@@ -49,12 +49,12 @@ def references(value: Any) -> Iterator[str]:
             yield from references(inner)
 
 
-def test_every_http_function_is_described_and_nothing_else() -> None:
+def test_every_http_function_of_the_api_is_described_and_nothing_else() -> None:
     exported = {
         (method, "/" + function.route)
         for function in http_functions()
         for method in function.methods
-        if function.route != "{*path}"
+        if f"/{function.route}".startswith(BASE)
     }
     assert {(method, BASE + path) for method, path, _ in operations()} == exported
 

@@ -15,8 +15,10 @@ from shared.lifecycle import line
 from shared.lifecycle.requests import readiness
 from shared.lifecycle.requests.admit import admit
 from shared.lifecycle.services import Services
-from shared.storage.jobs import Job
 from tests.support.surface import send
+from tests.support.uncollected import two_uncollected
+
+pytestmark = pytest.mark.real_storage
 
 App = Callable[..., Services]
 
@@ -26,17 +28,7 @@ def test_ready_with_the_line_and_the_oldest_job(app: App) -> None:
     request = VideoRequest(model="sora-2", prompt="a fox", width=720, height=1280, seconds=4)
     admit(services, "key:local", request)
     now = time.time()
-    for name, age in (("young", 10), ("old", 500)):
-        services.jobs.bind(
-            Job(
-                deployment="sora-2",
-                job_id=name,
-                video_id=f"video_{name}",
-                caller="key:local",
-                created_at=now - age,
-                expires_at=now - age + 1000,
-            )
-        )
+    two_uncollected(services, now)
     answer = send("GET", "/health/ready")
     assert answer.status == 200
     found = answer.json

@@ -13,6 +13,7 @@ import pytest
 from shared.domain.outage import Outage
 from shared.lifecycle import line
 from shared.lifecycle.services import Services
+from tests.support import heirs
 from tests.support.surface import send
 
 App = Callable[..., Services]
@@ -108,3 +109,32 @@ def test_a_model_of_two_deployments_offers_what_either_takes_at_the_higher_price
     assert sizes["720x1280"]["usd_per_second"] == "0.10"
     assert (model["lifecycle"], model["retires_at"]) == ("active", None)
     assert [each["lifecycle"] for each in model["deployments"]] == ["active", "retired"]
+
+
+def test_a_successor_is_shown_and_its_date_is_the_models(app: App, upstreams: Upstreams) -> None:
+    at = datetime.now(UTC) + timedelta(days=10)
+    successor = {
+        "from": at.isoformat(), "after_out_minutes": 90, "sizes": {"1280x720": "480x480"},
+        "seconds": {"8": 5},
+    }  # fmt: skip
+    old = {"retires_at": (at + timedelta(days=7)).isoformat()}
+    app(UPSTREAMS=heirs.upstreams(upstreams(), successor, old=old))
+    model = send("GET", "/models/sora-2").json
+    assert model["successor"] == {
+        "model": heirs.HEIR,
+        "renders": False,
+        "from": int(at.timestamp()),
+        "on_410": True,
+        "after_out_minutes": 90,
+        "sizes": {"1280x720": "480x480"},
+        "seconds": {"8": 5},
+    }
+    assert (model["lifecycle"], model["retires_at"]) == ("retiring", int(at.timestamp()))
+    assert send("GET", f"/models/{heirs.HEIR}").json["successor"] is None
+
+
+def test_after_its_date_the_successor_renders(app: App, upstreams: Upstreams) -> None:
+    at = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+    app(UPSTREAMS=heirs.upstreams(upstreams(), {"from": at}))
+    model = send("GET", "/models/sora-2").json
+    assert (model["lifecycle"], model["successor"]["renders"]) == ("retired", True)

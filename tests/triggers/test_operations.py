@@ -3,6 +3,7 @@ cannot be in one and not in the other; and takes one thread for it."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -21,8 +22,9 @@ from shared.durable.sdk import blueprint
 from shared.lifecycle.requests.admit import payload
 from shared.lifecycle.services import Services
 from shared.telemetry import offload
-from tests.support.driver import drive
-from tests.support.surface import Answer, send
+from tests.support.driver import advanced, drive
+from tests.support.forms import form
+from tests.support.surface import Answer, Durable, send
 from triggers import documents
 from triggers.contract.document import operations
 from triggers.contract.operation import JSON, Operation
@@ -32,14 +34,15 @@ from triggers.web.routes import http
 App = Callable[..., Services]
 
 FOX = {"model": "sora-2", "prompt": "a fox"}
-
-
-class Durable:
-    """A client whose engine takes everything."""
-
-    async def start_new(self, *_: Any) -> None: ...
-    async def raise_event(self, *_: Any) -> None: ...
-    async def purge_instance_history(self, *_: Any) -> None: ...
+LINE = {"custom_id": "fox", "method": "POST", "url": "/v1/videos", "body": FOX}
+DIGESTS = {key: hashlib.sha256(key.encode()).hexdigest() for key in (API_KEY, "key-of-an-agent")}
+CALLERS = json.dumps(
+    {
+        "local": {"key_sha256": [DIGESTS[API_KEY]], "approves": ["agent"], "admin": True},
+        "agent": {"key_sha256": [DIGESTS["key-of-an-agent"]], "approval_above_usd": 0},
+    }
+)
+UPLOAD = form(purpose="batch", file=("requests.jsonl", json.dumps(LINE).encode()))
 
 
 class Pool(ThreadPoolExecutor):
@@ -59,33 +62,63 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pool]:
         yield counting
 
 
-def ask(operation: Operation, video_id: str, body: Any = None, key: str = API_KEY) -> Answer:
-    path = operation.path.format(video_id=video_id, model="sora-2")
+def ask(operation: Operation, body: Any = None, key: str = API_KEY, **ids: str) -> Answer:
+    path = operation.path.format(model="sora-2", deployment="sora-2", **ids)
     return send(operation.method.upper(), path, body=body, client=Durable(), key=key)
 
 
 def test_the_model_and_the_hops_of_every_operation(
-    app: App, pool: Pool, monkeypatch: pytest.MonkeyPatch
+    app: App, upstreams: Callable[..., str], pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    services = app()
+    entries = json.loads(upstreams())
+    entries[0] |= {"callback": {}, "wire": {"calls_back": "openrouter"}}
+    services = app(UPSTREAMS=json.dumps(entries), CALLERS=CALLERS)
     # a document with the address of this test's app is not to be kept
     monkeypatch.setattr(documents, "_openapi", documents._openapi.__wrapped__)
     described = {operation.id: operation for operation in operations()}
-    finished = ask(described["createVideo"], "", FOX).json["id"]
+    finished = ask(described["createVideo"], FOX).json["id"]
     drive(services, payload(services, finished, "key:local", 1))
-    waiting = ask(described["createVideo"], "", FOX).json["id"]
+    waiting = ask(described["createVideo"], FOX).json["id"]
+    file_id = ask(described["createFile"], UPLOAD).json["id"]
+    order = {
+        "input_file_id": file_id,
+        "endpoint": "/v1/videos",
+        "completion_window": "24h",
+    }
+    batch_id = ask(described["createBatch"], order).json["id"]
+    stopped = ask(described["createBatch"], {**order, "budget_usd": 0.01}).json["id"]
+    advanced(services, stopped)
+    asked = send(
+        "POST",
+        "/videos",
+        body=FOX,
+        client=Durable(),
+        key="key-of-an-agent",
+        headers={"idempotency-key": "fox"},
+    ).json["error"]["approval"]
     bodies = {
+        "approveRequest": {"estimated": asked["estimated"]},
         "createVideo": FOX,
+        "createFile": UPLOAD,
+        "createBatch": order,
         "createQuote": FOX,
         "remixVideo": {"prompt": "at night"},
         "redeliverVideo": {},
+        "retryBatch": {},
+        "receiveCallback": {"data": {"id": "video_of_nobody"}},
     }
-    last = "deleteVideo"
-    for name in [*(name for name in described if name != last), last]:
+    # the batch is paused and resumed before it is cancelled, and the others are of what is left
+    last = ("pauseBatch", "resumeBatch", "cancelBatch", "deleteVideo", "deleteFile")
+    for name in [*(name for name in described if name not in last), *last]:
         operation = described[name]
-        video_id = waiting if name == "cancelVideo" else finished
+        ids = {
+            "video_id": waiting if name == "cancelVideo" else finished,
+            "file_id": file_id,
+            "approval_id": asked["id"],
+            "batch_id": stopped if name == "retryBatch" else batch_id,
+        }
         pool.hops = 0
-        answered = ask(operation, video_id, bodies.get(name))
+        answered = ask(operation, bodies.get(name), **ids)
         # what is told again is waited for, without a thread, before it is listed
         assert pool.hops <= (2 if name == "redeliverVideo" else 1), name
         promised = operation.answers[answered.status]
@@ -94,7 +127,7 @@ def test_the_model_and_the_hops_of_every_operation(
             promised.model is not None or JSON in promised.content
         ), name
         if not operation.public:
-            refused = ask(operation, video_id, bodies.get(name), key="unknown")
+            refused = ask(operation, bodies.get(name), key="unknown", **ids)
             assert (refused.status, type(refused.model)) == (401, ErrorAnswer), name
 
 

@@ -10,6 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from shared.domain.errors import InvalidRequest
+from shared.lifecycle.requests.fields import parse
 from shared.lifecycle.services import Services
 from tests.support.surface import send
 from tests.triggers.test_bodies import form, posted
@@ -77,7 +78,7 @@ def test_json_and_a_form_make_the_same_request() -> None:
     as_form = form(**BASE, seed="7", negative_prompt="fog", upscale="true")
     assert sent.parameters == fields
     assert bodies.create_video(as_form).request.digest() == sent.digest()
-    assert bodies.parse({**BASE, **fields}).request == sent  # a file in the inbox
+    assert parse({**BASE, **fields}).request == sent  # a file in the inbox
     assert bodies.create_video(posted(**BASE, seed=None)).request.parameters == {}
 
 

@@ -14,7 +14,10 @@ from shared.domain.request import VideoRequest
 from shared.lifecycle.requests.admit import admit
 from shared.lifecycle.services import Services
 from shared.storage.names import CONTAINERS, TABLES
+from tests.support import heirs
 from tests.support.surface import send
+
+pytestmark = pytest.mark.real_storage
 
 App = Callable[..., Services]
 
@@ -147,3 +150,21 @@ def test_quotes_have_a_pace_of_their_own(app: App) -> None:
     assert (error["code"], error["retryable"]) == ("rate_limit_exceeded", True)
     now = float(answers[-1].headers["retry-after"])
     assert send("POST", "/quotes", body=body).status == 200
+
+
+def test_a_quote_says_who_would_render_it_and_what(app: App, upstreams: Callable[..., str]) -> None:
+    maps = {"sizes": {"1280x720": "480x480"}, "seconds": {"8": 5}}
+    services = app(UPSTREAMS=heirs.upstreams(upstreams(), maps))
+    body = {"model": "sora-2", "prompt": "a fox", "size": "1280x720", "seconds": 8}
+    before = send("POST", "/quotes", body=body).json
+    assert (before["rendered_by"], before["asked"], before["size"]) == ("sora-2", None, "1280x720")
+    heirs.retire(services)
+    refused = send("POST", "/quotes", body=body)
+    assert (refused.status, refused.json["error"]["code"]) == (400, "model_retired")
+    quote = send("POST", "/quotes", body={**body, "allow_successor": True}).json
+    assert (quote["model"], quote["rendered_by"]) == ("sora-2", heirs.HEIR)
+    assert (quote["size"], quote["seconds"]) == ("480x480", "5")
+    assert quote["asked"] == {"size": "1280x720", "seconds": "8"}
+    assert (quote["cost"]["estimated"], quote["deployments"]) == ("0.25", ["ltx"])
+    limited = {**body, "allow_successor": {"max_usd": 0.2}}
+    assert send("POST", "/quotes", body=limited).status == 400

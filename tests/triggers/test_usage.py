@@ -48,6 +48,7 @@ class Book:
         caller: str = "key:ann",
         model: str = "sora-2",
         seconds: int = 0,
+        batch: str | None = None,
     ) -> None:
         self._videos += 1
         noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
@@ -57,6 +58,7 @@ class Book:
             caller=caller,
             model=model,
             deployment=None,
+            batch=batch,
             day=day.isoformat(),
             attempt=1,
             kind=Kind.RESERVE,
@@ -133,6 +135,18 @@ def test_by_day_model_and_caller_within_the_period(app: App) -> None:
     one = get(f"/usage?{period}&caller=key:ann", BOSS)
     assert (one["caller"], one["total"]["videos"]) == ("key:ann", 2)
     assert one["month_to_date"]["budget"] == "10.00"
+
+
+def test_by_batch(app: App) -> None:
+    book = Book(app(CALLERS=CALLERS))
+    book(TODAY, (Kind.RESERVE, 100_000), batch="batch_1")
+    book(TODAY, (Kind.RESERVE, 100_000), (Kind.SETTLE, 90_000), batch="batch_1")
+    book(TODAY, (Kind.RESERVE, 50_000))
+    rows = {row["group"]: row for row in get("/usage?group_by=batch")["data"]}
+    assert {group: (row["reserved"], row["settled"]) for group, row in rows.items()} == {
+        "batch_1": ("0.10", "0.09"),
+        "none": ("0.05", "0.00"),
+    }
 
 
 @pytest.mark.parametrize("accept", [False, True])

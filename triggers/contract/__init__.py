@@ -2,5 +2,5 @@
 
 Each resource is a module with its `OPERATIONS`: a new route is one `Operation`, a new module one
 line in `document`. The schemas are the models that build answers (`shared.answers`) and parse
-bodies (`triggers.web.bodies`).
+bodies (`shared.lifecycle.requests.fields`).
 """

@@ -1,9 +1,9 @@
 """Deliveries: announcements of a video to the topic and to webhooks."""
 
 from shared.answers.deliveries import DeliveryList
+from shared.lifecycle.requests.fields import Redeliver
 from triggers.contract.operation import Answer, Body, Operation
 from triggers.contract.videos import VIDEO_ID
-from triggers.web.bodies import Redeliver
 
 OPERATIONS = (
     Operation(

@@ -10,16 +10,44 @@ from pydantic.json_schema import models_json_schema
 
 from shared.answers.errors import ErrorAnswer
 from shared.domain.limits import LARGEST_BODY, LINK_MINUTES, mib
-from triggers.contract import deliveries, health, models, quotes, usage, videos
+from shared.lifecycle.requests import parameters
+from shared.version import VERSION
+from triggers.contract import (
+    approvals,
+    batches,
+    callbacks,
+    deliveries,
+    deployments,
+    files,
+    health,
+    models,
+    quotes,
+    usage,
+    videos,
+)
 from triggers.contract.operation import JSON, MULTIPART, Answer, Body, Operation, Parameter, Schema
-from triggers.web import parameters
 
-RESOURCES = (videos, deliveries, quotes, usage, models, health)
+RESOURCES = (
+    videos,
+    files,
+    batches,
+    deliveries,
+    quotes,
+    approvals,
+    usage,
+    models,
+    deployments,
+    health,
+    callbacks,
+)
 
 TAGS: Mapping[str, str] = {
     "Videos": "Make videos and get them.",
+    "Files": "What other requests name by an id.",
+    "Batches": "Many videos from one file, under one budget.",
     "Money": "What a video would cost, and what all of them did.",
     "Models": "What can be asked for.",
+    "Operators": "The upstreams behind it. For admins.",
     "Service": "Is it there, and what does it promise?",
 }
 
@@ -41,6 +69,11 @@ HEADERS: Mapping[str, tuple[str, Schema]] = {
         "`true` where an earlier request had made this video.",
         {"type": "string", "enum": ["true"]},
     ),
+    "deprecation": (
+        "When the model that was asked for retires (RFC 9745): `@` and unix seconds.",
+        {"type": "string", "pattern": "^@[0-9]+$"},
+    ),
+    "sunset": ("The same as a date (RFC 8594).", {"type": "string"}),
     "preference-applied": ("The `wait` that was granted.", {"type": "string"}),
     "location": (
         f"A link to the file, valid for {LINK_MINUTES} minutes.",
@@ -51,16 +84,19 @@ HEADERS: Mapping[str, tuple[str, Schema]] = {
     "accept-ranges": ("Parts can be asked for.", {"type": "string", "enum": ["bytes"]}),
     "etag": ("The sha256 of the file, quoted.", {"type": "string"}),
     "last-modified": ("Since when the file is there.", {"type": "string"}),
+    "content-disposition": ("The name of the file.", {"type": "string"}),
     "accept-encoding": ("How a body may be compressed.", {"type": "string"}),
 }
 
 _TEXT = """\
 Slow, paid Sora-like video jobs as a dependable API: send a prompt, get an id at once, and end with
 an MP4 in your own storage and a settled cost. The routes and objects are those of OpenAI's videos
-API, so its clients work with another base URL and key; we add some of our own.
+and files APIs, so its clients work with another base URL and key; we add some of our own.
 
 Send your key as `Authorization: Bearer KEY` or `api-key: KEY`. Every error has the same envelope
 and says whether anything was charged and whether to try again.
+
+Agents reach the same at `/mcp` of this server, by the Model Context Protocol.
 
 Bodies may come compressed (`Content-Encoding: gzip` or `deflate`). JSON is UTF-8, or what its byte
 order mark or the `charset` of its content type says.\
@@ -92,7 +128,7 @@ def document(server: str) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "Durable Video",
-            "version": "0.1.0",
+            "version": VERSION,
             "summary": "A dependable video API.",
             "description": _TEXT,
             "license": {"name": "MIT", "identifier": "MIT"},
@@ -163,7 +199,8 @@ def _operation(operation: Operation, names: _Names, given: Mapping[str, Schema])
     errors = dict(operation.errors)
     if operation.body is not None:
         errors[411] = "The body came without its length, and so did not arrive."
-        errors[413] = f"The body is larger than {mib(LARGEST_BODY)}, as it came or decompressed."
+        largest = f"The body is larger than {mib(LARGEST_BODY)}, as it came or decompressed."
+        errors.setdefault(413, largest)
         errors[415] = "The body is compressed in a way that is not taken."
     if not operation.public:
         errors[401] = "No key, or one that is not known here."
@@ -191,19 +228,21 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
 
 
 def _body(body: Body, names: _Names, given: Mapping[str, Schema]) -> dict[str, Any]:
-    schema = names[body.model]
     examples = {name: {"value": value} for name, value in body.examples.items()}
-    content: dict[str, Any] = {JSON: {"schema": schema, "examples": examples}}
+    content: dict[str, Any] = {}
+    if body.as_json:
+        content[JSON] = {"schema": names[body.model], "examples": examples}
     if body.form is not None:
         # the same model, except for fields that a form must encode differently
         described = body.model.model_json_schema(ref_template="#/components/schemas/{model}")
         described.pop("$defs", None)
         fields = {**described["properties"], **(given if body.parameters else {}), **body.form}
-        content[MULTIPART] = {
-            "schema": {**described, "properties": fields},
-            # metadata[key]=value
-            "encoding": {"metadata": {"style": "deepObject", "explode": True}},
-        }
+        form: dict[str, Any] = {"schema": {**described, "properties": fields}}
+        if "metadata" in fields:  # metadata[key]=value
+            form["encoding"] = {"metadata": {"style": "deepObject", "explode": True}}
+        if not body.as_json:
+            form["examples"] = examples
+        content[MULTIPART] = form
     return {"required": body.required, "content": content}
 
 

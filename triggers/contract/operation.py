@@ -27,12 +27,13 @@ class Parameter:
 
 @dataclass(frozen=True, kw_only=True)
 class Body:
-    """A request body: a model as JSON and, if `form` is set, the same fields as multipart. `form`
-    has the properties that differ there, by name."""
+    """A request body: a model as JSON (unless `as_json` is unset) and, if `form` is set, the same
+    fields as multipart. `form` has the properties that differ there, by name."""
 
     model: type[BaseModel]
     examples: Mapping[str, Any]
     form: Mapping[str, Schema] | None = None
+    as_json: bool = True
     required: bool = True
     parameters: bool = False
     """Whether it may have the parameters of a model (`UPSTREAMS`) beside the model's fields."""

@@ -5,8 +5,18 @@ from typing import Any
 from shared.answers.videos import ID_PATTERN, VARIANTS, DeletedVideo, Video, VideoList
 from shared.domain import limits
 from shared.domain.video import Status
+from shared.lifecycle.requests.fields import CreateVideo, RemixVideo
+from triggers.contract.common import (
+    CONDITIONS,
+    FILE,
+    LIMIT,
+    NOT_THAT,
+    ORDER,
+    RANGE,
+    UNCHANGED,
+    key,
+)
 from triggers.contract.operation import Answer, Body, Link, Operation, Parameter, Schema
-from triggers.web.bodies import CreateVideo, RemixVideo
 
 _ID: Schema = {"type": "string", "pattern": ID_PATTERN}
 
@@ -19,13 +29,7 @@ CALLER = Parameter(
     schema={"type": "string", "pattern": "^(key|entra):[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"},
 )
 
-_KEY = Parameter(
-    name="Idempotency-Key",
-    where="header",
-    text="Repeats of a request with the same key get the same video, for "
-    f"{limits.KEYS_KEPT / 3600:.0f} hours.",
-    schema={"type": "string", "pattern": f"^[ -~]{{1,{limits.LONGEST_KEY}}}$"},
-)
+_KEY = key("video")
 
 _CONTENT = (
     Parameter(
@@ -48,35 +52,8 @@ _CONTENT = (
         example="true",
         schema={"type": "string", "enum": ["true", "false"], "default": "false"},
     ),
-    Parameter(
-        name="Range",
-        where="header",
-        text="A part of the file, where it is streamed; an invalid range is ignored.",
-        schema={"type": "string", "examples": ["bytes=0-99"]},
-    ),
-    Parameter(
-        name="If-Range",
-        where="header",
-        text="The ETag (or date) that the file must still have; otherwise `Range` is ignored.",
-        schema={"type": "string"},
-    ),
+    *RANGE,
 )
-
-_CONDITIONS = tuple(
-    Parameter(name=name, where="header", text=text, schema={"type": "string"})
-    for name, text in (
-        ("If-None-Match", "ETags of what is there already, or `*`: 304 instead of the same bytes."),
-        ("If-Modified-Since", "The same by date, where no ETag is named."),
-        ("If-Match", "412 unless the file has one of these ETags."),
-        ("If-Unmodified-Since", "The same by date, where no ETag is named."),
-    )
-)
-
-_UNCHANGED = Answer(
-    text="The client has the file already.", headers=("etag", "last-modified", "accept-ranges")
-)
-
-_NOT_THAT = "The file is not the one that `If-Match` or `If-Unmodified-Since` asks for."
 
 _FROM_BODY = {"video_id": "$response.body#/id"}
 
@@ -91,14 +68,14 @@ LINKS = {
 _NOT_ADMIN = "Only admins may name another caller."
 
 _POLLED = ("retry-after", "openai-poll-after-ms")
+RETIRES = ("deprecation", "sunset")
 
 _ADMISSION: dict[int, str] = {
     400: "The request can never work; the message names the parameter and what is allowed.",
+    403: "A person has to approve it first (`approval_required`); `approval.url` is where.",
     409: "The Idempotency-Key was used for another request.",
     429: "A ceiling or a rate of yours, or of the whole app. Nothing was charged.",
 }
-
-FILE: Schema = {"type": "string", "format": "binary"}
 
 _FILES = dict.fromkeys(("video/mp4", "image/webp", "image/jpeg", "image/png", "image/avif"), FILE)
 
@@ -150,7 +127,7 @@ OPERATIONS = (
             200: Answer(
                 text="The video, on record.",
                 model=Video,
-                headers=(*_POLLED, "idempotent-replayed"),
+                headers=(*_POLLED, *RETIRES, "idempotent-replayed"),
                 links=LINKS,
             )
         },
@@ -163,16 +140,7 @@ OPERATIONS = (
         tag="Videos",
         summary="Your videos, newest first, page by page.",
         parameters=(
-            Parameter(
-                name="limit",
-                text="How many.",
-                schema={
-                    "type": "integer",
-                    "minimum": 1,
-                    "maximum": limits.LONGEST_PAGE,
-                    "default": limits.DEFAULT_PAGE,
-                },
-            ),
+            LIMIT,
             Parameter(name="after", text="The last id of the page before.", schema=_ID),
             Parameter(
                 name="status",
@@ -184,11 +152,7 @@ OPERATIONS = (
             ),
             Parameter(name="model", text="Only of this model.", schema={"type": "string"}),
             CALLER,
-            Parameter(
-                name="order",
-                text="By time of creation.",
-                schema={"type": "string", "enum": ["asc", "desc"], "default": "desc"},
-            ),
+            ORDER,
         ),
         answers={200: Answer(text="A page.", model=VideoList)},
         errors={400: "A parameter is invalid.", 403: _NOT_ADMIN},
@@ -233,7 +197,7 @@ OPERATIONS = (
         text="A client that sends its key as `api-key` gets the bytes, because it would send the "
         "key on to the link's host. A condition that names the ETag shown here is answered here; "
         "where there is a redirect, any other is left to the blob store.",
-        parameters=(VIDEO_ID, *_CONTENT, *_CONDITIONS),
+        parameters=(VIDEO_ID, *_CONTENT, *CONDITIONS),
         answers={
             200: Answer(
                 text="The file.",
@@ -246,7 +210,7 @@ OPERATIONS = (
                 headers=("accept-ranges", "content-range", "etag", "last-modified"),
             ),
             302: Answer(text="Where the file is.", headers=("location",)),
-            304: _UNCHANGED,
+            304: UNCHANGED,
             416: Answer(
                 text="The part lies outside of the file.",
                 content=_FILES,
@@ -257,7 +221,7 @@ OPERATIONS = (
             400: "A parameter is invalid.",
             404: "You have no such video, or it has no such variant.",
             409: "The video has no content (yet).",
-            412: _NOT_THAT,
+            412: NOT_THAT,
         },
     ),
     Operation(
@@ -266,19 +230,19 @@ OPERATIONS = (
         id="headVideoContent",
         tag="Videos",
         summary="How large the MP4 is, without its bytes.",
-        parameters=(VIDEO_ID, *_CONTENT[:2], *_CONDITIONS),
+        parameters=(VIDEO_ID, *_CONTENT[:2], *CONDITIONS),
         answers={
             200: Answer(
                 text="There is such a file.",
                 headers=("content-length", "accept-ranges", "etag", "last-modified"),
             ),
-            304: _UNCHANGED,
+            304: UNCHANGED,
         },
         errors={
             400: "A parameter is invalid.",
             404: "You have no such video, or it has no such variant.",
             409: "The video has no content (yet).",
-            412: _NOT_THAT,
+            412: NOT_THAT,
         },
     ),
     Operation(
@@ -295,7 +259,7 @@ OPERATIONS = (
             200: Answer(
                 text="The new video, on record.",
                 model=Video,
-                headers=(*_POLLED, "idempotent-replayed"),
+                headers=(*_POLLED, *RETIRES, "idempotent-replayed"),
             )
         },
         errors={**_ADMISSION, 404: "You have no such video."},

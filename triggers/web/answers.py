@@ -2,13 +2,21 @@
 
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import azure.functions as func
 
-from shared.answers.errors import ErrorAnswer, ErrorDetail
+from shared.answers.errors import AskedApproval, ErrorAnswer, ErrorDetail
 from shared.answers.model import AnswerModel
 from shared.domain import retry_after
-from shared.domain.errors import Problem, Unavailable, UnsupportedEncoding, WrongMethod
+from shared.domain.errors import (
+    ApprovalRequired,
+    Problem,
+    Unavailable,
+    UnsupportedEncoding,
+    WrongMethod,
+)
+from shared.domain.money import usd
 from shared.durable import names
 from shared.lifecycle.services import is_storage_fault
 from shared.settings.app import SettingsError
@@ -19,9 +27,13 @@ BASE_PATH = names.BASE_PATH
 NO_STORE = {"cache-control": "no-store"}
 
 
+def new_request_id() -> str:
+    return f"req_{secrets.token_hex(16)}"
+
+
 class Response(func.HttpResponse):
     """The answer of an HTTP function; `routes` accepts no other type. `model` is the model of its
-    JSON: only the OpenAPI document is JSON without one."""
+    JSON: only the OpenAPI document and MCP's messages are JSON without one."""
 
     def __init__(
         self,
@@ -36,7 +48,7 @@ class Response(func.HttpResponse):
             body.as_json() if isinstance(body, AnswerModel) else body,
             status_code=status,
             mimetype="application/json" if self.model else content_type,
-            headers={"x-request-id": f"req_{secrets.token_hex(16)}", **headers},
+            headers={"x-request-id": new_request_id(), **headers},
         )
 
 
@@ -45,6 +57,11 @@ def json_answer(
 ) -> Response:
     """A JSON answer; never cached, because its content changes."""
     return Response(body, {**NO_STORE, **(headers or {})}, status=status)
+
+
+def nothing() -> Response:
+    """204: done, and there is nothing to say."""
+    return Response(b"", NO_STORE, status=204)
 
 
 def text_answer(body: str, *, content_type: str) -> Response:
@@ -66,17 +83,26 @@ def redirect(location: str) -> Response:
     return Response(b"", headers, status=302)
 
 
-def problem_answer(problem: Problem) -> Response:
-    """The error envelope, with `stage`, `retryable` and `charged` beside OpenAI's four fields."""
-    error = ErrorDetail(
+def error_detail(problem: Problem) -> ErrorDetail:
+    """What the error envelope says: `stage`, `retryable` and `charged` beside OpenAI's four."""
+    more: dict[str, Any] = {} if problem.stage is None else {"stage": problem.stage}
+    if isinstance(problem, ApprovalRequired) and (asked := problem.approval) is not None:
+        more["approval"] = AskedApproval(
+            id=asked.id, url=asked.url, estimated=usd(asked.amount), expires_at=asked.expires_at
+        )
+    return ErrorDetail(
         message=_printable(problem.message),
         type=problem.type,
         param=None if problem.param is None else _printable(problem.param),
         code=problem.code,
         retryable=problem.retryable,
         charged=problem.charged,
-        **({} if problem.stage is None else {"stage": problem.stage}),
+        **more,
     )
+
+
+def problem_answer(problem: Problem, request_id: str | None = None) -> Response:
+    """The error envelope."""
     headers = retry_after.header(problem.retry_after_seconds)
     if problem.status in (409, 429) and not problem.retryable:
         # OpenAI's clients retry 409 and 429; here a retry cannot help
@@ -87,7 +113,10 @@ def problem_answer(problem: Problem) -> Response:
         headers["accept-encoding"] = ", ".join(problem.accepted)
     if problem.status == 401:
         headers["www-authenticate"] = "Bearer"
-    return json_answer(ErrorAnswer(error=error), status=problem.status, headers=headers)
+    if request_id is not None:
+        headers["x-request-id"] = request_id
+    answered = ErrorAnswer(error=error_detail(problem))
+    return json_answer(answered, status=problem.status, headers=headers)
 
 
 def _printable(text: str) -> str:
@@ -118,18 +147,22 @@ def _ours(answered: object) -> Response:
 
 
 def _failed(error: Exception) -> Response:
+    request_id = new_request_id()
+    return problem_answer(logged(error, request_id), request_id)
+
+
+def logged(error: Exception, request_id: str) -> Problem:
+    """The problem that a caller sees, after the log has got what happened."""
     if isinstance(error, Problem):
         # the name of an unknown field, or a metadata key, is the caller's own text: not logged
         param = None if error.code == "unknown_parameter" else (error.param or "").split(".")[0]
         emit(Event.REQUEST_REFUSED, status=error.status, code=error.code, param=param)
-        return problem_answer(error)
+        return error
     if isinstance(error, SettingsError):
         emit(Event.MISCONFIGURED, message=str(error))
-        misconfigured = Problem(f"The app is not configured: {error}.", code="misconfigured")
-        return problem_answer(misconfigured)
-    answered = problem_answer(_hidden(error))
-    emit(Event.REQUEST_FAILED, error=error, request_id=answered.headers["x-request-id"])
-    return answered
+        return Problem(f"The app is not configured: {error}.", code="misconfigured")
+    emit(Event.REQUEST_FAILED, error=error, request_id=request_id)
+    return _hidden(error)
 
 
 def _hidden(error: Exception) -> Problem:

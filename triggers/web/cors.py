@@ -4,6 +4,8 @@ Keys are sent in headers, never in cookies, so credentials are never allowed. An
 gets the same answers without the headers that would let a script read them.
 """
 
+from urllib.parse import urlsplit
+
 import azure.functions as func
 
 from shared.settings.app import settings
@@ -13,6 +15,8 @@ _METHODS = "GET, HEAD, POST, DELETE"
 _ALLOWED = (
     "authorization, api-key, content-encoding, content-type, idempotency-key, if-match, "
     "if-modified-since, if-none-match, if-range, if-unmodified-since, prefer, range, "
+    # from MCP's clients in a browser
+    "last-event-id, mcp-method, mcp-name, mcp-protocol-version, mcp-session-id, "
     # from OpenAI's own client in a browser
     "openai-organization, openai-project, x-stainless-arch, x-stainless-custom-poll-interval, "
     "x-stainless-helper-method, x-stainless-lang, x-stainless-os, x-stainless-package-version, "
@@ -21,13 +25,21 @@ _ALLOWED = (
 )
 
 EXPOSED = (
-    "accept-encoding, accept-ranges, content-disposition, content-length, content-range, etag, "
-    "idempotent-replayed, openai-poll-after-ms, preference-applied, retry-after, x-request-id, "
-    "x-should-retry"
+    "accept-encoding, accept-ranges, content-disposition, content-length, content-range, "
+    "deprecation, etag, idempotent-replayed, openai-poll-after-ms, preference-applied, "
+    "retry-after, sunset, x-request-id, x-should-retry"
 )
 """The response headers that a script may read beyond those that browsers always expose."""
 
 _KEEP_SECONDS = "600"
+
+
+def is_allowed(origin: str) -> bool:
+    """Whether scripts of this origin may call: the app's own, or one that the setting lists."""
+    known = settings()
+    own = urlsplit(known.public_base_url)
+    ours = f"{own.scheme}://{own.netloc}".lower()
+    return "*" in known.cors_origins or origin in (ours, *known.cors_origins)
 
 
 def headers(req: func.HttpRequest) -> dict[str, str]:

@@ -23,10 +23,11 @@ _CHARSET_FIELD = "_charset_"
 
 @dataclass(frozen=True)
 class File:
-    """An attached file and its file name."""
+    """An attached file, its file name, and the charset that its content type names."""
 
     name: str
     data: bytes
+    charset: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def read(content_type: str, body: bytes) -> Form:
     texts = []
     for part in parts:
         if part.file_name is not None:
-            files.setdefault(part.name, []).append(File(part.file_name, part.data))
+            files.setdefault(part.name, []).append(File(part.file_name, part.data, part.charset))
         else:
             texts.append(part)
     return Form(_fields(_decoded(texts)), {name: tuple(listed) for name, listed in files.items()})

@@ -1,7 +1,9 @@
-"""`Prefer: wait=N` (RFC 7240): delay an answer until the video ends, or for N seconds.
+"""`Prefer: wait=N` (RFC 7240), and MCP's `wait_for_video`: delay an answer until the video ends, or
+for N seconds.
 
 The row is read every two seconds, and no thread waits in between. Only a few requests may wait on
-an instance; the others are answered at once, without `Preference-Applied`.
+an instance; the others are answered at once, without `Preference-Applied`. A host that shuts down
+ends a wait with its request: nothing is lost, since a wait only reads.
 """
 
 import asyncio
@@ -34,22 +36,32 @@ async def until_ended(
 ) -> tuple[V, dict[str, str]]:
     """The video when it has ended or the time is up, and the headers to add. `again` rereads it
     (None if it is gone) and may block."""
-    global _waiting
     seconds = _wanted(req.headers.get("prefer", ""))
-    if not seconds or _waiting >= MOST_WAITING:
+    latest = await ended_within(seconds, video, again) if seconds else None
+    if latest is None:
         return video, {}
+    return latest, {"preference-applied": f"wait={seconds}"}
+
+
+async def ended_within(seconds: float, video: V, again: Callable[[], V | None]) -> V | None:
+    """The video when it has ended, or after `seconds` of real time, whatever the time scale; None
+    where enough requests wait already."""
+    global _waiting
+    if _waiting >= MOST_WAITING:
+        return None
     _waiting += 1
+    clock = asyncio.get_running_loop().time
+    left, until = seconds, clock() + seconds
     try:
-        left = float(seconds)
         while not video.terminal and left > 0:
             pause = min(_PAUSE, left)
             await asyncio.sleep(pause)
-            left -= pause
             latest = await in_thread(again)
             video = latest or video
+            left = min(left - pause, until - clock())  # reading takes time, too
     finally:
         _waiting -= 1
-    return video, {"preference-applied": f"wait={seconds}"}
+    return video
 
 
 def _wanted(prefer: str) -> int:

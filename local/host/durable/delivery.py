@@ -205,6 +205,9 @@ class Delivery:
                 return ActivityCall(work_id, instance_id, execution_id, sequence, name, arguments)
         return None
 
+    def give_activity_again(self, call: ActivityCall) -> None:
+        self._activities.add(call.work_id)
+
     # timers
 
     def set_timer(self, instance_id: str, execution_id: str, timer: CreateTimer) -> None:
@@ -265,6 +268,10 @@ class Delivery:
                     tuple(EntityOperation(*row) for row in operations),
                 )
         return None
+
+    def give_batch_again(self, batch: EntityBatch) -> None:
+        self._busy_entities.discard(batch.entity_id)
+        self._entities.add(batch.entity_id)
 
     def end_batch(self, batch: EntityBatch, exists: bool, state: str | None) -> None:
         self._busy_entities.discard(batch.entity_id)

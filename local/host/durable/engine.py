@@ -48,6 +48,10 @@ _TERMINAL = frozenset(
 )
 
 
+class WorkLostError(Exception):
+    """Whoever ran a work item is not heard of any more: it is handed out again."""
+
+
 class EngineError(Exception):
     """Base of what an engine refuses.
 

@@ -60,6 +60,11 @@ class Episodes:
                     return episode
         return None
 
+    def give_again(self, episode: Episode) -> None:
+        """Open it anew: its messages are still there, and perhaps more."""
+        self._busy.discard(episode.instance_id)
+        self._delivery.instances.add(episode.instance_id)
+
     def complete(self, episode: Episode, outcome: EpisodeOutcome) -> None:
         self._busy.discard(episode.instance_id)
         self._store.delete_messages(episode.messages)

@@ -26,6 +26,7 @@ from .engine import (
     InstancePage,
     InstanceQuery,
     StartRequest,
+    WorkLostError,
 )
 from .history import HistoryEvent
 from .store import Store
@@ -312,6 +313,9 @@ class SqliteEngine:
 
     def _end_episode(self, episode: Episode, future: Future[EpisodeOutcome]) -> None:
         self._running_orchestrators -= 1
+        if _is_lost(future):
+            self._hub.give_again(episode)
+            return
         self._end(
             future,
             partial(self._hub.complete_episode, episode),
@@ -320,6 +324,9 @@ class SqliteEngine:
 
     def _end_activity(self, call: ActivityCall, future: Future[ActivityOutcome]) -> None:
         self._running_activities -= 1
+        if _is_lost(future):
+            self._hub.give_activity_again(call)
+            return
         self._end(
             future,
             partial(self._hub.complete_activity, call),
@@ -328,6 +335,9 @@ class SqliteEngine:
 
     def _end_batch(self, batch: EntityBatch, future: Future[EntityOutcome]) -> None:
         self._running_orchestrators -= 1
+        if _is_lost(future):
+            self._hub.give_batch_again(batch)
+            return
 
         def failed(fault: Failed) -> EntityOutcome:
             error = OperationResult(json.dumps(fault.reason), is_error=True)
@@ -349,3 +359,7 @@ class SqliteEngine:
         except BaseException as error:  # noqa: BLE001  user code in a thread may raise SystemExit
             _log.error("A work item failed outside of user code", exc_info=error)
             complete(failed(Failed(f"Internal error: {type(error).__name__}: {error}", "")))
+
+
+def _is_lost(future: Future[Any]) -> bool:
+    return not future.cancelled() and isinstance(future.exception(), WorkLostError)

@@ -239,6 +239,17 @@ class TaskHub:
         """Keep hidden from a later host what this one has taken."""
         self._delivery.renew()
 
+    # work that whoever had it will not finish
+
+    def give_again(self, episode: Episode) -> None:
+        self._episodes.give_again(episode)
+
+    def give_activity_again(self, call: ActivityCall) -> None:
+        self._delivery.give_activity_again(call)
+
+    def give_batch_again(self, batch: EntityBatch) -> None:
+        self._delivery.give_batch_again(batch)
+
     # results
 
     def complete_episode(self, episode: Episode, outcome: EpisodeOutcome) -> None:

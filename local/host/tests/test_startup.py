@@ -10,12 +10,14 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import httpx
 import pytest
 
 from .. import __name__ as package
 from ..testing import HostProcess
+from .forks import Forks
 
 ROOT = Path(__file__).resolve().parents[package.count(".") + 2]
 QUICKSTART = Path(__file__).parent / "apps" / "quickstart"
@@ -32,16 +34,18 @@ def in_background() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def start(app: Path, *arguments: str, timeout: float = 90) -> subprocess.CompletedProcess[str]:
-    """Run a host that is expected to end by itself."""
-    return subprocess.run(
-        [sys.executable, "-m", package, "--app", str(app), "--port", "0", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
+class Start(Protocol):
+    """Runs a host that is expected to end by itself."""
+
+    def __call__(self, app: Path, *arguments: str) -> subprocess.CompletedProcess[str]: ...
+
+
+@pytest.fixture(scope="module")
+def start() -> Iterator[Start]:
+    with Forks(ROOT, f"{package}.server", f"{package}.hub") as forks:
+        yield lambda app, *arguments: forks.run(
+            package, "--app", str(app), "--port", "0", *arguments, cwd=ROOT
+        )
 
 
 def write_app(directory: Path, code: str, host: str = '{"version": "2.0"}') -> Path:
@@ -105,7 +109,9 @@ def write_app(directory: Path, code: str, host: str = '{"version": "2.0"}') -> P
         ),
     ],
 )
-def test_an_app_that_cannot_be_indexed(tmp_path: Path, code: str, message: str) -> None:
+def test_an_app_that_cannot_be_indexed(
+    start: Start, tmp_path: Path, code: str, message: str
+) -> None:
     ended = start(write_app(tmp_path, code))
     assert ended.returncode == 1
     assert ended.stdout == ""
@@ -116,7 +122,7 @@ def test_an_app_that_cannot_be_indexed(tmp_path: Path, code: str, message: str) 
     assert message.replace("{{", "{").replace("}}", "}").replace("{app}", str(tmp_path)) in line
 
 
-def test_an_empty_folder(tmp_path: Path) -> None:
+def test_an_empty_folder(start: Start, tmp_path: Path) -> None:
     ended = start(tmp_path)
     assert ended.returncode == 1
     assert ended.stderr == f"{package}: {tmp_path}/host.json does not exist\n"
@@ -139,14 +145,14 @@ def test_an_empty_folder(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_bad_host_json(tmp_path: Path, host: str, message: str) -> None:
+def test_a_bad_host_json(start: Start, tmp_path: Path, host: str, message: str) -> None:
     ended = start(write_app(tmp_path, GOOD, host))
     assert ended.returncode == 1
     assert message in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
 
 
-def test_a_busy_port(tmp_path: Path) -> None:
+def test_a_busy_port(start: Start, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as busy:
         port = busy.getsockname()[1]
         ended = start(QUICKSTART, "--port", str(port))
@@ -157,7 +163,7 @@ def test_a_busy_port(tmp_path: Path) -> None:
     )
 
 
-def test_a_state_directory_in_use(tmp_path: Path) -> None:
+def test_a_state_directory_in_use(start: Start, tmp_path: Path) -> None:
     with HostProcess(QUICKSTART, "--state-dir", str(tmp_path)):
         ended = start(QUICKSTART, "--state-dir", str(tmp_path))
     assert ended.returncode == 1
@@ -165,7 +171,7 @@ def test_a_state_directory_in_use(tmp_path: Path) -> None:
     assert len(ended.stderr.splitlines()) == 1
 
 
-def test_wrong_arguments() -> None:
+def test_wrong_arguments(start: Start) -> None:
     for fault in ("--drop-events", "--lose-turns", "--lose-activities"):
         ended = start(QUICKSTART, fault, "2")
         assert ended.returncode == 2
@@ -217,7 +223,7 @@ def test_only_loopback() -> None:
             other.connect(("127.0.0.2", port))
 
 
-def test_settings(tmp_path: Path) -> None:
+def test_settings(start: Start, tmp_path: Path) -> None:
     code = GOOD + (
         "import os\n"
         "@app.route(route='setting/{name}')\n"

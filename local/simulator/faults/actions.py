@@ -196,6 +196,14 @@ class HideFromList(_Fate):
     seconds: Duration
 
 
+class Callback(_Fate):
+    """How the server calls back about the job: `lost` not at all, `twice`, `early` before its end
+    and at it, `at_once` as soon as it exists and not again, `forged` with a wrong signature."""
+
+    type: Literal["callback"]
+    how: Literal["twice", "lost", "early", "at_once", "forged"]
+
+
 class LookAlike(_Fate):
     """Somebody else creates `count` jobs with the same model, prompt, size and seconds.
 
@@ -262,7 +270,8 @@ class ExpireDuringCopy(Action):
 AnyAction = Annotated[
     Status | Storm | Delay | Drop | Html | Redirect | SwitchedOff | SlowBody | Restart
     | NotFoundAfterCreate | UnknownStatus | PromptNull | ClockSkew
-    | RenderTime | Stuck | Fail | Vanish | FewerGenerations | HideFromList | LookAlike
+    | RenderTime | Stuck | Fail | Vanish | FewerGenerations | HideFromList | Callback
+    | LookAlike
     | Truncated | Corrupted | Oversized | WrongLength | WrongMovie | ExpireDuringCopy,
     Field(discriminator="type"),
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 import re
 import uuid
 from typing import Any
+from urllib.parse import urlsplit
 
 from local.simulator.config import Deployment
 from local.simulator.errors import ApiError
@@ -49,6 +50,7 @@ class OpenRouter(OpenAI):
         if not isinstance(seconds, int) or not 1 <= seconds <= 60:
             raise ApiError(400, "duration: expected a number of seconds")
         size = _size(fields)
+        _check_callback(fields.get("callback_url"))
         images = fields.get("frame_images") or []
         reference = None
         for image in images:
@@ -124,6 +126,15 @@ class OpenRouter(OpenAI):
 
 
 _FRAMES = ("first_frame", "last_frame")
+
+
+def _check_callback(url: object) -> None:
+    """HTTPS, but for this machine. [?] the status and the words."""
+    if url is None:
+        return
+    parts = urlsplit(str(url))
+    if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost"):
+        raise ApiError(400, "callback_url: expected an HTTPS URL")
 
 
 def _size(fields: dict[str, Any]) -> tuple[int, int]:

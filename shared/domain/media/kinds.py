@@ -7,6 +7,7 @@ import re
 
 IMAGES = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP", "image/avif": "AVIF"}
 """The accepted images, with Pillow's names for them."""
+TAKEN_IMAGES = "a JPEG, PNG, WebP or AVIF image"
 VIDEO = "video/mp4"
 """The accepted video."""
 _QUICKTIME = "video/quicktime"
@@ -87,6 +88,14 @@ def media_type(data: bytes | bytearray) -> str | None:
 def named(kind: str) -> str:
     """The everyday name of a kind, with its article."""
     return _NAMES[kind]
+
+
+def not_taken(data: bytes, taken: str) -> str:
+    """What a file is instead of what is `taken`: a sentence whose subject is the file."""
+    kind = media_type(data)
+    what = f"is {named(kind)}, not" if kind else "is not" if data else "is empty, not"
+    advice = " Send it as a JPEG or PNG." if kind and kind.startswith("image/") else ""
+    return f"{what} {taken}.{advice}"
 
 
 def _of_boxes(data: bytes | bytearray) -> str | None:

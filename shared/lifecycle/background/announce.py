@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.domain.announcement import (
+    OF_BATCH,
     OF_STATUS,
     TOPIC,
     WEBHOOK_TYPES,
@@ -19,8 +20,10 @@ from shared.domain.announcement import (
     event_id,
     webhook_target,
 )
+from shared.domain.batch import Batch
 from shared.domain.video import Video
 from shared.lifecycle.background.deliver import deliver_soon, lease_ms
+from shared.lifecycle.batches import views as batches
 from shared.lifecycle.requests.views import shown
 from shared.lifecycle.services import Services
 
@@ -48,6 +51,21 @@ def rejected(services: Services, rejection_id: str, data: Mapping[str, Any]) -> 
         data=data,
     )
     _put(services, announcement, _topic(services))
+
+
+def batch_ended(services: Services, batch: Batch) -> None:
+    """A batch has ended."""
+    targets = _topic(services)
+    if batch.webhook is not None:
+        targets.append(webhook_target(batch.webhook))
+    announcement = Announcement(
+        id=event_id(batch.id, OF_BATCH[batch.status]),
+        name=OF_BATCH[batch.status],
+        subject=batch.id,
+        at=batch.ended_at or int(services.clock()),
+        data=batches.shown(batch, services.clock()).as_dict(),
+    )
+    _put(services, announcement, targets)
 
 
 def _announce(services: Services, name: Name, video: Video, *, at: int) -> None:

@@ -17,6 +17,7 @@ from shared.delivery import webhooks
 from shared.delivery.outcome import Undelivered
 from shared.domain.announcement import (
     EVENT_PREFIX,
+    OF_BATCH,
     Delivery,
     DeliveryState,
     pause_after,
@@ -182,7 +183,8 @@ def _attempt(services: Services, stored: StoredDelivery) -> Delivery:
 def _send(services: Services, delivery: Delivery) -> int:
     name = webhook_name(delivery.target)
     if name is None:
-        source = f"{services.settings.public_base_url}/{BASE_PATH}/videos"
+        things = "batches" if delivery.announcement.name in OF_BATCH.values() else "videos"
+        source = f"{services.settings.public_base_url}/{BASE_PATH}/{things}"
         if not services.settings.event_topic_endpoint:
             raise Undelivered("EVENT_TOPIC_ENDPOINT is not set any more")
         return services.topic.send(delivery.announcement, source=source)

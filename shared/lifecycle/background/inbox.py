@@ -8,21 +8,23 @@ waits for its content.
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from shared.domain.announcement import EVENT_PREFIX
 from shared.domain.errors import InvalidRequest, Problem
 from shared.domain.limits import EVENTS_KEPT, INBOX_MINUTES, LARGEST_FILE
-from shared.domain.request import VideoRequest
 from shared.domain.text import plain
 from shared.lifecycle.background import announce, dropped
-from shared.lifecycle.background.dropped import IMAGES, PROMPT, REQUEST, Ignored
+from shared.lifecycle.background.dropped import BATCH, IMAGES, PROMPT, REQUEST, Ignored
+from shared.lifecycle.requests import batches, fields
 from shared.lifecycle.requests.admit import Admitted, admit
+from shared.lifecycle.requests.batches import Created
 from shared.lifecycle.requests.claims import Repeatable
+from shared.lifecycle.requests.fields import NewVideo
 from shared.lifecycle.requests.inputs import Source
 from shared.lifecycle.services import Services
 from shared.storage.inbox import Dropped, WaitingFile
@@ -37,12 +39,6 @@ _FILE_KEPT = math.inf
 """A claim for a version of a file never expires: the file stays, so its event may come again."""
 _MOST_AT_ONCE = 100
 """Waiting files of one kind that a sweep looks after."""
-
-Wanted = tuple[VideoRequest, Sequence[Source]]
-"""A request and its files."""
-
-Parse = Callable[[Mapping[str, Any]], Wanted]
-"""Parses the fields of a create's body. Raises InvalidRequest."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +68,11 @@ class Provenance:
         return "rejected_" + hashlib.sha256(self.key.encode()).hexdigest()[:32]
 
 
+Made = Admitted | Created
+"""What is made of a request: a video, or a batch."""
+M = TypeVar("M", bound=Made)
+
+
 class _Rejected(Exception):
     """The request can never work."""
 
@@ -81,15 +82,15 @@ class _Rejected(Exception):
         self.problem = problem
 
 
-def receive(services: Services, event: Incoming, parse: Parse) -> Admitted | None:
-    """Admit the request of an event; None where it has none (any more).
+def receive(services: Services, event: Incoming) -> Made | None:
+    """Take on the request of an event; None where it has none (any more).
 
     Raises Unavailable, RateLimited and the errors of storage: worth a retry.
     """
-    return _answered(services, event.id, lambda: _asked(services, event, parse))
+    return _answered(services, event.id, lambda: _asked(services, event))
 
 
-def look_after_images(services: Services, parse: Parse) -> list[Admitted]:
+def look_after_images(services: Services) -> list[Admitted]:
     """Reject images that waited too long for their prompt; the videos of those whose prompt came
     without its event."""
     before = services.clock() - services.settings.durations.inbox_patience
@@ -100,7 +101,7 @@ def look_after_images(services: Services, parse: Parse) -> list[Admitted]:
             services.lone_images.forget(lone.name, lone.etag)
             continue
         try:
-            late = partial(_with_prompt, services, image, lone.event_id, parse, patient=False)
+            late = partial(_with_prompt, services, image, lone.event_id, patient=False)
             made = _answered(services, lone.event_id, late)
         except Problem:
             continue  # the next sweep tries again
@@ -110,35 +111,33 @@ def look_after_images(services: Services, parse: Parse) -> list[Admitted]:
     return admitted
 
 
-def look_after_files(services: Services, parse: Parse) -> list[Admitted]:
-    """The videos of files whose content came without an event: not every client closes its files.
+def look_after_files(services: Services) -> list[Made]:
+    """What is made of files whose content came without an event: not every client closes its files.
     A file that stayed empty is ignored."""
     before = services.clock() - services.settings.durations.inbox_patience
-    admitted = []
+    taken: list[Made] = []
     for waiting in services.unfinished_files.seen_before(before, limit=_MOST_AT_ONCE):
         file = services.inbox.find(waiting.name)
         if file is not None and (file.changed_at > before or not file.copied):
             continue  # still being written
         try:
-            made = _answered(services, waiting.event_id, partial(_left, services, waiting, parse))
+            made = _answered(services, waiting.event_id, partial(_left, services, waiting))
         except Problem:
             continue  # the next sweep tries again
         services.unfinished_files.forget(waiting.name)
         if made is not None and not made.replayed:  # its event may have come after all
-            admitted.append(made)
-    return admitted
+            taken.append(made)
+    return taken
 
 
-def _left(services: Services, waiting: WaitingFile, parse: Parse) -> Admitted | None:
+def _left(services: Services, waiting: WaitingFile) -> Made | None:
     file = services.inbox.find(waiting.name)
     if file is not None and not file.size:
         raise Ignored("its file stayed empty")
-    return _named(services, waiting.name, waiting.event_id, parse)
+    return _named(services, waiting.name, waiting.event_id)
 
 
-def _answered(
-    services: Services, event_id: str, work: Callable[[], Admitted | None]
-) -> Admitted | None:
+def _answered(services: Services, event_id: str, work: Callable[[], M | None]) -> M | None:
     try:
         return work()
     except Ignored as nothing:
@@ -148,12 +147,12 @@ def _answered(
     return None
 
 
-def _asked(services: Services, event: Incoming, parse: Parse) -> Admitted | None:
+def _asked(services: Services, event: Incoming) -> Made | None:
     try:
         if event.type == VIDEO_REQUESTED:
-            return _requested(services, event, parse)
+            return _requested(services, event)
         if event.type in (BLOB_CREATED, BLOB_RENAMED):
-            return _dropped(services, event, parse)
+            return _dropped(services, event)
         if event.type.startswith(EVENT_PREFIX):
             raise Ignored("one of ours")
         raise InvalidRequest(
@@ -165,9 +164,9 @@ def _asked(services: Services, event: Incoming, parse: Parse) -> Admitted | None
         raise _Rejected(_of_event(event), problem) from None
 
 
-def _requested(services: Services, event: Incoming, parse: Parse) -> Admitted | None:
+def _requested(services: Services, event: Incoming) -> Admitted | None:
     provenance = _of_event(event, _charged(services, event))
-    return _take_on(services, provenance, lambda: parse(_object(event.data)))
+    return _video(services, provenance, lambda: fields.parse(_object(event.data)))
 
 
 def _charged(services: Services, event: Incoming) -> str:
@@ -202,7 +201,7 @@ def _caller_of(known: Mapping[str, str], event: Incoming) -> str:
     return callers.pop()
 
 
-def _dropped(services: Services, event: Incoming, parse: Parse) -> Admitted | None:
+def _dropped(services: Services, event: Incoming) -> Made | None:
     data = event.data if isinstance(event.data, dict) else {}
     place = _place(services, _url(event))
     if place is None or place[0] not in (INBOX_CONTAINER, REJECTED_CONTAINER):
@@ -228,7 +227,7 @@ def _dropped(services: Services, event: Incoming, parse: Parse) -> Admitted | No
         raise Ignored("a request that was renamed")
     if dropped.is_opening(data):
         _wait_for_content(services, name, event.id)
-    return _named(services, name, event.id, parse)
+    return _named(services, name, event.id)
 
 
 def _url(event: Incoming) -> Any:
@@ -259,17 +258,17 @@ def _wait_for_content(services: Services, name: str, event_id: str) -> NoReturn:
     raise Ignored("a file that waits for its content")
 
 
-def _named(services: Services, name: str, event_id: str, parse: Parse) -> Admitted | None:
-    """The video of a file in a caller's folder."""
+def _named(services: Services, name: str, event_id: str) -> Made | None:
+    """What is made of a file in a caller's folder."""
     lower = name.lower()
     if lower.endswith(IMAGES):
-        return _image(services, name, event_id, parse)
+        return _image(services, name, event_id)
     if lower.endswith(PROMPT) and lower.removesuffix(PROMPT).endswith(IMAGES):
-        return _image(services, name[: -len(PROMPT)], event_id, parse)
-    return _file(services, name, event_id, parse)
+        return _image(services, name[: -len(PROMPT)], event_id)
+    return _file(services, name, event_id)
 
 
-def _file(services: Services, name: str, event_id: str, parse: Parse) -> Admitted | None:
+def _file(services: Services, name: str, event_id: str) -> Made | None:
     file = services.inbox.find(name)
     if file is None:
         raise Ignored("its file is gone")
@@ -277,37 +276,45 @@ def _file(services: Services, name: str, event_id: str, parse: Parse) -> Admitte
         _wait_for_content(services, name, event_id)
     provenance = _of_file(file, event_id)
 
-    def wanted() -> Wanted:
+    def wanted() -> NewVideo:
         if name.lower().endswith(PROMPT):
-            return parse({"prompt": dropped.prompt(services, file)})
-        return parse(_object(dropped.fields(services, file)))
+            return fields.parse({"prompt": dropped.prompt(services, file)})
+        return fields.parse(_object(dropped.fields(services, file)))
 
-    if not name.lower().endswith((PROMPT, REQUEST)):
+    def batch(caller: str, repeatable: Repeatable) -> Created:
+        terms = dropped.batch(services, file)
+        return batches.create_of_dropped(services, caller, terms, file, repeatable)
+
+    if not name.lower().endswith((PROMPT, REQUEST, *BATCH)):
         raise _Rejected(
             provenance,
             InvalidRequest(
-                "Drop .json (a request), .txt (a prompt), or .png, .jpg, .webp, .avif (an image "
-                "whose prompt is its metadata 'prompt' or the file beside it with .txt after its "
-                "whole name).",
+                "Drop .json (a request), .txt (a prompt), .jsonl or .csv (a batch), or .png, .jpg, "
+                ".webp, .avif (an image whose prompt is its metadata 'prompt' or the file beside "
+                "it with .txt after its whole name).",
                 code="unknown_file_type",
             ),
         )
-    made = _take_on(services, provenance, wanted)
+    made: Made | None
+    if name.lower().endswith(BATCH):
+        made = _take_on(services, provenance, batch)
+    else:
+        made = _video(services, provenance, wanted)
     services.unfinished_files.forget(name)
     return made
 
 
-def _image(services: Services, name: str, event_id: str, parse: Parse) -> Admitted | None:
+def _image(services: Services, name: str, event_id: str) -> Admitted | None:
     image = services.inbox.find(name)
     if image is None:
         raise Ignored("its image is not there")
     if not image.has_content:
         _wait_for_content(services, name, event_id)
-    return _with_prompt(services, image, event_id, parse, patient=True)
+    return _with_prompt(services, image, event_id, patient=True)
 
 
 def _with_prompt(
-    services: Services, image: Dropped, event_id: str, parse: Parse, *, patient: bool
+    services: Services, image: Dropped, event_id: str, *, patient: bool
 ) -> Admitted | None:
     """The video of an image. Without a prompt it waits if `patient`, otherwise it is rejected.
 
@@ -328,12 +335,13 @@ def _with_prompt(
         services.lone_images.note(lone, services.clock())
         raise Ignored("an image that waits for its prompt")
 
-    def wanted() -> Wanted:
+    def wanted() -> NewVideo:
         prompt = given if written is None else dropped.prompt(services, written)
-        request, _ = parse({"prompt": prompt})
-        return request, (Source("image", data=dropped.read(services, image, LARGEST_FILE)),)
+        new = fields.parse({"prompt": prompt})
+        data = dropped.read(services, image, LARGEST_FILE)
+        return replace(new, sources=(Source("image", data=data),))
 
-    made = _take_on(services, _of_file(image, event_id, prompt=written), wanted)
+    made = _video(services, _of_file(image, event_id, prompt=written), wanted)
     services.lone_images.forget(image.name, image.etag)
     services.unfinished_files.forget(image.name)
     services.unfinished_files.forget(image.name + PROMPT)
@@ -350,17 +358,26 @@ def _no_prompt(image: Dropped) -> InvalidRequest:
     )
 
 
-def _take_on(
-    services: Services, provenance: Provenance, wanted: Callable[[], Wanted]
+def _video(
+    services: Services, provenance: Provenance, wanted: Callable[[], NewVideo]
 ) -> Admitted | None:
-    """Admit a request under its provenance's key, once."""
+    def admitted(caller: str, repeatable: Repeatable) -> Admitted:
+        new = wanted()
+        return admit(services, caller, new.request, repeatable, new.sources)
+
+    return _take_on(services, provenance, admitted)
+
+
+def _take_on(
+    services: Services, provenance: Provenance, make: Callable[[str, Repeatable], M]
+) -> M | None:
+    """Make what a request asks for, for its caller and under its provenance's key, once."""
     assert provenance.caller is not None, "somebody pays"
     if _rejected(services, provenance):
         raise Ignored("rejected before")
     repeatable = Repeatable(route="events", key=provenance.key, kept=provenance.kept)
     try:
-        request, sources = wanted()
-        return admit(services, provenance.caller, request, repeatable, sources)
+        return make(provenance.caller, repeatable)
     except Problem as problem:
         if problem.code == "video_deleted":
             raise Ignored("its video was deleted") from None

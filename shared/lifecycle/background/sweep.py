@@ -15,13 +15,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from shared.domain import polling
+from shared.domain.ids import new_video_id
 from shared.domain.ledger import Kind, LedgerError
 from shared.domain.work import Phase, Work, instance_id, phase, video_of
 from shared.durable.names import GenerateVideo
-from shared.lifecycle import money
+from shared.lifecycle import money, succession
 from shared.lifecycle.background import announce, backlog
 from shared.lifecycle.requests import inputs
-from shared.lifecycle.requests.admit import payload
+from shared.lifecycle.requests.admit import SILENT_AFTER, payload
 from shared.lifecycle.requests.claims import ADMISSION_UNDONE
 from shared.lifecycle.services import Services
 from shared.storage.rows import RowChanged
@@ -36,6 +37,9 @@ show a new one."""
 _MOST_ENDED = 5
 """Workers in a row that ended without a heartbeat: the cause will not be over in a minute."""
 _EXPIRY_NEAR = 2 * 3600.0
+_DAY = 86400.0
+_RETIREMENT_NEAR, _RETIRED_LATELY = 31 * _DAY, 2 * _DAY
+"""By the calendar, whatever the time scale."""
 _MOST_PATIENCE = 3600.0
 """Beyond what a stage allows: an uncollected job expires after 24 hours."""
 
@@ -53,14 +57,21 @@ def suspects(services: Services) -> list[str]:
 
     Videos being worked on come first, but leave room for the front of the line. The rest of the
     line, and videos that have ended and are only watched, fill what is left. Where there are too
-    many, a random sample is taken: the next sweep takes another."""
-    quiet = services.work.quiet(services.clock() - services.settings.durations.of(_QUIET))
-    waiting = [video for video in quiet if video.stage is Phase.WAITING]
-    watched = [video for video in quiet if video.stage is Phase.WATCHING]
-    patient = (Phase.WAITING, Phase.WATCHING)
-    working = [video for video in quiet if video.stage not in patient]
+    many, a random sample is taken: the next sweep takes another. A long line is not read as a
+    whole: only its front, and a piece from anywhere."""
+    now, durations = services.clock(), services.settings.durations
+    silent = now - durations.of(_QUIET)
+    busy = services.work.quiet(silent, waiting=False)
+    watched = [video for video in busy if video.stage is Phase.WATCHING]
+    working = [video for video in busy if video.stage is not Phase.WATCHING]
     chosen = random.sample(working, min(len(working), _MOST_ASKED - _ROOM_FOR_WAITING))
     room = _MOST_ASKED - len(chosen)
+    waiting = services.work.quiet(silent, waiting=True, limit=_MOST_ASKED)
+    if len(waiting) == _MOST_ASKED:
+        ago = random.uniform(0.0, durations.queue_deadline)  # noqa: S311
+        somewhere = new_video_id(int(1000 * (now - ago)), bytes(10))
+        start = max(somewhere, video_of(waiting[-1].instance))
+        waiting += services.work.quiet(silent, waiting=True, start=start, limit=_MOST_ASKED)
     front, others = waiting[: room // 2], waiting[room // 2 :] + watched
     chosen += front + random.sample(others, min(room - len(front), len(others)))
     return [video.instance for video in chosen]
@@ -76,12 +87,16 @@ def sweep(
     revived = [revive(services, instance, ended=False) for instance in missing]
     revived += [revive(services, instance, ended=True) for instance in ended]
     restarts = [restart for restart in revived if restart is not None]
+    for old in services.work.without_place(limit=_MOST_ROWS):
+        with suppress(RowChanged):
+            services.work.replace(old)
     for silent in services.work.silent(before, limit=_MOST_ROWS):
         with suppress(RowChanged):  # a worker is alive after all, or another sweep was first
             work = _take_over(services, silent, now, allowed[phase(silent)])
             if work is not None:
                 restarts.append(_restart(services, work))
     _watch_expiry(services, now)
+    _watch_retirement(services, now)
     return restarts
 
 
@@ -93,7 +108,11 @@ def revive(services: Services, instance: str, *, ended: bool) -> Restart | None:
     if work is None or instance_id(work.video_id, work.epoch) != instance:
         return None
     if phase(work) is Phase.ADMITTING:
-        return None  # no worker was started yet
+        stored = services.videos.find(work.caller, work.video_id)
+        if stored is None or stored.video.terminal:
+            return None  # no worker was started yet; see `_take_over`
+        announce.queued(services, stored.video)
+        work = replace(work, admitted=True)
     if ended and work.restarts >= _MOST_ENDED:
         return None
     with suppress(RowChanged):
@@ -111,7 +130,7 @@ def _allowed(services: Services) -> dict[Phase, float]:
     durations = services.settings.durations
     minute = durations.of(60)
     return {
-        Phase.ADMITTING: 2 * minute,
+        Phase.ADMITTING: durations.of(SILENT_AFTER),
         Phase.WAITING: durations.longest_wait + 2 * minute,
         Phase.SUBMITTING: 4 * minute,
         Phase.RENDERING: durations.of(polling.LONGEST_PAUSE) + 2 * minute,
@@ -173,7 +192,7 @@ def _undo_admission(services: Services, work: Work) -> None:
     with suppress(LedgerError):  # it may not have a reservation yet
         services.ledger.write(money.entry(services, work, Kind.RELEASE, 0, ADMISSION_UNDONE))
     if work.claim:
-        services.idempotency.forget(work.caller, work.claim, work.video_id)
+        services.idempotency.to_forget(work.caller, work.claim, work.video_id)()
     inputs.drop(services, work.video_id)
     services.work.delete(work)
 
@@ -197,7 +216,22 @@ def _watch_expiry(services: Services, now: float) -> None:
         Event.LINE_STATE,
         waiting=unfinished.waiting,
         working=unfinished.working,
-        oldest_wait_seconds=now - min(unfinished.waiting_since, default=now),
+        oldest_wait_seconds=now - (unfinished.oldest_since or now),
         uncollected=len(uncollected),
         soonest_expiry_seconds=min((job.expires_at for job in uncollected), default=now) - now,
     )
+
+
+def _watch_retirement(services: Services, now: float) -> None:
+    """Log the models that retire soon by the settings, or did lately."""
+    for model in dict.fromkeys(upstream.model for upstream in services.settings.upstreams):
+        at = succession.retirement(services, model)
+        if at is None or not now - _RETIRED_LATELY < at < now + _RETIREMENT_NEAR:
+            continue
+        successor = services.settings.successor(model)
+        emit(
+            Event.MODEL_RETIRES,
+            model=model,
+            days_left=(at - now) / _DAY,
+            successor=None if successor is None else successor.model,
+        )

@@ -29,17 +29,18 @@ class Cancelled:
     hints: tuple[Hint, ...] = ()
 
 
-def cancel_video(services: Services, video: Video) -> Cancelled:
+def cancel_video(services: Services, video: Video, *, unsent: bool = False) -> Cancelled:
     """Cancel a video. Cancelling it again changes nothing.
 
-    Raises Conflict where it has ended otherwise, or its end is decided already.
+    Raises Conflict where it has ended otherwise, or its end is decided already; with `unsent`, also
+    where its submission has begun, so that nothing that may be billed is given up.
     """
     if video.status is Status.CANCELLED:
         return Cancelled(video)
     work = services.work.get(video.id)
     if video.terminal or work is None:
         raise _too_late(video)
-    decided = services.work.change(work, lambda current: _verdict(services, current))
+    decided = services.work.change(work, lambda current: _verdict(services, current, unsent))
     if decided is None or decided.verdict is None or decided.verdict.status is not Status.CANCELLED:
         raise _too_late(video)
     log_decision(video.id, decided.verdict)
@@ -60,8 +61,8 @@ def cancel_video(services: Services, video: Video) -> Cancelled:
     return Cancelled(stored.video if stored else video, hints)
 
 
-def _verdict(services: Services, current: Work) -> Work | None:
-    if current.verdict is not None or current.ended:
+def _verdict(services: Services, current: Work, unsent: bool) -> Work | None:
+    if current.verdict is not None or current.ended or (unsent and current.sent):
         return None
     verdict, now = endings.cancelled(current), services.clock()
     return replace(current, verdict=verdict, heartbeat_at=now)

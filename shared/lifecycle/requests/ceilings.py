@@ -4,8 +4,9 @@ refusals."""
 from datetime import UTC, datetime, timedelta
 
 from shared.domain import retry_after
-from shared.domain.errors import LimitReached, Problem, RateLimited
+from shared.domain.errors import LimitReached, Problem, RateLimited, TooDear
 from shared.domain.ledger import Amounts, Entry, Kind
+from shared.domain.limits import BATCHES_SHARE, QUOTES_A_MINUTE
 from shared.domain.money import micro_usd, usd
 from shared.lifecycle import money
 from shared.lifecycle.requests.prepare import Prepared
@@ -45,10 +46,19 @@ def refusal(services: Services, caller: str, prepared: Prepared) -> Problem | No
 def check_job(services: Services, reserved: int) -> None:
     ceiling = services.settings.max_job_usd
     if ceiling >= 0 and reserved > micro_usd(ceiling):
-        raise LimitReached(
+        raise TooDear(
             f"This video would cost ${usd(reserved)}; one video may cost at most "
             f"${usd(micro_usd(ceiling))} here (MAX_JOB_USD). That does not reset: ask for less. "
             "Nothing was charged."
+        )
+
+
+def check_questions(services: Services, caller: str) -> None:
+    """The pace of quotes, and of requests that ask for an approval. Raises RateLimited."""
+    if wait := services.quotes.take(caller):
+        raise RateLimited(
+            f"You may ask for {QUOTES_A_MINUTE} quotes or approvals a minute. Nothing was charged.",
+            retry_after=wait,
         )
 
 
@@ -65,16 +75,24 @@ def of(services: Services, caller: str, day: str) -> list[Ceiling]:
     return ceilings
 
 
-def caller_limits(services: Services, caller: str) -> booking.CallerLimits | None:
+def caller_limits(
+    services: Services, caller: str, *, of_batch: bool = False
+) -> booking.CallerLimits | None:
+    """The limits of a caller; those for the lines of its batches leave room for other requests."""
     known = services.settings.caller(caller)
     if known is None or (known.max_unfinished < 0 and known.creates_per_minute < 0):
         return None
     return booking.CallerLimits(
-        max_unfinished=known.max_unfinished,
-        creates=known.creates_per_minute,
+        max_unfinished=_share(known.max_unfinished) if of_batch else known.max_unfinished,
+        creates=_share(known.creates_per_minute) if of_batch else known.creates_per_minute,
         window=services.settings.durations.minute,
         now=services.clock(),
     )
+
+
+def _share(limit: int) -> int:
+    """What batches may use of a limit; -1 is no limit."""
+    return limit if limit < 1 else max(1, int(limit * BATCHES_SHARE))
 
 
 def refused(refusal: booking.OverLimit, day: str) -> Problem:

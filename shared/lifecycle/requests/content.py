@@ -10,6 +10,11 @@ def link(services: Services, file: Output | Extra) -> str:
     return services.links.link(OUTPUTS_CONTAINER, file.blob, file.content_type)
 
 
+def origin(services: Services) -> str:
+    """The scheme, host and port that links lead to."""
+    return services.links.origin
+
+
 def read(services: Services, file: Output | Extra, *, first: int, length: int) -> bytes:
     """`length` bytes of a file from its byte `first` on."""
     return b"".join(services.outputs.read(file.blob, offset=first, length=length))

@@ -6,6 +6,7 @@ last requests to it went; nothing is sent to it.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from email.utils import formatdate
 
 from shared.answers import models as answers
 from shared.answers.models import Lifecycle
@@ -15,7 +16,8 @@ from shared.domain.errors import NotFound
 from shared.domain.money import UNITS, Price, Unit, usd
 from shared.domain.outage import Outage
 from shared.domain.profiles import lacks
-from shared.lifecycle import line
+from shared.domain.quota import live
+from shared.lifecycle import line, succession
 from shared.lifecycle.services import Services
 from shared.settings.upstreams import Upstream
 
@@ -35,6 +37,9 @@ class Deployment:
     """When it is tried next, after a 429 or in an outage."""
     paused: bool = False
     """Paused by an operator."""
+    running: int = 0
+    """Jobs that hold a slot."""
+    throttled: int = 0
 
     @property
     def takes_requests(self) -> bool:
@@ -47,7 +52,8 @@ def list_models(services: Services) -> answers.ModelList:
     for deployment in deployments(services):
         by_model.setdefault(deployment.upstream.model, []).append(deployment)
     return answers.ModelList(
-        object="list", data=[_model(name, rendering) for name, rendering in by_model.items()]
+        object="list",
+        data=[_model(services, name, rendering) for name, rendering in by_model.items()],
     )
 
 
@@ -80,6 +86,8 @@ def deployments(services: Services) -> list[Deployment]:
                 outage=state.outage,
                 paused_until=state.paused_until if state.paused_until > now else None,
                 paused=state.paused,
+                running=len(live(state, now)),
+                throttled=state.throttled,
             )
         )
     return known
@@ -91,19 +99,33 @@ def _lifecycle(retires_at: float | None, *, gone: bool, now: float) -> Lifecycle
     return Lifecycle.ACTIVE if retires_at is None else Lifecycle.RETIRING
 
 
-def _model(name: str, rendering: list[Deployment]) -> answers.Model:
+def retirement_headers(services: Services, model: str) -> dict[str, str]:
+    """The headers of an answer about a model that retires or has retired by the settings: since
+    when it is not to be used (RFC 9745), and when it stops to answer (RFC 8594)."""
+    at = succession.retirement(services, model)
+    if at is None:
+        return {}
+    return {"deprecation": f"@{int(at)}", "sunset": formatdate(int(at), usegmt=True)}
+
+
+def _model(services: Services, name: str, rendering: list[Deployment]) -> answers.Model:
     """A model with its deployments in the order of the settings."""
     upstreams = [deployment.upstream for deployment in rendering]
     all_can = [upstream.can for upstream in upstreams]
-    lifecycles = {deployment.lifecycle for deployment in rendering}
-    dates = [deployment.retires_at for deployment in rendering]
+    best = next(each for each in Lifecycle if each in {of.lifecycle for of in rendering})
+    retires_at = succession.retirement(services, name)
     return answers.Model(
         id=name,
         object="model",
         created=_PUBLISHED.get(name, 0),
         owned_by="durable-video",
-        lifecycle=next(each for each in Lifecycle if each in lifecycles),
-        retires_at=None if None in dates else max(date for date in dates if date is not None),
+        lifecycle=max(
+            best,
+            _lifecycle(retires_at, gone=False, now=services.clock()),
+            key=list(Lifecycle).index,
+        ),
+        retires_at=None if retires_at is None else int(retires_at),
+        successor=_successor(services, name),
         capabilities=answers.Capabilities(
             modes=_modes(all_can),
             sizes=_sizes(upstreams),
@@ -116,6 +138,22 @@ def _model(name: str, rendering: list[Deployment]) -> answers.Model:
             parameters=_parameters(all_can),
         ),
         deployments=[_shown(deployment) for deployment in rendering],
+    )
+
+
+def _successor(services: Services, name: str) -> answers.Successor | None:
+    successor, minute = services.settings.successor(name), services.settings.durations.minute
+    if successor is None:
+        return None
+    since, out = successor.since, successor.out_for
+    return answers.Successor(
+        model=successor.model,
+        renders=succession.in_force(services, name) is not None,
+        takes_over_at=None if since is None else int(since),
+        on_410=successor.on_410,
+        after_out_minutes=None if out is None else out / minute,
+        sizes=dict(successor.sizes),
+        seconds={str(asked): seconds for asked, seconds in successor.seconds.items()},
     )
 
 

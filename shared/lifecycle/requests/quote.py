@@ -4,16 +4,16 @@ writes."""
 from collections.abc import Sequence
 
 from shared.answers import quotes as answers
-from shared.domain.errors import Problem, RateLimited
-from shared.domain.limits import QUOTES_A_MINUTE
+from shared.domain.errors import Problem
 from shared.domain.money import usd
 from shared.domain.request import VideoRequest
 from shared.lifecycle import expect, money
 from shared.lifecycle.background import backlog
-from shared.lifecycle.requests import ceilings
+from shared.lifecycle.requests import approvals, ceilings
 from shared.lifecycle.requests.inputs import Source
 from shared.lifecycle.requests.models import per_second
 from shared.lifecycle.requests.prepare import prepare
+from shared.lifecycle.requests.views import asked_of
 from shared.lifecycle.services import Services
 from shared.storage.booking import Ceiling
 
@@ -26,20 +26,20 @@ def quote(
     Raises InvalidRequest where it can never work, RateLimited where the caller asks too often: each
     quote may decode an image.
     """
-    if wait := services.quotes.take(caller):
-        raise RateLimited(
-            f"You may ask for {QUOTES_A_MINUTE} quotes a minute. Nothing was charged.",
-            retry_after=wait,
-        )
+    ceilings.check_questions(services, caller)
     prepared = prepare(services, caller, request, sources)
     request, price = prepared.request, prepared.price
     now = services.clock()
     day = money.utc_day(now)
-    refusal = ceilings.refusal(services, caller, prepared)
+    refusal = ceilings.refusal(services, caller, prepared) or approvals.refusal(
+        services, caller, prepared.amount
+    )
     expected = expect.at_admission(services, prepared.chosen[0].name, request)
     return answers.Quote(
         object="quote",
         model=request.model,
+        rendered_by=request.renderer,
+        asked=asked_of(request),
         size=request.size,
         seconds=str(request.seconds),
         n_variants=request.variants,

@@ -4,6 +4,7 @@ Ready means that storage answers and at least one deployment takes requests. The
 the length of the line and the oldest uncollected job, which do not make the app unready.
 """
 
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooSlow
 from functools import lru_cache
@@ -12,9 +13,11 @@ from shared.answers import health as answers
 from shared.answers.models import Lifecycle
 from shared.lifecycle import line
 from shared.lifecycle.background import backlog
+from shared.lifecycle.background.backlog import Unfinished
 from shared.lifecycle.requests import models
 from shared.lifecycle.requests.models import Deployment
 from shared.lifecycle.services import Services
+from shared.storage.jobs import Job
 from shared.telemetry.offload import in_context
 
 _PATIENCE = 5.0
@@ -47,9 +50,7 @@ def _without_storage(problem: str) -> answers.Readiness:
 
 
 def _read(services: Services) -> answers.Readiness:
-    now = services.clock()
     unfinished, jobs = backlog.unfinished(services), backlog.uncollected(services)
-    since = unfinished.waiting_since
     services.outputs.check()
     deployments = models.deployments(services)
     problems = []
@@ -60,21 +61,34 @@ def _read(services: Services) -> answers.Readiness:
         status="not_ready" if problems else "ready",
         problems=problems,
         storage=answers.Storage(ready=True),
-        deployments=[_shown(each) for each in deployments],
-        queue=answers.Queue(
-            waiting=unfinished.waiting,
-            working=unfinished.working,
-            oldest_wait_seconds=int(now - min(since)) if since else None,
-        ),
-        uncollected=answers.Uncollected(
-            jobs=len(jobs),
-            oldest_seconds=int(now - min(job.created_at for job in jobs)) if jobs else None,
-            soonest_expiry_at=min((int(job.expires_at) for job in jobs), default=None),
-        ),
+        deployments=[health(each) for each in deployments],
+        queue=queue(services, unfinished),
+        uncollected=uncollected(services, jobs),
     )
 
 
-def _shown(deployment: Deployment) -> answers.DeploymentHealth:
+def queue(services: Services, unfinished: Unfinished) -> answers.Queue:
+    """What is not done yet, as it is shown."""
+    since = unfinished.oldest_since
+    return answers.Queue(
+        waiting=unfinished.waiting,
+        working=unfinished.working,
+        oldest_wait_seconds=None if since is None else int(services.clock() - since),
+    )
+
+
+def uncollected(services: Services, jobs: Sequence[Job]) -> answers.Uncollected:
+    """Jobs whose outputs are not in storage yet, as they are shown."""
+    oldest = min((job.created_at for job in jobs), default=None)
+    return answers.Uncollected(
+        jobs=len(jobs),
+        oldest_seconds=None if oldest is None else int(services.clock() - oldest),
+        soonest_expiry_at=min((int(job.expires_at) for job in jobs), default=None),
+    )
+
+
+def health(deployment: Deployment) -> answers.DeploymentHealth:
+    """A deployment, as it is shown."""
     outage, until = deployment.outage, deployment.paused_until
     return answers.DeploymentHealth(
         name=deployment.upstream.name,

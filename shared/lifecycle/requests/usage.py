@@ -4,9 +4,10 @@ A video is booked on the UTC day of its admission. The ledger's keys begin with 
 a period is one range of keys in each of its months.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 
 from shared.answers import usage as answers
 from shared.answers.usage import GroupBy
@@ -65,10 +66,13 @@ def usage(
         )
     rows: dict[str, _Sums] = {}
     total = _Sums()
-    for entry in _entries(services, caller, first, last):
-        key = {GroupBy.DAY: entry.day, GroupBy.MODEL: entry.model, GroupBy.CALLER: entry.caller}[by]
-        rows[key] = rows.get(key, _Sums()).with_entry(entry)
-        total = total.with_entry(entry)
+    entries = _entries(services, caller, first, last)
+    for _, story in groupby(entries, key=lambda entry: entry.video_id):
+        of_video = list(story)
+        key = _group(of_video, by)
+        for entry in of_video:
+            rows[key] = rows.get(key, _Sums()).with_entry(entry)
+            total = total.with_entry(entry)
     return answers.Usage(
         object="usage",
         start=first.isoformat(),
@@ -83,6 +87,19 @@ def usage(
         total=total.shown(),
         month_to_date=_month_to_date(services, caller),
     )
+
+
+def _group(of_video: Sequence[Entry], by: GroupBy) -> str:
+    """The group of a video with these entries. One that moved to the successor of its model is
+    rendered by that, with all its money."""
+    last = max(of_video, key=lambda entry: entry.attempt)
+    return {
+        GroupBy.DAY: last.day,
+        GroupBy.MODEL: last.model,
+        GroupBy.RENDERED_BY: last.rendered_by or last.model,
+        GroupBy.CALLER: last.caller,
+        GroupBy.BATCH: last.batch or "none",
+    }[by]
 
 
 def _entries(services: Services, caller: str | None, first: date, last: date) -> Iterable[Entry]:

@@ -4,10 +4,11 @@ from shared.answers import videos as answers
 from shared.domain.endings import delivery_notice
 from shared.domain.ids import is_video_id
 from shared.domain.money import usd
+from shared.domain.request import VideoRequest
 from shared.domain.video import Output, Status, Video
 from shared.durable.names import BASE_PATH
 from shared.lifecycle.line import QueuePosition, position_of
-from shared.lifecycle.services import Services
+from shared.lifecycle.services import Services, is_storage_fault
 from shared.settings.app import settings
 
 
@@ -51,6 +52,17 @@ def video_object(services: Services, video: Video) -> answers.Video:
     return shown(video, position_of(services, video))
 
 
+def seen(services: Services, video: Video) -> answers.Video:
+    """A video, without its position in line where that cannot be read now: the worker of a video
+    that was admitted or cancelled must be started or woken all the same."""
+    try:
+        return video_object(services, video)
+    except Exception as error:
+        if not is_storage_fault(error):
+            raise
+        return shown(video)
+
+
 def shown(video: Video, place: QueuePosition | None = None) -> answers.Video:
     """A video, with its place where it is in line."""
     request, error, cost = video.request, video.error, video.cost
@@ -58,6 +70,8 @@ def shown(video: Video, place: QueuePosition | None = None) -> answers.Video:
         id=video.id,
         object="video",
         model=request.model,
+        rendered_by=request.renderer,
+        asked=asked_of(request),
         status=video.status,
         progress=video.progress,
         created_at=video.created_at,
@@ -85,6 +99,14 @@ def shown(video: Video, place: QueuePosition | None = None) -> answers.Video:
         deployment=video.deployment,
         rescued=video.rescued,
     )
+
+
+def asked_of(request: VideoRequest) -> answers.Asked | None:
+    """What was asked for, where a successor renders another size or length."""
+    asked = request.asked
+    if asked is None:
+        return None
+    return answers.Asked(size=f"{asked.width}x{asked.height}", seconds=str(asked.seconds))
 
 
 def _output(video: Video, output: Output) -> answers.Output:

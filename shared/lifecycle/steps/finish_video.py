@@ -135,13 +135,15 @@ def _carry_out(
         services, work, verdict.money, verdict.amount, verdict.basis, seconds=seconds
     )
     services.ledger.write(booked)
+    money.release_move(services, work)
     money.release_unused(services, work)
     video = _end(services, work, verdict, outputs, booked.price_version)
     emit(
         Event.VIDEO_ENDED,
         video_id=work.video_id,
         caller=work.caller,
-        model=work.model,
+        model=work.asked_model,
+        rendered_by=work.model,
         deployment=work.deployment,
         job_id=work.job_id,
         status=verdict.status,
@@ -283,6 +285,8 @@ def _manifest(video: Video) -> dict[str, Any]:
         "version": 1,
         "video_id": video.id,
         "model": request.model,
+        "rendered_by": request.renderer,
+        "asked": None if request.asked is None else asdict(request.asked),
         "prompt": request.prompt,
         "size": request.size,
         "seconds": request.seconds,

@@ -62,6 +62,8 @@ def follow_job(services: Services, video_id: str, epoch: int) -> Done:
         return decide(services, work, endings.timed_out(work))
     if known.collecting:
         return done("rendered", outputs=len(known.parts), stage=Stage.COLLECTING)
+    if (rest := _rest(services, work, known)) > 0:
+        return done("watching" if work.ended else "rendering", wait=rest)
     client = services.client(work.deployment or "")
     if client is None:
         return _trouble(services, work, "its deployment is not configured any more")
@@ -78,6 +80,14 @@ def follow_job(services: Services, video_id: str, epoch: int) -> Done:
         # its outputs may appear some moments later
         return _second_empty(services, work, known) or _over(services, work, known, job)
     return _over(services, work, known, job)
+
+
+def _rest(services: Services, work: Work, known: RunningJob) -> float:
+    """How long a look that a callback asked for must wait: however many come, there is one look in
+    each shortest pause. A heartbeat ahead of now is a new worker's, and tells no look."""
+    since = services.clock() - work.heartbeat_at
+    shortest = services.settings.durations.of(polling.SHORTEST_PAUSE)
+    return shortest - since if known.called_back and since >= 0 else 0.0
 
 
 def _rendering(services: Services, work: Work, known: RunningJob, job: JobStatus) -> Done:
@@ -97,9 +107,17 @@ def _rendering(services: Services, work: Work, known: RunningJob, job: JobStatus
         elapsed = now - known.created_at
         progress = polling.estimated_progress(elapsed, elapsed + ahead.end)
 
+    # on record before the wait: a callback from now on raises it, and one before, which raised
+    # the last name, is seen by this write
+    callback, missed = expect.callback_name(services, work), False
+
     def look(current: Work) -> Work:
+        nonlocal missed
+        missed = not known.called_back and current.job is not None and current.job.called_back
         return replace(current, troubles=0).with_job(
             polls=known.polls + 1,
+            callback=callback,
+            called_back=missed,
             progress=job.progress,
             progress_at=known.progress_at if job.progress == known.progress else now,
             missing_since=None,
@@ -110,13 +128,15 @@ def _rendering(services: Services, work: Work, known: RunningJob, job: JobStatus
 
     if update(services, work, look) is None:
         return overtaken(services, work)
+    shortest = durations.of(polling.SHORTEST_PAUSE)
     if work.ended:
         withdraw(services, work)
-        return done("watching", wait=durations.of(_WATCH_PAUSE))
-    wait = before_deadline(work, now, ahead.poll)
+        wait = shortest if missed else durations.of(_WATCH_PAUSE)
+        return done("watching", wait=wait, hint=callback)
+    wait = before_deadline(work, now, shortest if missed else ahead.poll)
     seen = show(services, work, Stage.RENDERING, progress=progress, estimate=now + ahead.end)
     shown = seen.progress if seen else min(progress, 99)
-    return done("rendering", wait=wait, stage=Stage.RENDERING, progress=shown)
+    return done("rendering", wait=wait, hint=callback, stage=Stage.RENDERING, progress=shown)
 
 
 def withdraw(services: Services, work: Work) -> None:
@@ -165,6 +185,7 @@ def _over(services: Services, work: Work, known: RunningJob, job: JobStatus) -> 
         fault=job.fault,
         outputs=len(job.parts),
         polls=known.polls + 1,
+        called_back=known.called_back,
         render_seconds=took,
         lag_seconds=now - known.created_at - took,
     )
@@ -210,7 +231,7 @@ def _rendered(
         return overtaken(services, work, hints)
     if not work.ended:
         show(services, work, Stage.COLLECTING, progress=99, estimate=services.clock())
-    expect.learn(services, work, took)
+    expect.learn(services, work, took, announced=known.called_back)
     return done(
         "rendered", outputs=len(job.parts), stage=Stage.COLLECTING, progress=99, hints=hints
     )

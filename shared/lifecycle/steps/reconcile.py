@@ -107,6 +107,7 @@ def bind(services: Services, work: Work, job_id: str, job: JobStatus | None = No
         expires_at=expires_at,
         deadline=now + durations.job_deadline,
         sketch=latency.dumps(sketch),
+        callback=expect.callback_name(services, work),
     )
 
     def write(current: Work) -> Work | None:
@@ -135,7 +136,14 @@ def bind(services: Services, work: Work, job_id: str, job: JobStatus | None = No
     ahead = expect.next_of(services, known, now, sketch=sketch)
     show(services, known, Stage.RENDERING, progress=0, estimate=now + ahead.end)
     _, hints = line.call_next(services)
-    return done("submitted", wait=ahead.poll, stage=Stage.RENDERING, progress=0, hints=hints)
+    return done(
+        "submitted",
+        wait=ahead.poll,
+        hint=running.callback,
+        stage=Stage.RENDERING,
+        progress=0,
+        hints=hints,
+    )
 
 
 @dataclass(frozen=True)
@@ -168,11 +176,14 @@ def find_candidates(services: Services, work: Work, client: Dialect, *, ended: f
     # never less than two seconds: upstreams cut their times to whole seconds
     tolerance = max(2.0, services.settings.durations.of(_CLOCK_TOLERANCE))
     since = work.intent.at - tolerance
-    # while its submit is the only one, whatever is new is its own; later, what is old enough
-    alone, until = _is_alone(services, work), ended + tolerance
+    # while its submit is the only one of its kind, what is new and looks like it is its own; later,
+    # what is old enough
+    alone, until = _is_open(services, work), ended + tolerance
     listing = client.find(since, trace=work.video_id)
     beside = neighbours.of(services, upstream)
-    theirs = neighbours.unanswered(services, beside)
+    theirs = neighbours.unanswered(
+        services, [upstream, *beside], but=work.video_id, tolerance=tolerance
+    )
     claims = [upstream.name, *(each.name for each in beside)]
     names = (upstream.deployment, upstream.model)
     fits: dict[Fit, list[JobSummary]] = {each: [] for each in Fit}
@@ -202,10 +213,10 @@ def find_candidates(services: Services, work: Work, client: Dialect, *, ended: f
     return candidates
 
 
-def _is_alone(services: Services, work: Work) -> bool:
-    """Whether no other video may submit until this one's submission is decided."""
+def _is_open(services: Services, work: Work) -> bool:
+    """Whether nobody alike may submit until this submission is decided."""
     stored = line.deployments(services, [work.deployment or ""])
-    return any(each.state.submitting == work.video_id for each in stored)
+    return any(work.video_id in each.state.submitting for each in stored)
 
 
 def bind_found(services: Services, work: Work, client: Dialect, job_id: str) -> Done:
@@ -229,14 +240,14 @@ def _absent(services: Services, work: Work, *, now: float, ended: float, doubt: 
     if work.posts >= MOST_POSTS:
         hints = slots.hand_over(services, work)
         return decide(services, work, endings.never_accepted(work), hints=hints)
-    alone = _is_alone(services, work)
-    fresh = Attempt(deployment=work.deployment or "") if alone else None
-    # others submit meanwhile: a new turn, so the slot goes first, as it would be taken for one
-    hints = () if alone else slots.hand_over(services, work)
+    still_open = _is_open(services, work)
+    fresh = Attempt(deployment=work.deployment or "") if still_open else None
+    # others alike submit meanwhile: a new turn, so the slot goes first, or it is taken for one
+    hints = () if still_open else slots.hand_over(services, work)
     back = update(services, work, lambda its: replace(its, attempt=fresh, troubles=0))
     if back is None:
         return overtaken(services, work, hints)
-    if alone:
+    if still_open:
         return done("reconcile", wait=0.0)
     show(services, back, Stage.WAITING_FOR_QUOTA)
     return done("again", wait=0.0, stage=Stage.WAITING_FOR_QUOTA, progress=0, hints=hints)
@@ -259,11 +270,11 @@ def _unknown(services: Services, work: Work, why: str) -> Done:
 def close_unanswered(services: Services, work: Work) -> None:
     """Let others submit although the outcome of this submission is unknown.
 
-    Its job may be running, so the slot stays held. Where there is a list, the next submit waits
-    until its job cannot be confused in it with a job of this intent."""
-    if _is_alone(services, work):
+    Its job may be running, so the slot stays held. Where there is a list, those that are alike wait
+    until their jobs cannot be confused in it with a job of this intent."""
+    if _is_open(services, work):
         upstream = services.settings.upstream(work.deployment or "")
         lists = upstream is not None and upstream.speaks.can_list
         # twice, because our clock may be behind, and the upstream's ahead
-        pause = services.settings.durations.of(2 * _CLOCK_TOLERANCE) if lists else 0.0
-        slots.close_submit(services, work, pause=pause)
+        apart = services.settings.durations.of(2 * _CLOCK_TOLERANCE) if lists else 0.0
+        slots.close_submit(services, work, apart=apart)

@@ -29,6 +29,7 @@ def done(
     outcome: Outcome,
     *,
     wait: float | None = None,
+    hint: str | None = None,
     outputs: int | None = None,
     stage: Stage | None = None,
     progress: int | None = None,
@@ -38,6 +39,8 @@ def done(
     result: Result = {"v": PAYLOAD_VERSION, "outcome": outcome}
     if wait is not None:
         result["wait"] = round(max(0.0, wait), 3)
+    if hint is not None:
+        result["hint"] = hint
     if outputs is not None:
         result["outputs"] = outputs
     if stage is not None:
@@ -67,19 +70,30 @@ def before_job(services: Services, video_id: str, epoch: int) -> Work | Done:
     return work if work.job is None else done("submitted")
 
 
-def change(services: Services, work: Work, how: Callable[[Work], Work | None]) -> Work | None:
-    """Write a video's state, with a heartbeat. None: another worker has taken over."""
-    now = services.clock()
+def change(
+    services: Services,
+    work: Work,
+    how: Callable[[Work], Work | None],
+    *,
+    asleep: float = 0.0,
+) -> Work | None:
+    """Write a video's state, with a heartbeat: a later one for a worker that will be silent for
+    `asleep` seconds. None: another worker has taken over."""
+    beat = services.clock() + max(0.0, asleep)
 
     def alive(current: Work) -> Work | None:
         changed = how(current)
-        return None if changed is None else replace(changed, heartbeat_at=now, restarts=0)
+        return None if changed is None else replace(changed, heartbeat_at=beat, restarts=0)
 
     return services.work.change(work, alive)
 
 
 def update(
-    services: Services, work: Work, how: Callable[[Work], Work] = lambda current: current
+    services: Services,
+    work: Work,
+    how: Callable[[Work], Work] = lambda current: current,
+    *,
+    asleep: float = 0.0,
 ) -> Work | None:
     """`change` for a video that goes on as it was read. None where another execution was faster:
     its end was decided or carried out, or something was sent (see `overtaken`)."""
@@ -90,17 +104,18 @@ def update(
         applied = goes_on(current, work)
         return how(current) if applied else None
 
-    written = change(services, work, guarded)
+    written = change(services, work, guarded, asleep=asleep)
     return written if applied else None
 
 
 def goes_on(current: Work, work: Work) -> bool:
-    """Whether neither the video's end nor its attempt has changed between two reads."""
-    return (current.verdict is None, current.ended, current.attempt_key) == (
-        work.verdict is None,
-        work.ended,
-        work.attempt_key,
-    )
+    """Whether neither the video's end nor its attempt has changed between two reads, nor who is to
+    render it."""
+    return _standing(current) == _standing(work)
+
+
+def _standing(work: Work) -> tuple[object, ...]:
+    return work.verdict is None, work.ended, work.attempt_key, work.model, work.move
 
 
 def overtaken(services: Services, work: Work, hints: tuple[Hint, ...] = ()) -> Done:

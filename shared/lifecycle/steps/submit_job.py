@@ -35,9 +35,15 @@ from shared.upstream.protocol import (
     NotSent,
     Refused,
     Throttled,
+    TooLate,
     UpstreamError,
+    within,
 )
 
+SEND_WITHIN = 90.0
+"""Seconds from an intent in which its POST must be on its way: less than the time after which
+`reconcile` sends the create again (`ABSENCE`), although whoever wrote the intent may only stand
+still."""
 _PAUSE = 20.0
 """Seconds for which a 429 without Retry-After pauses a deployment."""
 _MOST_TURNED_AWAY = 6
@@ -88,7 +94,8 @@ def _post(services: Services, work: Work, attempt: Attempt, client: Dialect) -> 
     if intent.intent is None or intent.intent.by != mine.by:
         return done("again", wait=0.0)
     try:
-        job = client.submit(video.request, media, trace=f"{work.video_id}-{intent.posts}")
+        with within(mine.at + services.settings.durations.of(SEND_WITHIN) - services.clock()):
+            job = client.submit(video.request, media, trace=f"{work.video_id}-{intent.posts}")
     except UpstreamError as error:
         return _not_submitted(services, intent, error)
     return bind(services, intent, job.job_id, job)
@@ -104,6 +111,8 @@ def _not_submitted(services: Services, work: Work, error: UpstreamError) -> Done
     )
     if isinstance(error, NotSent):
         return _turned_away(services, work, TurnedAway(status=None, message=str(error)))
+    if isinstance(error, TooLate):
+        return _again(services, work, _taken_back(services, work))
     if isinstance(error, DeploymentOut):
         refusal = TurnedAway(status=error.status, message=str(error), final=error.final)
         return _turned_away(services, work, refusal)
@@ -113,6 +122,8 @@ def _not_submitted(services: Services, work: Work, error: UpstreamError) -> Done
             pause = services.settings.durations.of(_PAUSE)
         return _throttled(services, work, pause)
     if isinstance(error, Refused):
+        if _is_anothers(services, work):
+            return overtaken(services, work)
         slots.works(services, work)
         return _refused(services, work, str(error), moderated=error.moderated)
     assert isinstance(error, AnswerLost)
@@ -123,6 +134,8 @@ def _not_submitted(services: Services, work: Work, error: UpstreamError) -> Done
 
 def _throttled(services: Services, work: Work, pause: float) -> Done:
     back = _taken_back(services, work, troubles=0)
+    if back is None:
+        return _never_created(services, work)
     slots.throttle(services, work, pause)
     emit(
         Event.DEPLOYMENT_PAUSED,
@@ -140,6 +153,8 @@ def _turned_away(services: Services, work: Work, refusal: TurnedAway) -> Done:
     in between: only such refusals are counted."""
     now = services.clock()
     back = _taken_back(services, work)
+    if back is None:
+        return _never_created(services, work)
     state = slots.turn_away(services, work, refusal)
     if state is None or state.outage is None:  # not configured any more
         return _again(services, work, back)
@@ -160,7 +175,7 @@ def _turned_away(services: Services, work: Work, refusal: TurnedAway) -> Done:
         reason=str(refusal.status or "unreachable"),
         since_seconds=now - state.outage.since,
     )
-    if back is not None and refusal.status is not None and state.outage.failures == 1:
+    if refusal.status is not None and state.outage.failures == 1:
         times = back.troubles + 1
         back = update(services, back, lambda current: replace(current, troubles=times))
         if back is not None and back.troubles >= _MOST_TURNED_AWAY:
@@ -206,14 +221,26 @@ def _again(services: Services, work: Work, back: Work | None) -> Done:
 
 
 def _never_created(services: Services, work: Work) -> Done:
-    """Nothing was created, and meanwhile the video was cancelled (or another worker has it)."""
+    """Nothing was created, and meanwhile the video was cancelled, or another worker has it: then
+    the slot is that worker's, whose job may be running."""
+    mine = False
 
     def nothing(current: Work) -> Work | None:
-        if current.attempt is None or current.attempt_key != work.attempt_key:
-            return None
-        return replace(current, attempt=replace(current.attempt, intent=None))
+        nonlocal mine
+        attempt = current.attempt
+        mine = attempt is not None and current.attempt_key == work.attempt_key
+        return replace(current, attempt=replace(attempt, intent=None)) if attempt and mine else None
 
     left = change(services, work, nothing)
-    # what another execution has sent meanwhile needs the slot
-    hints = slots.hand_over(services, work) if left is None or not left.sent else ()
+    is_ours = mine if left is not None else services.work.get(work.video_id) is None
+    hints = slots.hand_over(services, work) if is_ours else ()
     return overtaken(services, work, hints)
+
+
+def _is_anothers(services: Services, work: Work) -> bool:
+    """Whether another execution has taken over what this one had sent."""
+    current = services.work.get(work.video_id)
+    return current is not None and (current.epoch, current.attempt_key) != (
+        work.epoch,
+        work.attempt_key,
+    )

@@ -12,7 +12,7 @@ from shared.domain import parameters
 from shared.domain.errors import InvalidRequest
 from shared.domain.parameters import Parameter, Type, as_text, read
 from shared.domain.request import VideoRequest
-from triggers.web.bodies import CreateVideo
+from shared.lifecycle.requests.fields import CreateVideo
 
 SEED = Parameter(type="integer", minimum=0, maximum=100)
 REQUEST = VideoRequest(model="wan", prompt="p", width=832, height=480, seconds=5)

@@ -4,6 +4,7 @@ told."""
 import math
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from functools import reduce
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from shared.domain.latency import UNLEARNED, Sketch, observe
 from shared.domain.polling import (
     LONGEST_PAUSE,
+    SAFETY,
     SHORTEST_PAUSE,
     backoff,
     estimated_progress,
@@ -209,3 +211,37 @@ def test_backoff_grows_to_its_limit(attempt: int) -> None:
 def test_larger_and_longer_videos_are_expected_later() -> None:
     small = expected_render_seconds(480, 480, 5)
     assert small < expected_render_seconds(1280, 720, 5) < expected_render_seconds(1280, 720, 12)
+
+
+announced = sketches.map(lambda sketch: replace(sketch, announced=True))
+
+
+@given(announced, guesses, seconds, progresses)
+def test_while_callbacks_arrive_no_pause_is_shorter_and_none_a_minute_longer_than_the_longest(
+    sketch: Sketch, guess: float, elapsed: float, progress: int | None
+) -> None:
+    polled = replace(sketch, announced=False)
+    without = plan(polled, expected=guess, elapsed=elapsed, progress=progress).pause
+    found = plan(sketch, expected=guess, elapsed=elapsed, progress=progress).pause
+    assert without <= found <= max(without, LONGEST_PAUSE + SAFETY)
+    if not sketch.durations:
+        assert found == without
+
+
+@given(announced, st.floats(0.1, 20_000))
+def test_an_end_whose_callback_is_lost_is_seen_a_minute_later_at_the_most(
+    sketch: Sketch, actual: float
+) -> None:
+    """Than without callbacks at the worst; and at no more polls."""
+    polls = polls_until(sketch, actual)
+    assert polls[-1] - actual <= LONGEST_PAUSE + SAFETY
+    assert len(polls) <= len(polls_until(replace(sketch, announced=False), actual))
+
+
+def test_while_callbacks_arrive_the_first_look_is_when_nearly_all_have_ended() -> None:
+    sketch = Sketch(tuple(100.0 + each for each in range(20)), announced=True)
+    assert plan(sketch, expected=1).pause == 118  # 95 % of 20
+    assert plan(sketch, expected=1, elapsed=118).pause >= SAFETY
+    assert plan(sketch, expected=1).remaining == pytest.approx(109.5)
+    far = Sketch((300.0,) * 20, announced=True)
+    assert polls_until(far, 299) == [180.0, 300.0]

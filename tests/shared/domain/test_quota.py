@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from shared.domain.outage import Outage, TurnedAway, turned_away
 from shared.domain.quota import (
     DeploymentState,
+    Grant,
     QueuedVideo,
+    Submit,
     decide,
     forecast,
     freed,
@@ -33,10 +35,21 @@ def state(name: str = "a", **values: object) -> DeploymentState:
     )
 
 
-def video(number: int, caller: str = "key:x", deployments: tuple[str, ...] = ("a",)) -> QueuedVideo:
+def video(
+    number: int, caller: str = "key:x", deployments: tuple[str, ...] = ("a",), prompt: str = ""
+) -> QueuedVideo:
     return QueuedVideo(
-        video_id=f"video_{number:032x}", caller=caller, deployments=deployments, expected=40.0
+        video_id=f"video_{number:032x}",
+        caller=caller,
+        deployments=deployments,
+        expected=40.0,
+        facts=f"{prompt} 720x1280 4 1" if prompt else "",
     )
+
+
+def telling(**values: object) -> DeploymentState:
+    """A deployment whose list tells prompts apart, and that has room."""
+    return replace(state(shown=("prompt",), max_running=9, max_creates=9), **values)  # type: ignore[arg-type]
 
 
 def served(
@@ -53,8 +66,29 @@ def test_first_come_first_served_within_a_caller() -> None:
     assert grant.video_id == video(1).video_id
 
 
+def test_a_line_of_a_batch_waits_behind_its_callers_other_videos_and_no_others() -> None:
+    batch = replace(video(1), of_batch=True)
+    (grant,) = decide([batch, video(2)], [state()], 0.0)
+    assert grant.video_id == video(2).video_id
+    (grant,) = decide([batch, video(2, "key:y")], [state()], 0.0)
+    assert grant.video_id == batch.video_id
+
+
+def test_batches_of_several_callers_take_turns() -> None:
+    waiting = [replace(video(number, "key:x"), of_batch=True) for number in range(1, 5)]
+    waiting += [replace(video(number, "key:y"), of_batch=True) for number in range(5, 9)]
+    at, order = state(max_running=99, max_creates=99), []
+    for now in range(4):
+        (grant,) = decide(waiting, [at], float(now))
+        who = next(each for each in waiting if each.video_id == grant.video_id)
+        waiting.remove(who)
+        at = served(at, who, float(now), lasts=0.5)
+        order.append(who.caller)
+    assert order == ["key:x", "key:y", "key:x", "key:y"]
+
+
 def test_a_caller_with_less_running_goes_first() -> None:
-    busy = state("b", running={"v": 100.0}, callers={"v": "key:x"}, submitting="v")
+    busy = state("b", running={"v": 100.0}, callers={"v": "key:x"}, submitting={"v": Submit()})
     (grant,) = decide([video(1, "key:x"), video(2, "key:y")], [state(), busy], 0.0)
     assert grant.video_id == video(2).video_id
 
@@ -80,6 +114,51 @@ def test_one_submit_at_a_time() -> None:
     assert len(decide([video(2)], [after], 2.0)) == 1
 
 
+def of(grants: list[Grant]) -> list[int]:
+    """The numbers of the videos with a grant."""
+    return [int(grant.video_id.removeprefix("video_"), 16) for grant in grants]
+
+
+def test_submits_that_the_list_tells_apart_are_in_flight_together() -> None:
+    """An equal one follows, and does not hold up those behind it."""
+    line = [video(1, prompt="a"), video(2, prompt="a"), video(3, prompt="b"), video(4, prompt="c")]
+    assert of(decide(line, [telling()], 0.0)) == [1, 3, 4]
+    at = granted(telling(), line[0], 0.0, lease=GRANT)
+    assert of(decide(line[1:], [at], 1.0)) == [3, 4]
+    assert of(decide(line[1:], [submitted(at, line[0].video_id, 2.0)], 2.0)) == [2, 3, 4]
+
+
+def test_what_is_not_known_of_a_submit_keeps_it_alone() -> None:
+    unknown, known = video(1), video(2, prompt="a")
+    assert of(decide([unknown, known], [telling()], 0.0)) == [1]
+    assert decide([known], [granted(telling(), unknown, 0.0, lease=GRANT)], 1.0) == []
+    assert decide([unknown], [granted(telling(), known, 0.0, lease=GRANT)], 1.0) == []
+
+
+def test_without_a_list_all_are_in_flight_together() -> None:
+    """No lost answer can be traced there, so nothing is gained by waiting."""
+    line = [video(number, prompt="a") for number in range(1, 4)]
+    assert of(decide(line, [telling(shown=None)], 0.0)) == [1, 2, 3]
+
+
+def test_an_unanswered_submit_blocks_its_likes_and_nobody_else() -> None:
+    line = [video(1, prompt="a"), video(2, prompt="a"), video(3, prompt="b")]
+    at = taken(granted(telling(), line[0], 0.0, lease=GRANT), line[0].video_id, 1.0, lease=SLOT)
+    assert at is not None
+    at = submitted(at, line[0].video_id, 100.0, apart=220.0)
+    assert of(decide(line[1:], [at], 219.0)) == [3]
+    assert of(decide(line[1:], [at], 220.0)) == [2, 3]
+
+
+def test_grants_and_creates_in_flight_count_under_the_rate() -> None:
+    line = [video(number, prompt=f"p{number}") for number in range(1, 6)]
+    assert of(decide(line, [telling(max_creates=3)], 0.0)) == [1, 2, 3]
+    at = granted(telling(max_creates=2), line[0], 0.0, lease=GRANT)
+    at = served(at, line[1], 1.0)
+    assert decide(line[2:], [at], 2.0) == []
+    assert of(decide(line[2:], [at], GRANT)) == [3]  # the grant has ended, nothing was sent
+
+
 def test_a_grant_that_nobody_takes_ends_and_costs_nothing() -> None:
     idle = state(max_running=1, max_creates=1)
     held = granted(idle, video(1), 0.0, lease=GRANT)
@@ -93,7 +172,7 @@ def test_a_grant_that_nobody_takes_ends_and_costs_nothing() -> None:
 def test_a_turn_taken_twice_counts_once() -> None:
     once = taken(granted(state(), video(1), 0.0, lease=GRANT), video(1).video_id, 1.0, lease=SLOT)
     assert once is not None
-    assert once.creates == (1.0,)
+    assert once.submitting[video(1).video_id].sending
     assert taken(once, video(1).video_id, 2.0, lease=SLOT) == once
 
 
@@ -216,7 +295,10 @@ class World:
     """The upstream and the workers, as they are whatever the deployments say."""
 
     states: dict[str, DeploymentState] = field(
-        default_factory=lambda: {"a": state("a", max_creates=3), "b": state("b", max_running=1)}
+        default_factory=lambda: {
+            "a": state("a", max_creates=3, max_running=3, shown=("prompt",)),
+            "b": state("b", max_running=1),
+        }
     )
     now: float = 1000.0
     waiting: list[QueuedVideo] = field(default_factory=list)
@@ -224,6 +306,7 @@ class World:
     """Granted, and not yet known to its worker."""
     sending: dict[str, tuple[str, float]] = field(default_factory=dict)
     """Video -> its deployment, and when it took its turn."""
+    in_flight: dict[str, list[QueuedVideo]] = field(default_factory=lambda: {"a": [], "b": []})
     running: dict[str, set[str]] = field(default_factory=lambda: {"a": set(), "b": set()})
     posts: dict[str, list[float]] = field(default_factory=lambda: {"a": [], "b": []})
     arrived: int = 0
@@ -232,18 +315,20 @@ class World:
     def arrive(self, caller: int) -> None:
         self.arrived += 1
         where = (("a", "b"), ("a",), ("b",))[self.arrived % 3]
-        self.waiting.append(video(self.arrived, f"key:{caller}", where))
+        prompt = "pqr"[self.arrived // 3 % 3]
+        self.waiting.append(video(self.arrived, f"key:{caller}", where, prompt))
 
     def take(self) -> None:
         """The workers of the granted come, in time or too late."""
-        for name, at in self.states.items():
-            video_id = at.submitting
-            if video_id is None or video_id not in self.granted:
+        for name, video_id in [
+            (name, v) for name, at in self.states.items() for v in at.submitting
+        ]:
+            if video_id not in self.granted:
                 continue
-            after = taken(at, video_id, self.now, lease=SLOT)
+            after = taken(self.states[name], video_id, self.now, lease=SLOT)
             if after is None:
                 continue  # too late here; it may have been granted another one meanwhile
-            del self.granted[video_id]
+            self.in_flight[name].append(self.granted.pop(video_id))
             self.states[name] = after
             self.sending[video_id] = (name, self.now)
 
@@ -256,6 +341,7 @@ class World:
                 self.states[name], video_id, self.now, until=self.now + 1e6
             )
             del self.sending[video_id]
+            self.in_flight[name] = [v for v in self.in_flight[name] if v.video_id != video_id]
 
     def free(self) -> None:
         for name, at in self.states.items():
@@ -276,10 +362,15 @@ class World:
             who = next(each for each in self.waiting if each.video_id == grant.video_id)
             self.waiting.remove(who)
             at = self.states[grant.deployment]
+            busy = {
+                submit.likeness for v, submit in at.submitting.items() if v in live(at, self.now)
+            }
             behind = [
                 each
                 for each in self.waiting
-                if each.caller == who.caller and grant.deployment in each.deployments
+                if each.caller == who.caller
+                and grant.deployment in each.deployments
+                and at.likeness(each) not in busy
             ]
             assert all(who.video_id < each.video_id for each in behind), "order within a caller"
             self._nobody_starves(grant.deployment, who)
@@ -298,12 +389,22 @@ class World:
 
     def check(self) -> None:
         for name, at in self.states.items():
-            assert len(self.running[name]) + (at.submitting in self.sending) <= at.max_running
+            flying = self.in_flight[name]
+            assert len(self.running[name]) + len(flying) <= at.max_running
+            assert len({each.facts for each in flying}) == len(flying), "two alike in flight"
+            assert name == "a" or len(flying) <= 1, "this list tells nobody apart"
             posts = self.posts[name]
             for begin in posts:
                 window = [post for post in posts if begin <= post < begin + at.window]
                 assert len(window) <= at.max_creates, f"{name}: {window}"
-            line = [each for each in self.waiting if name in each.deployments]
+            busy = {
+                submit.likeness for v, submit in at.submitting.items() if v in live(at, self.now)
+            }
+            line = [
+                each
+                for each in self.waiting
+                if name in each.deployments and at.likeness(each) not in busy
+            ]
             assert not line or opens_at(at, self.now) > self.now, "a free deployment beside a line"
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from shared.domain.text import NotText, decoded, parsed_json
+from shared.domain.text import NotText, check_utf8, decoded, parsed_json
 
 TEXT = "Füchse im „Schnee“ 🦊\r\n"
 LATIN = "Füchse im Schnee\r\n"
@@ -84,3 +84,23 @@ def test_what_is_no_text_says_why(data: bytes, charset: str | None, says: str) -
 def test_what_is_no_json_says_where(data: bytes, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         parsed_json(data)
+
+
+PIECE = 1024 * 1024
+"""As much as is checked at once: what lies across its end is whole all the same."""
+
+
+@pytest.mark.parametrize("before", [0, 1, PIECE - 1, PIECE - 2, PIECE - 3, PIECE])
+def test_utf8_is_checked_piece_by_piece(before: int) -> None:
+    check_utf8(b"x" * before + "\ufeffein „Fuchs“ 🦊".encode())
+    with pytest.raises(NotText, match=f"it is not UTF-8: byte 0xff at {before + 4}"):
+        check_utf8(b"x" * before + "🦊".encode() + b"\xff and more")
+    with pytest.raises(NotText, match="ends within a character"):
+        check_utf8(b"x" * before + "🦊".encode()[:3])
+
+
+def test_utf16_is_no_utf8() -> None:
+    with pytest.raises(NotText, match="byte 0xff at 0"):
+        check_utf8(TEXT.encode("utf-16"))
+    with pytest.raises(NotText, match="NUL"):
+        check_utf8("a fox".encode("utf-16-le"))

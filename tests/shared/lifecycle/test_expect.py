@@ -313,6 +313,24 @@ def test_a_patient_worker_is_not_taken_for_dead(services: Services) -> None:
     """Whoever sleeps as long as the schedule allows still leaves a heartbeat in time."""
     durations = services.settings.durations
     allowed = _allowed(services)
-    assert allowed[Phase.RENDERING] >= durations.of(polling.LONGEST_PAUSE + 60)
+    longest = polling.LONGEST_PAUSE + polling.SAFETY
+    assert allowed[Phase.RENDERING] >= durations.of(longest + 60)
     assert allowed[Phase.WAITING] >= durations.longest_wait + durations.of(60)
     assert allowed[Phase.WATCHING] >= durations.of(5 * follow_job._WATCH_PAUSE + 60)
+
+
+@pytest.mark.parametrize(
+    ("called_back", "sketch", "seconds"),
+    [
+        (True, latency.UNLEARNED, 110),
+        (False, latency.UNLEARNED, 105),
+        # the safety poll: the callback was lost
+        (False, latency.Sketch((70.0,), announced=True), 102),
+    ],
+)
+def test_when_a_render_without_times_has_ended(
+    called_back: bool, sketch: latency.Sketch, seconds: float
+) -> None:
+    job = replace(JOB, called_back=called_back, sketch=latency.dumps(sketch))
+    known = replace(work(), expected=102.0, attempt=Attempt(deployment="sora-2", job=job))
+    assert expect.took(known, job, ended(None, None), 1110.0) == seconds

@@ -49,6 +49,7 @@ def refuse(services: Services, name: str, status: int) -> None:
     services.deployments.change(limits, lambda state: replace(state, outage=gone))
 
 
+@pytest.mark.real_storage
 def test_a_grant_is_taken_up_by_its_worker_and_only_in_time(
     pool: Services, simulator: Simulator
 ) -> None:
@@ -63,12 +64,13 @@ def test_a_grant_is_taken_up_by_its_worker_and_only_in_time(
     _, hints = line.call_next(pool)
     assert hints == ({"instance": f"{waiting.id}-1", "event": "h"},)
     held = next(state for state in states(pool).values() if waiting.id in state.running)
-    assert not held.sending
+    assert not held.submitting[waiting.id].sending
     late = replace(pool, clock=lambda: time.time() + pool.settings.durations.grant_lease + 1)
     another = order()
     assert outcome(late, another) == "waiting"  # the first in line is granted it again
     assert outcome(pool, waiting, "again") == "granted"
-    assert next(state for state in states(pool).values() if waiting.id in state.running).sending
+    held = next(state for state in states(pool).values() if waiting.id in state.running)
+    assert held.submitting[waiting.id].sending
 
 
 def test_one_that_looked_between_the_reading_and_the_grant_is_told_under_its_new_name(
@@ -167,6 +169,7 @@ def place(services: Services, job: Job) -> line.QueuePosition:
     return found
 
 
+@pytest.mark.real_storage
 def test_callers_see_their_place_and_no_waiting_video_is_written(
     pool: Services, simulator: Simulator
 ) -> None:

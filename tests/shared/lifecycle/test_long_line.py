@@ -6,8 +6,6 @@ arrives, submit, and free their slot when their render is over.
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -20,14 +18,11 @@ import pytest
 from shared.domain.work import Work, instance_id
 from shared.durable.names import Hint
 from shared.lifecycle import line, slots
-from shared.lifecycle.services import Services, build
+from shared.lifecycle.services import Services
 from shared.lifecycle.steps.take_turn import take_turn
-from shared.settings.app import Settings
-from shared.storage.deployments import Deployments
-from shared.storage.snapshots import Snapshots
-from shared.storage.work import WorkTable
-from tests.support.memory import MemoryTable
+from tests.support.memory import MemoryTable, in_memory
 from tests.support.states import RUNNING
+from tests.support.virtual import VirtualTime
 
 RENDER = 45.0
 START = 1_796_000_000.0
@@ -42,9 +37,7 @@ class Run:
     works: MemoryTable
     lost: float = 0.0
     """Which share of the hints never arrives."""
-    now: float = START
-    timers: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
-    ticks: Any = field(default_factory=itertools.count)
+    time: VirtualTime = field(default_factory=lambda: VirtualTime(START))
     asleep: dict[str, tuple[str, int]] = field(default_factory=dict)
     """Instance -> the hint it waits for, and which of its sleeps that is."""
     sleeps: Counter[str] = field(default_factory=Counter)
@@ -53,13 +46,15 @@ class Run:
     """Wake-ups in each second."""
     chance: random.Random = field(default_factory=lambda: random.Random(1))
 
+    @property
+    def now(self) -> float:
+        return self.time.now
+
     def at(self, when: float, what: Callable[[], None]) -> None:
-        heapq.heappush(self.timers, (when, next(self.ticks), what))
+        self.time.at(when, what)
 
     def go(self, until: float = inf) -> None:
-        while self.timers and self.timers[0][0] <= until:
-            self.now, _, what = heapq.heappop(self.timers)
-            what()
+        self.time.run(until)
 
     def work(self, video_id: str) -> None:
         """A worker's `take_turn`, and what follows from it."""
@@ -105,16 +100,13 @@ class Run:
 
 
 @pytest.fixture
-def make_run(make_settings: Callable[..., Settings]) -> Callable[..., Run]:
+def make_run(services_with: Callable[..., Services]) -> Callable[..., Run]:
     def make(videos: int, *, lost: float = 0.0) -> Run:
-        settings = make_settings(TIME_SCALE="1", QUEUE_DEADLINE_HOURS="48")
+        app = services_with(TIME_SCALE="1", QUEUE_DEADLINE_HOURS="48")
         deployments, works = MemoryTable(), MemoryTable()
-        run = Run(build(settings), deployments, works, lost)
+        run = Run(app, deployments, works, lost)
         run.services = replace(
-            run.services,
-            work=WorkTable(works),
-            deployments=Deployments(deployments),
-            snapshots=Snapshots(deployments),
+            in_memory(run.services, work=works, deployments=deployments),
             videos=_NoVideos(),  # type: ignore[arg-type]
             clock=lambda: run.now,
         )

@@ -12,7 +12,7 @@ import pytest
 
 from shared.domain.errors import Conflict
 from shared.domain.job import Fault, JobState, JobStatus, JobSummary, Part
-from shared.domain.request import VideoRequest
+from shared.domain.request import Allowance, VideoRequest
 from shared.domain.work import Phase, phase
 from shared.lifecycle.background.sweep import sweep
 from shared.lifecycle.requests.cancel import cancel_video
@@ -33,6 +33,7 @@ from shared.upstream.protocol import (
 )
 from tests.conftest import Simulator
 from tests.shared.lifecycle.conftest import CALLER, Job, Order
+from tests.support import heirs
 from tests.support.movies import movie
 
 WALKS = 16
@@ -162,12 +163,40 @@ class Erratic:
 def test_any_walk_leads_through_legal_states_to_an_end(
     services: Services, simulator: Simulator, seen: list[Phase], seed: int
 ) -> None:
+    walk(services, simulator, seen, random.Random(seed))
+
+
+@pytest.mark.parametrize("seed", range(WALKS))
+def test_so_does_one_whose_model_comes_and_goes(
+    services_with: Callable[..., Services],
+    upstreams: Callable[..., str],
+    simulator: Simulator,
+    seen: list[Phase],
+    seed: int,
+) -> None:
+    """Its successor costs more, renders another size, and the budget has room for it now and then.
+    It is rendered by one of the two, at most once by each failure of an upstream."""
     chance = random.Random(seed)
+    maps = {"sizes": {"720x1280": "480x854"}, "after_out_minutes": 1}
+    ups = heirs.upstreams(upstreams(), maps, price=heirs.DEAR)
+    budget = chance.choice(["0.5", "1.2", "-1"])
+    services = services_with(UPSTREAMS=ups, BUDGET_USD_PER_DAY=budget)
+    walk(services, simulator, seen, chance, goes=True)
+
+
+def walk(
+    services: Services,
+    simulator: Simulator,
+    seen: list[Phase],
+    chance: random.Random,
+    *,
+    goes: bool = False,
+) -> None:
     now = services.clock()
     services = replace(services, clock=lambda: now)
     upstream = Erratic(chance, services.clock)
-    services.upstreams._clients["sora-2"] = upstream
-    job = Order(services, simulator)()
+    services.upstreams._clients |= {"sora-2": upstream, "ltx": upstream}
+    job = Order(services, simulator)(allow_successor=Allowance(allowed=True) if goes else None)
     steps: dict[str, Callable[[int], object]] = {
         "turn": lambda epoch: take_turn.take_turn(services, job.id, epoch, "hint"),
         "submit": lambda epoch: submit_job.submit_job(services, job.id, epoch),
@@ -178,12 +207,19 @@ def test_any_walk_leads_through_legal_states_to_an_end(
         "cancel": lambda epoch: cancelled(services, job, delete=False),
         "delete": lambda epoch: cancelled(services, job, delete=True),
     }
+    events: dict[str, Callable[[], None]] = {
+        "out": lambda: heirs.out(services, now - 60, until=now + chance.choice([1, 100])),
+        "back": lambda: heirs.back(services),
+        "gone": lambda: heirs.retire(services),
+    }
     for _ in range(STEPS):
         now += chance.choice([0.0, 0.0, 0.1, 0.5, 2.0, 40.0])  # at the tests' scale, to an hour
         work = job.work
         if work is None:
             break
         seen.append(phase(work))
+        if goes and chance.random() < 0.3:
+            events[chance.choice(list(events))]()
         if chance.random() < 0.7:
             steps[NEXT[phase(work)]](work.epoch)
             if phase(work) is Phase.COLLECTING:

@@ -27,10 +27,20 @@ from shared.lifecycle.requests.remove import delete_video
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import finish_video, follow_job, submit_job, take_turn
 from shared.storage.booking import CeilingReached
-from shared.upstream.protocol import AnswerLost, Dialect, NotSent, Throttled
+from shared.upstream.protocol import (
+    AnswerLost,
+    DeploymentOut,
+    Dialect,
+    NotSent,
+    Refused,
+    Throttled,
+    TooLate,
+)
 from tests.conftest import Simulator
 from tests.shared.lifecycle.conftest import CALLER, Job
 from tests.shared.lifecycle.requests.test_cancel import blobs, slot_holders, stored, to_submitted
+
+pytestmark = pytest.mark.real_storage
 
 REQUEST = VideoRequest(model="sora-2", prompt="a fox", width=720, height=1280, seconds=4)
 Patch = pytest.MonkeyPatch
@@ -114,6 +124,47 @@ def test_cancelled_during_a_post_that_created_nothing(
     assert job.video.status is Status.CANCELLED
     assert job.booked == Amounts()  # it is known that nothing was created
     assert job.video.cost.basis == "cancelled_before_creation"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Throttled("slow down", 0.0),
+        NotSent("no connection"),
+        TooLate("too late"),
+        DeploymentOut("who are you", status=401),
+        Refused("no", status=400, moderated=False),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_a_create_that_failed_late_does_not_free_the_slot_of_what_another_has_sent(
+    keeping: Services, simulator: Simulator, monkeypatch: Patch, error: Exception, epoch: int
+) -> None:
+    """The worker stood still in its POST. Meanwhile its activity was repeated, or the sweep began a
+    new worker, which found no job and sent the create again."""
+    job = begin(keeping, simulator)
+
+    def another_sends_it() -> None:
+        assert job.work is not None
+        if epoch == 2:
+            keeping.work.replace(replace(job.work, epoch=2))
+        while job.work.job is None:
+            take_turn.take_turn(keeping, job.id, epoch, "turn")
+            submit_job.submit_job(keeping, job.id, epoch)
+
+    with monkeypatch.context() as patched:
+
+        def late(*_: Any, **__: Any) -> None:
+            patched.undo()
+            another_sends_it()
+            raise error
+
+        patched.setattr(upstream_of(keeping), "submit", late)
+        take_turn.take_turn(keeping, job.id, 1, "turn")
+        submit_job.submit_job(keeping, job.id, 1)
+    assert slot_holders(keeping) == [job.id]
+    assert len(job.upstream_jobs()) == 1
 
 
 def test_cancelled_during_a_post_that_created_nothing_after_a_day_in_line(
@@ -271,6 +322,57 @@ def test_a_refused_try_leaves_the_admitted_one_alone(
     is_over(job)
 
 
+def test_a_refused_try_does_not_make_a_repeat_of_what_another_has_made(
+    services_with: Callable[..., Services], simulator: Simulator, monkeypatch: Patch
+) -> None:
+    """The refused one has deleted the row of work, and is about to give up the claim."""
+    services = services_with(BUDGET_USD_PER_DAY="0.5")
+    first = begin(services, simulator)
+    wanted, key = replace(REQUEST, prompt="another fox"), Repeatable(key="k")
+    delete, made = services.work.delete, list[Admitted]()
+
+    def then_another_has_room(work: Work) -> None:
+        delete(work)
+        if not made and work.video_id != first.id:
+            monkeypatch.undo()
+            cancel_video(services, first.video)
+            made.append(admit(services, CALLER, wanted, key))
+
+    monkeypatch.setattr(services.work, "delete", then_another_has_room)
+    with pytest.raises(LimitReached):
+        admit(services, CALLER, wanted, key)
+    again = admit(services, CALLER, wanted, key)
+    assert (again.video.id, again.replayed) == (made[0].video.id, True)
+
+
+@pytest.mark.parametrize("minutes", [0, 2])
+def test_a_slow_try_keeps_its_key_though_a_repeat_of_it_was_refused(
+    services_with: Callable[..., Services],
+    simulator: Simulator,
+    monkeypatch: Patch,
+    minutes: int,
+) -> None:
+    """It has claimed its key, and stands still before it writes anything else."""
+    noon = [time.time() // 86400 * 86400 + 43200]
+    services = replace(services_with(BUDGET_USD_PER_DAY="0.5"), clock=lambda: noon[0])
+    first = begin(services, simulator)
+    wanted, key = replace(REQUEST, prompt="another fox"), Repeatable(key="k")
+    insert = services.work.insert
+
+    def after_a_repeat(work: Work) -> Work:
+        monkeypatch.undo()
+        noon[0] += minutes * 60
+        with pytest.raises(LimitReached):
+            admit(services, CALLER, wanted, key)
+        cancel_video(services, first.video)
+        return insert(work)
+
+    monkeypatch.setattr(services.work, "insert", after_a_repeat)
+    made = admit(services, CALLER, wanted, key)
+    again = admit(services, CALLER, wanted, key)
+    assert (again.video.id, again.replayed) == (made.video.id, True)
+
+
 def test_a_turn_that_comes_while_its_video_is_cancelled_is_given_back(
     keeping: Services, simulator: Simulator, monkeypatch: Patch
 ) -> None:
@@ -398,12 +500,12 @@ def test_what_was_reserved_for_a_second_render_that_never_came_is_released(
 
 def test_requests_without_a_key_are_each_their_own(services: Services, monkeypatch: Patch) -> None:
     """Also when they are remembered in the same moment."""
-    keep, tries, made = services.idempotency.replace, count(), list[str]()
+    keep, tries, made = services.idempotency.put, count(), list[str]()
 
     def meanwhile(caller: str, claim: Any) -> Any:
         if next(tries) == 0:
             made.append(admit(services, CALLER, REQUEST).video.id)
         return keep(caller, claim)
 
-    monkeypatch.setattr(services.idempotency, "replace", meanwhile)
+    monkeypatch.setattr(services.idempotency, "put", meanwhile)
     assert admit(services, CALLER, REQUEST).video.id != made[0]

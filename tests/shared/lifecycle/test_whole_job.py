@@ -18,6 +18,8 @@ from shared.storage.names import manifest_blob, output_blob
 from tests.conftest import Simulator
 from tests.shared.lifecycle.conftest import Order
 
+pytestmark = pytest.mark.real_storage
+
 
 @pytest.mark.parametrize(
     ("model", "shape", "micro_usd"),

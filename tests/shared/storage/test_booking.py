@@ -218,3 +218,47 @@ def test_a_closed_caller_gets_nothing(table: Counting) -> None:
         ledger.write(entry("v1"), (), limits(max_unfinished=0))
     assert ledger.entries(MONTH) == []
     assert ledger.total(MONTH, caller_total("key:a")) == Amounts()
+
+
+def exchanged(ledger: Ledger, amount: int, limit: int = 10**9, video: str = "v1") -> bool:
+    """Replace the first reservation of a video by another."""
+    release = entry(kind=Kind.RELEASE, amount=0, video=video)
+    reserve = replace(entry(kind=Kind.RESERVE, amount=amount, video=video), attempt=2)
+    return ledger.exchange(release, reserve, [Ceiling("day", day_total(release.day), limit)])
+
+
+def test_an_exchange_is_one_transaction_and_counts_the_difference(table: Counting) -> None:
+    ledger = Ledger(table)
+    ledger.write(entry(kind=Kind.RESERVE, amount=400))
+    table.sizes.clear()
+    with pytest.raises(CeilingReached) as reached:
+        exchanged(ledger, 501, limit=500)
+    assert (reached.value.committed, reached.value.wanted) == (400, 101)
+    assert ledger.total(MONTH, day_total(DAY)) == Amounts(reserved=400)
+    assert exchanged(ledger, 500, limit=500) is True
+    assert table.sizes == [5]  # two entries and three totals
+    assert ledger.total(MONTH, day_total(DAY)) == Amounts(reserved=500)
+    assert exchanged(ledger, 500, limit=0) is True  # again: it holds, and nothing is written
+    assert table.sizes == [5]
+
+
+def test_no_exchange_of_what_is_closed(table: Counting) -> None:
+    ledger = Ledger(table)
+    ledger.write(entry(kind=Kind.RESERVE, amount=400))
+    ledger.write(entry(kind=Kind.SETTLE, amount=300))
+    assert exchanged(ledger, 500) is False
+    assert ledger.total(MONTH, day_total(DAY)) == Amounts(settled=300)
+
+
+def test_less_is_exchanged_even_above_a_ceiling(table: Counting) -> None:
+    ledger = Ledger(table)
+    ledger.write(entry(kind=Kind.RESERVE, amount=400))
+    assert exchanged(ledger, 399, limit=1) is True
+
+
+def test_many_processes_exchange_one_reservation_once(connection: str) -> None:
+    ledgers = [Ledger(Account(connection=connection).table("ledger")) for _ in range(6)]
+    ledgers[0].write(entry(kind=Kind.RESERVE, amount=400))
+    with ThreadPoolExecutor(6) as threads:
+        assert list(threads.map(lambda each: exchanged(each, 500), ledgers)) == [True] * 6
+    assert ledgers[0].total(MONTH, day_total(DAY)) == Amounts(reserved=500)

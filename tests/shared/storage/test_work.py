@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.domain.job import Part
-from shared.domain.work import Attempt, Intent, Phase, RunningJob, phase
+from shared.domain.work import Attempt, Intent, Move, Phase, RunningJob, phase
 from shared.storage.work import WorkTable
 from tests.support.memory import MemoryTable
 from tests.support.states import WAITING, flaws
@@ -92,7 +92,9 @@ def test_what_is_written_is_what_the_first_release_would_have_written(
     expected = dict(ROWS[name])
     if work.intent is None:  # what was left of an earlier intent
         expected = {key: value for key, value in expected.items() if key not in meaningless}
-    defaults = {"polls": 0, "spoiled": 0, "slot_freed": False}
+    if work.hint is not None:
+        expected["v"] = 2  # and a place in line, which that release does not look at
+    defaults = {"polls": 0, "spoiled": 0, "slot_freed": False, "called_back": False}
     assert defaults | dict(written.values) == defaults | expected
 
 
@@ -113,3 +115,25 @@ def test_what_a_job_cost_and_took_is_read_back(memory: MemoryTable) -> None:
     found = works.get("video_1")
     assert found is not None
     assert found.job == told.job
+
+
+def test_a_move_is_read_back(memory: MemoryTable) -> None:
+    move = Move(
+        model="ltx-2",
+        deployments=("a", "b"),
+        width=704,
+        height=1280,
+        seconds=5,
+        reserved=250_000,
+        price_version="ltx@1",
+        expected=60.0,
+    )
+    works = WorkTable(memory)
+    works.insert(replace(WAITING, move=move, asked="sora-2"))
+    found = works.get("video_1")
+    assert found is not None
+    assert (found.move, found.asked_model) == (move, "sora-2")
+    works.replace(replace(found, move=None))
+    row = memory.get("open", "video_1")
+    assert row is not None
+    assert "move" not in row.values

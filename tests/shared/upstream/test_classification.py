@@ -726,3 +726,16 @@ def test_a_key_that_no_header_takes_is_not_sent_and_not_told(
     monkeypatch.setenv("A_KEY", "secr\u00e9t-key")
     with pytest.raises(NotSent, match=r"^A_KEY is not a key: it is not printable ASCII$"):
         sora2(answering(200, VIDEO)).submit(REQUEST, trace="t")
+
+
+@pytest.mark.parametrize("url", [None, "https://v.example.com/openai/v1/callbacks/there"])
+def test_openrouter_is_told_where_to_call_back(url: str | None) -> None:
+    sent: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(200, json=VIDEO)
+
+    client = Sora2(upstream_http(handler), "my-deployment", PROFILES["openrouter"], url)
+    client.submit(REQUEST, trace="t")
+    assert json.loads(sent[0].read()).get("callback_url") == url

@@ -61,6 +61,7 @@ def test_before_its_submission_nothing_is_charged(order: Order, simulator: Simul
     assert simulator.journal()["jobs"] == []
 
 
+@pytest.mark.real_storage
 def test_the_worker_may_carry_the_same_end_out_at_the_same_time(
     order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,6 +112,7 @@ def test_a_turn_that_nobody_has_taken_up_yet_goes_to_the_next(
     assert slot_holders(services) == [third.id]
 
 
+@pytest.mark.real_storage
 def test_what_cannot_be_written_now_is_carried_out_by_the_worker(
     order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -224,6 +226,7 @@ def test_cancelling_again_changes_nothing_and_an_ended_video_cannot_be_cancelled
     assert finished.video.status is Status.COMPLETED
 
 
+@pytest.mark.real_storage
 def test_a_cancel_between_intent_and_answer_does_not_lose_the_job(
     services_with: Callable[..., Services],
     upstreams: Callable[..., str],
@@ -256,6 +259,7 @@ def stored(job: Job) -> Any:
     return found
 
 
+@pytest.mark.real_storage
 def test_deleting_a_finished_video_leaves_its_ledger_only(
     order: Order, simulator: Simulator
 ) -> None:
@@ -281,6 +285,7 @@ def test_deleting_what_ends_at_the_same_moment_deletes_it(order: Order) -> None:
     assert job.booked == Amounts(settled=400_000)
 
 
+@pytest.mark.real_storage
 def test_deleting_an_unfinished_video_hides_it_and_settles_it_later(
     services_with: Callable[..., Services], upstreams: Callable[..., str], simulator: Simulator
 ) -> None:

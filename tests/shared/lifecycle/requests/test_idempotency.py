@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -13,13 +14,15 @@ from shared.domain.errors import Conflict, LimitReached, Unavailable
 from shared.domain.ledger import Amounts
 from shared.domain.request import VideoRequest
 from shared.domain.video import Status
-from shared.domain.work import phase
 from shared.lifecycle.background.sweep import sweep
 from shared.lifecycle.requests.admit import Admitted, admit
 from shared.lifecycle.requests.claims import Repeatable
 from shared.lifecycle.services import Services
 from tests.conftest import Simulator
 from tests.support.driver import drive
+from tests.support.dying import Dies, StopsAt
+
+pytestmark = pytest.mark.real_storage
 
 CALLER = "key:local"
 REQUEST = VideoRequest(model="sora-2", prompt="a fox", width=720, height=1280, seconds=4)
@@ -73,6 +76,12 @@ def test_a_finished_video_answers_for_its_key_for_a_day(
     assert admit(tomorrow, CALLER, REQUEST, KEYED).video.id != first.video.id
 
 
+def test_an_unfinished_video_answers_for_its_key_beyond_the_day(services: Services) -> None:
+    first = admit(services, CALLER, REQUEST, KEYED)
+    tomorrow = replace(services, clock=lambda: time.time() + 25 * 3600 / 100)
+    assert admit(tomorrow, CALLER, REQUEST, KEYED).video.id == first.video.id
+
+
 def test_a_repeat_without_a_key_is_known_by_its_content(services: Services) -> None:
     first = admit(services, CALLER, REQUEST, FIRST)
     again = admit(services, CALLER, REQUEST, SECOND)
@@ -101,31 +110,7 @@ def test_simultaneous_repeats_make_one_video(services: Services, repeatable: Rep
     assert len({each.video.id for each in admitted}) == 1
     assert len(videos(services)) == 1
     assert booked(services) == Amounts(reserved=400_000)
-    (work,) = services.work.all()
-    assert phase(work) == "waiting"
-
-
-class _StopsAt(Exception):
-    pass
-
-
-class _Dies:
-    """A table whose process dies before or after one of its methods."""
-
-    def __init__(self, table: Any, method: str, *, after: bool) -> None:
-        self._table, self._method, self._after = table, method, after
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._table, name)
-        if name != self._method:
-            return method
-
-        def dying(*args: Any, **extra: Any) -> Any:
-            if self._after:
-                method(*args, **extra)
-            raise _StopsAt(name)
-
-        return dying
+    assert len(services.work.all()) == 1
 
 
 STEPS = [
@@ -133,7 +118,6 @@ STEPS = [
     ("work", "insert"),
     ("ledger", "write"),
     ("videos", "insert"),
-    ("work", "replace"),
 ]
 
 
@@ -142,8 +126,8 @@ STEPS = [
 def test_a_repeat_goes_on_where_the_first_try_died(
     services: Services, simulator: Simulator, part: str, method: str, after: bool
 ) -> None:
-    broken: dict[str, Any] = {part: _Dies(getattr(services, part), method, after=after)}
-    with pytest.raises(_StopsAt):
+    broken: dict[str, Any] = {part: Dies(getattr(services, part), method, after=after)}
+    with pytest.raises(StopsAt):
         admit(replace(services, **broken), CALLER, REQUEST, KEYED)
     again = admit(services, CALLER, REQUEST, KEYED)
     assert videos(services) == [again.video.id]
@@ -156,8 +140,8 @@ def test_a_repeat_goes_on_where_the_first_try_died(
 def test_a_repeat_after_the_sweep_undid_the_first_try_is_a_new_video(
     services: Services, part: str, method: str
 ) -> None:
-    broken: dict[str, Any] = {part: _Dies(getattr(services, part), method, after=True)}
-    with pytest.raises(_StopsAt):
+    broken: dict[str, Any] = {part: Dies(getattr(services, part), method, after=True)}
+    with pytest.raises(StopsAt):
         admit(replace(services, **broken), CALLER, REQUEST, KEYED)
     for late in (30, 60):
         sweep(replace(services, clock=lambda late=late: time.time() + late))  # type: ignore[misc]
@@ -178,8 +162,8 @@ def test_a_refused_request_leaves_its_key_free(services: Services) -> None:
 
 def test_a_repeat_that_meets_an_undone_reservation_says_so(services: Services) -> None:
     """The sweep releases between the reservation of the first try and that of the second."""
-    dying = replace(services, videos=_Dies(services.videos, "insert", after=False))  # type: ignore[arg-type]
-    with pytest.raises(_StopsAt):
+    dying = replace(services, videos=Dies(services.videos, "insert", after=False))  # type: ignore[arg-type]
+    with pytest.raises(StopsAt):
         admit(dying, CALLER, REQUEST, KEYED)
     claim_kept = replace(services, idempotency=_Forgetful(services.idempotency))  # type: ignore[arg-type]
     for late in (30, 60):
@@ -195,8 +179,8 @@ class _Forgetful:
     def __init__(self, table: Any) -> None:
         self._table = table
 
-    def forget(self, *_: Any) -> None:
-        return
+    def to_forget(self, *_: Any) -> Callable[[], None]:
+        return lambda: None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._table, name)

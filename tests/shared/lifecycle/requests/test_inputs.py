@@ -108,6 +108,7 @@ def test_the_upstream_would_have_refused_the_image_as_it_was(
     assert job.booked == Amounts()
 
 
+@pytest.mark.real_storage
 @pytest.mark.parametrize("crop", [None, Crop(left=0.25, right=0.75)])
 def test_two_images_at_their_frames_start_a_sora_1_video(start: Start, crop: Crop | None) -> None:
     job = start(
@@ -313,6 +314,7 @@ def test_a_replay_is_known_before_its_image_is_fetched(
         admit(poorer, CALLER, request(), Repeatable(key="k"), [elsewhere])
 
 
+@pytest.mark.real_storage
 @pytest.mark.parametrize("dies_at", ["inputs.put", "videos.insert"])
 def test_an_admission_that_dies_leaves_no_files(
     services: Services, monkeypatch: pytest.MonkeyPatch, dies_at: str

@@ -11,6 +11,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from shared.domain.errors import LimitReached, Problem, RateLimited
 from shared.domain.request import VideoRequest
 from shared.lifecycle.money import utc_day
@@ -37,6 +39,7 @@ def outcome(services: Services, number: int = 0, repeatable: Repeatable | None =
         return problem
 
 
+@pytest.mark.real_storage
 def test_two_hundred_simultaneous_creates_against_a_ceiling_for_a_hundred(
     services_with: Callable[..., Services],
 ) -> None:

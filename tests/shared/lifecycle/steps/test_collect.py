@@ -30,6 +30,7 @@ def content_fault(times: int, **action: Any) -> dict[str, Any]:
     return {"operation": "content", "times": times, "action": action}
 
 
+@pytest.mark.real_storage
 @pytest.mark.parametrize(
     "action",
     [

@@ -16,6 +16,8 @@ from shared.domain.video import CostState, Status
 from shared.durable import names
 from shared.lifecycle.services import Services
 from shared.lifecycle.steps import submit_job, take_turn
+from shared.lifecycle.steps.reconcile import ABSENCE
+from shared.upstream.protocol import check_time
 from tests.conftest import Simulator
 from tests.shared.lifecycle.conftest import Job, Order
 from tests.support.driver import drive
@@ -196,6 +198,7 @@ def test_another_videos_job_is_never_taken(order: Order, simulator: Simulator) -
     assert len(ids) == 2
 
 
+@pytest.mark.real_storage
 def test_simultaneous_executions_post_once(
     services: Services, order: Order, simulator: Simulator
 ) -> None:
@@ -247,6 +250,63 @@ def test_a_worker_that_dies_around_the_post_leaves_a_trace_that_another_follows(
     assert len(simulator.journal()["jobs"]) == 1
 
 
+def stands_still(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], None]) -> None:
+    """The next create is ready but for its body; then its process stands still while others go
+    on."""
+
+    def wakes_up() -> None:
+        monkeypatch.setattr("shared.upstream.http.check_time", check_time)
+        meanwhile()
+        check_time()
+
+    monkeypatch.setattr("shared.upstream.http.check_time", wakes_up)
+
+
+def test_a_worker_that_stands_still_between_intent_and_post_does_not_send_what_another_has_sent(
+    services: Services, order: Order, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its machine is paused, or its container frozen, with the connection made. The other worker
+    looks at the list twice, finds nothing, and sends the create; then the first one wakes up."""
+    job = order()
+    take_turn.take_turn(services, job.id, 1, "h")
+    ways: list[str] = []
+
+    def another_worker() -> None:
+        while job.work is not None and job.work.job is None:
+            ways.append(submit_job.submit_job(services, job.id, 1).result["outcome"])
+
+    stands_still(monkeypatch, another_worker)
+    late = submit_job.submit_job(services, job.id, 1).result["outcome"]
+    assert ways[-1] == "submitted"
+    assert ways.count("reconcile") >= 2
+    assert len(simulator.journal()["jobs"]) == 1
+    assert late == "again"
+    job.drive()
+    assert job.video.status is Status.COMPLETED
+    assert len(simulator.journal()["jobs"]) == 1
+    assert job.booked.settled == job.video.cost.estimated
+
+
+def test_a_worker_that_stands_still_alone_goes_back_into_the_line(
+    services: Services, order: Order, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = order()
+    take_turn.take_turn(services, job.id, 1, "h")
+    pause = services.settings.durations.of(submit_job.SEND_WITHIN)
+    stands_still(monkeypatch, lambda: time.sleep(pause))
+    assert submit_job.submit_job(services, job.id, 1).result["outcome"] == "again"
+    assert job.work is not None
+    assert (job.work.sent, job.work.posts) == (False, 0)
+    job.drive()
+    assert job.video.status is Status.COMPLETED
+    assert len(simulator.journal()["jobs"]) == 1
+
+
+def test_a_create_is_sent_again_later_than_its_first_post_could_be_sent() -> None:
+    assert submit_job.SEND_WITHIN < ABSENCE
+
+
+@pytest.mark.real_storage
 def test_a_worker_that_dies_between_the_answer_and_the_claim(
     services: Services, order: Order, simulator: Simulator
 ) -> None:

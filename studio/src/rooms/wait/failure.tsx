@@ -1,0 +1,72 @@
+// A video that ended without its film: why, what it cost, and the one thing to do now.
+
+import { useSignal } from "@preact/signals";
+import { ApiError } from "../../api/client";
+import type { Video } from "../../api/types";
+import { again, remix } from "../../store/draft";
+import { isNobody } from "../../store/session";
+import { remove } from "../../store/videos";
+import { shell, wait as words } from "../../strings";
+import { Button } from "../../ui/button";
+import { usd } from "../../ui/format";
+import { fields } from "../make/form";
+import { make } from "../make/submit";
+
+export function FailureCard({ video }: { video: Video }) {
+  const { error } = video;
+  const problem = useSignal<string | null>(null);
+  const fill = (): void => {
+    // a remix is made of the same film again
+    if (video.remixed_from_video_id) remix(video, video.remixed_from_video_id);
+    else again(video);
+  };
+  const retry = (): void => {
+    fill();
+    if (fields.value) void make();
+  };
+  const dismiss = async (): Promise<void> => {
+    try {
+      await remove(video.id);
+    } catch (refused) {
+      if (isNobody(refused)) return;
+      if (!(refused instanceof ApiError)) throw refused;
+      problem.value = refused.message || shell.tryLater;
+    }
+  };
+  const change = (): void => {
+    fill();
+    document.getElementById("prompt")?.focus();
+  };
+  return (
+    <article class="card failure" aria-label={video.prompt}>
+      <div class="card-body">
+        <p class="said">{video.prompt}</p>
+        <p>
+          <b>{error ? words.failed : words.cancelled}.</b> {error?.message}
+        </p>
+        {error && <p>{words.advice[error.code] ?? words.otherwise[error.retryable ? "retry" : "change"]}</p>}
+        <p class="hint">
+          {charged(video)} {video.cost.actual && Number(video.cost.actual) > 0 && usd(video.cost.actual)}
+        </p>
+        <p class="field-error" role="alert">
+          {problem.value}
+        </p>
+        <div class="card-foot">
+          <Button kind="quiet" onClick={() => void dismiss()}>
+            {words.dismiss}
+          </Button>
+          {!error || error.retryable ? (
+            <Button onClick={retry}>{words.again}</Button>
+          ) : (
+            <Button onClick={change}>{words.change}</Button>
+          )}
+        </div>
+      </div>
+    </article>
+  );
+}
+
+function charged({ cost }: Video): string {
+  if (cost.state === "unknown") return words.charged.unknown;
+  return cost.state === "released" ? words.charged.no : words.charged.yes;
+}

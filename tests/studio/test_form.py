@@ -1,0 +1,115 @@
+"""The form follows the model, and a video is what the form said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.studio.pages import make, studio
+from tests.support.browser import Page
+from tests.support.stacks import Client
+
+pytestmark = [pytest.mark.studio, pytest.mark.timeout(280)]
+
+
+def choose(page: Page, selector: str, value: str) -> None:
+    page.call("selectOption", selector, value)
+
+
+def made(mine: Client, prompt: str) -> dict[str, Any]:
+    listed = mine.http.get(f"{mine.stack.api}/videos?limit=100").json()["data"]
+    (found,) = [each for each in listed if each["prompt"] == prompt]
+    return mine.wait(found["id"])
+
+
+def test_a_size_of_a_rule_a_length_and_parameters(mine: Client) -> None:
+    with studio(mine.stack) as page:
+        choose(page, "#model", "wan-2.2")
+        page.click("summary >> text=Other")
+        for side in ("#width", "#height"):
+            page.fill(side, "643")
+            page.press(side, "Tab")
+        # put right: the rule takes multiples of 16
+        page.until("document.querySelector('#width').value === '640'")
+        page.fill("#seconds", "0")
+        page.click("summary >> text=More settings")
+        page.fill("#seed", "42")
+        page.fill("#negative_prompt", "rain, it is:true that nobody wants it")
+        page.click("summary >> text=This form as a request")
+        page.call("check", "[name=language][value=python]")
+        assert '"negative_prompt": "rain, it is:true that nobody wants it"' in page.text("pre")
+        make(page, "A square garden")
+        page.call("waitForSelector", ".waiting >> nth=0")
+        video = made(mine, "A square garden")
+    assert (video["size"], video["seconds"]) == ("640x640", "1")
+    assert video["parameters"]["seed"] == 42
+    assert video["status"] == "completed"
+
+
+def test_variants_and_what_the_next_model_lacks(mine: Client) -> None:
+    with studio(mine.stack) as page:
+        choose(page, "#model", "sora")
+        page.call("check", "[name=size][value='480x480']")
+        page.call("check", "[name=n_variants][value='2']")
+        make(page, "Twins")
+        page.call("waitForSelector", ".waiting >> nth=0")
+        page.call("waitForSelector", '.still[aria-label="Play: Twins"]')
+        page.click('.still[aria-label="Play: Twins"]')
+        page.click(".variants >> text=Variant 2")
+        page.until("document.querySelector('video.player')?.currentTime > 0.1")
+        choose(page, "#model", "sora-2")
+        make(page, "An only child")
+        page.call("waitForSelector", ".waiting >> nth=0")
+    assert len(made(mine, "Twins")["outputs"]) == 2
+    assert made(mine, "An only child")["n_variants"] == 1
+
+
+def test_a_picture_that_is_to_fit_is_sent_so_and_named_in_the_request(
+    mine: Client, tmp_path: Path
+) -> None:
+    tall = tmp_path / "it's;type=tall.png"
+    Image.new("RGB", (300, 900), (200, 90, 40)).save(tall)
+    with studio(mine.stack) as page:
+        page.call("setInputFiles", "input[type=file]", str(tall))
+        page.call("waitForSelector", ".crop img:not([alt=''])")
+        assert "41 % of the picture is cut off" in page.text(".picture .hint")
+        page.call("check", "[name=fit][value=contain]")
+        page.call("waitForSelector", ".crop.bars")
+        page.click("summary >> text=This form as a request")
+        curl = page.text("pre")
+        assert "--form-string 'fit=contain'" in curl
+        assert """@"it'\\''s;type=tall.png"'""" in curl
+        page.run(
+            "{ const real = window.fetch; window.fetch = (url, options) => {"
+            " if (options?.body instanceof FormData) window.fit = options.body.get('fit');"
+            " return real(url, options); }; }"
+        )
+        make(page, "A tower, whole")
+        page.until("window.fit === 'contain'")
+        page.call("waitForSelector", ".waiting >> nth=0")
+    assert made(mine, "A tower, whole")["status"] == "completed"
+
+
+def test_what_is_no_picture_is_refused_in_place(mine: Client, tmp_path: Path) -> None:
+    file = tmp_path / "<img src=x onerror=alert(1)>.png"
+    file.write_bytes(b"not a picture")
+    with studio(mine.stack) as page:
+        page.call("setInputFiles", "input[type=file]", str(file))
+        assert "not a JPEG" in page.until(
+            "document.querySelector('#input_reference-error').textContent"
+        )
+
+
+def test_what_people_write_is_shown_and_never_run(mine: Client) -> None:
+    evil = "<img src=x onerror='window.run=1'><script>window.run=1</script> moderation-blocked"
+    with studio(mine.stack) as page:
+        make(page, evil)
+        page.until(
+            f"[...document.querySelectorAll('.failure .said')]"
+            f".some(each => each.textContent === {json.dumps(evil)})"
+        )
+        assert page.run("window.run === undefined")

@@ -1,0 +1,176 @@
+"""What goes wrong around the page: it goes on by itself, and never makes a video twice."""
+
+from __future__ import annotations
+
+import pytest
+from azure.storage.blob import BlobServiceClient, CorsRule
+
+from local.stack import HOST
+from tests.studio.pages import OTHER_KEY, PLAYS, address, enter, make, plays, studio
+from tests.support.stacks import Client, client
+
+pytestmark = [pytest.mark.studio, pytest.mark.timeout(280)]
+
+LOST = "document.querySelector('.connection .notice.bad') !== null"
+
+
+def prompts(caller: Client) -> list[str]:
+    listed = caller.http.get(f"{caller.stack.api}/videos?limit=100").json()["data"]
+    return [each["prompt"] for each in listed]
+
+
+def test_a_host_that_is_killed_is_waited_for_and_found_again(mine: Client) -> None:
+    with studio(mine.stack) as page:
+        make(page, "A bridge in a storm")
+        page.call("waitForSelector", ".waiting >> nth=0")
+        mine.stack.child(HOST).kill()
+        page.until(LOST)
+        mine.stack.restart_host()
+        page.until(f"!({LOST})", seconds=60)  # nobody presses anything
+        plays(page, "A bridge in a storm")
+        page.problems.clear()  # the browser reports every request that failed
+
+
+def test_a_lost_connection_is_tried_less_and_less_often(mine: Client) -> None:
+    with studio(mine.stack) as page:
+        make(page, "A raft at sea")
+        page.call("waitForSelector", ".waiting >> nth=0")
+        page.call("context.setOffline", True)
+        page.until(LOST)
+        page.run("performance.clearResourceTimings()")
+        # 1, 2, 4 s: each try is announced with the seconds until the next one
+        page.until("/in [4-9] s/.test(document.querySelector('.connection').textContent)")
+        tries = page.run("performance.getEntriesByType('resource').length")
+        assert tries <= 16  # four at once, four times
+        page.call("context.setOffline", False)  # the browser says so, and nothing is waited for
+        page.until(f"!({LOST})")
+        page.problems.clear()
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_reload_while_a_create_is_under_way_makes_one_video(mine: Client, answered: bool) -> None:
+    """Whether or not the app had the first request."""
+    prompt = f"A mill, answered {answered}"
+    with studio(mine.stack) as page:
+        page.run(
+            "{ const real = window.fetch; window.fetch = async (url, options) => {"
+            " if (options?.method !== 'POST' || !url.endsWith('/videos'))"
+            " return real(url, options);"
+            f" if ({str(answered).lower()}) await real(url, options);"
+            " window.sent = true; return new Promise(() => {}); }; }"
+        )
+        make(page, prompt)
+        page.until("window.sent === true")
+        page.call("reload")
+        plays(page, prompt)
+    assert prompts(mine).count(prompt) == 1
+
+
+def test_two_tabs_with_two_keys_never_mix(mine: Client) -> None:
+    """They share a service worker, which asks the tab that wants the film."""
+    other = client(mine.stack, OTHER_KEY)
+    theirs = other.create(prompt="For the other one only", model="sora-2")["id"]
+    assert other.wait(theirs)["status"] == "completed"
+    ours = mine.create(prompt="For us only", model="sora-2")["id"]
+    assert mine.wait(ours)["status"] == "completed"
+    status = (
+        "fetch('/openai/v1/videos/{}/content', {{headers: {{range: 'bytes=0-99'}}}})"
+        ".then(answer => answer.status)"
+    )
+    with studio(mine.stack) as page, page.tab() as tab:
+        tab.open(address(mine.stack))
+        enter(tab, OTHER_KEY)
+        plays(tab, "For the other one only")
+        plays(page, "For us only")
+        assert tab.run(status.format(theirs)) == page.run(status.format(ours)) == 206
+        assert tab.run(status.format(ours)) == page.run(status.format(theirs)) == 404
+        page.problems.clear()
+        page.click("text=Sign out")
+        page.call("waitForSelector", "#key")
+        assert page.run(status.format(ours)) == 401
+        page.problems.clear()
+        assert tab.run(status.format(theirs)) == 206
+    other.http.close()
+
+
+def test_what_was_sent_for_one_caller_is_never_repeated_for_the_next(mine: Client) -> None:
+    other = client(mine.stack, OTHER_KEY)
+    with studio(mine.stack) as page:
+        page.run("navigator.serviceWorker.ready.then(() => undefined)")
+        page.call("context.setOffline", True)
+        make(page, "Paid by nobody else")
+        page.until(LOST)
+        page.click("text=Sign out")
+        page.call("waitForSelector", "#key")
+        page.call("context.setOffline", False)
+        enter(page, OTHER_KEY)
+        page.call("waitForSelector", "#prompt")
+        assert page.run("document.querySelector('#prompt').value") == ""
+        make(page, "Paid by the other one")
+        plays(page, "Paid by the other one")
+        page.problems.clear()
+    assert "Paid by nobody else" not in prompts(other) + prompts(mine)
+    other.http.close()
+
+
+def test_where_storage_lets_no_page_read_films_come_through_the_app(mine: Client) -> None:
+    """As in a deployment from before the studio."""
+    video = mine.create(prompt="A film from an older deployment", model="sora-2")
+    mine.wait(video["id"])
+    connection = mine.stack.settings["STORAGE_CONNECTION"]
+    with BlobServiceClient.from_connection_string(connection) as blobs:
+        rules = [
+            CorsRule(
+                allowed_origins=rule.allowed_origins.split(","),
+                allowed_methods=rule.allowed_methods.split(","),
+                allowed_headers=rule.allowed_headers.split(","),
+                exposed_headers=rule.exposed_headers.split(","),
+                max_age_in_seconds=rule.max_age_in_seconds,
+            )
+            for rule in blobs.get_service_properties()["cors"]
+        ]
+        blobs.set_service_properties(cors=[])
+        try:
+            with studio(mine.stack) as page:
+                plays(page, "A film from an older deployment")
+                assert page.run("navigator.serviceWorker.controller !== null")
+                page.problems.clear()  # the browser reports what CORS has refused
+        finally:
+            blobs.set_service_properties(cors=rules)
+
+
+def test_with_content_delivery_stream_films_come_through_the_app(mine: Client) -> None:
+    video = mine.create(prompt="A film behind a wall", model="sora-2")
+    mine.wait(video["id"])
+    before = mine.stack.overrides
+    mine.stack.overrides = {**before, "CONTENT_DELIVERY": "stream"}
+    mine.stack.child(HOST).stop()
+    mine.stack.restart_host()
+    try:
+        with studio(mine.stack) as page:
+            plays(page, "A film behind a wall")
+            page.run("document.querySelector('video.player').currentTime = 3")
+            page.until("document.querySelector('video.player').currentTime > 3")
+            page.until(PLAYS)
+    finally:
+        mine.stack.overrides = before
+        mine.stack.child(HOST).stop()
+        mine.stack.restart_host()
+
+
+def test_a_part_that_a_newer_version_has_replaced_is_no_blank_page(mine: Client) -> None:
+    with studio(mine.stack) as page:
+        page.call("context.setOffline", True)
+        page.run("void (location.hash = '#/look')")
+        page.call("waitForSelector", "text=Load the page again")
+        page.call("context.setOffline", False)
+        page.click("text=Load the page again")
+        page.call("waitForSelector", "#look-title")
+        page.problems.clear()
+
+
+def test_a_fragment_that_nobody_can_read_is_no_blank_page(mine: Client) -> None:
+    with studio(mine.stack) as page:
+        page.open(f"{address(mine.stack)}#/%")
+        page.call("reload")
+        page.call("waitForSelector", "text=There is nothing here.")
