@@ -22,6 +22,7 @@ VIOLATIONS = (
 )
 """Once nothing fades any more: a colour on its way is none that anybody reads."""
 _RUNNING = ExitStack()
+PRICED = "/\\d/.test(document.querySelector('.price .amount').textContent)"
 PLAYS = "document.querySelector('video.player')?.currentTime > 0.1"
 
 
@@ -67,7 +68,7 @@ def enter(page: Page, key: str) -> None:
 def make(page: Page, prompt: str) -> None:
     """Send a prompt with the keyboard, as soon as the form knows its price."""
     page.fill("#prompt", prompt)
-    page.until("/\\d/.test(document.querySelector('.price .amount').textContent)")
+    page.until(PRICED)
     page.press("#prompt", "Control+Enter")
 
 

@@ -52,13 +52,13 @@ def test_the_keyboard_is_enough(mine: Client) -> None:
         page.run("document.activeElement.blur()")
         tab_to(page, ".skip")
         press(page, "Enter")
-        assert page.run("document.activeElement.id") == "content"
+        page.becomes("document.activeElement.id", "content")
         tab_to(page, "#prompt")
         page.call("keyboard.type", "A lighthouse by hand")
         tab_to(page, "[name=seconds]")
         for _ in range(2):
             press(page, "ArrowRight")
-        assert page.run("document.activeElement.value") == "12"
+        page.becomes("document.activeElement.value", "12")
         page.until("/1.20/.test(document.querySelector('.price .amount').textContent)")
         press(page, "Control+Enter")
         mine_waits = '.waiting[aria-label="A lighthouse by hand"]'
@@ -76,7 +76,7 @@ def test_the_keyboard_is_enough(mine: Client) -> None:
         press(page, "Enter")
         # the card is gone with its button: the focus has not fallen out of the page
         page.until("document.activeElement.id === 'content'")
-        assert "Ended without a film: A lighthouse by hand" in page.run("document.body.innerText")
+        page.says("body", "Ended without a film: A lighthouse by hand")
 
         tab_to(page, "[name=seconds]")
         press(page, "ArrowLeft")

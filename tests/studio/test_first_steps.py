@@ -23,15 +23,13 @@ def test_a_prompt_becomes_a_film_that_plays(api: Client) -> None:
 def test_a_wrong_key_gets_a_word_and_the_right_one_still_opens(api: Client) -> None:
     with visitor(api.stack) as page:
         enter(page, "not-the-key")
-        assert "does not know this key" in page.until(
-            "document.querySelector('#key-error').textContent"
-        )
+        page.says("#key-error", "does not know this key")
         page.problems.clear()  # the browser itself reports a request that was refused
         enter(page, "local-dev-key")
         page.call("waitForSelector", "#prompt")
         page.open(address(api.stack))
         page.call("waitForSelector", "#prompt")  # it is kept in this tab
-        assert page.run("localStorage.length") == 0
+        page.becomes("localStorage.length", 0)
 
 
 def test_a_reload_while_it_renders_loses_nothing_and_all_of_it_fits_a_phone(api: Client) -> None:
@@ -40,7 +38,7 @@ def test_a_reload_while_it_renders_loses_nothing_and_all_of_it_fits_a_phone(api:
         page.call("waitForSelector", ".waiting")
         page.call("reload")
         page.call("waitForSelector", "#prompt")
-        assert page.run("document.querySelector('#prompt').value") == "A slow ferris wheel at dusk"
+        page.becomes("document.querySelector('#prompt').value", "A slow ferris wheel at dusk")
         plays(page, "A slow ferris wheel at dusk")
         assert page.run("document.documentElement.scrollWidth") <= PHONE["width"]
         small = page.run(

@@ -41,7 +41,7 @@ def test_a_size_of_a_rule_a_length_and_parameters(mine: Client) -> None:
         page.fill("#negative_prompt", "rain, it is:true that nobody wants it")
         page.click("summary >> text=This form as a request")
         page.call("check", "[name=language][value=python]")
-        assert '"negative_prompt": "rain, it is:true that nobody wants it"' in page.text("pre")
+        page.says("pre", '"negative_prompt": "rain, it is:true that nobody wants it"')
         make(page, "A square garden")
         page.call("waitForSelector", ".waiting >> nth=0")
         video = made(mine, "A square garden")
@@ -76,7 +76,7 @@ def test_a_picture_that_is_to_fit_is_sent_so_and_named_in_the_request(
     with studio(mine.stack) as page:
         page.call("setInputFiles", "input[type=file]", str(tall))
         page.call("waitForSelector", ".crop img:not([alt=''])")
-        assert "41 % of the picture is cut off" in page.text(".picture .hint")
+        page.says(".picture .hint", "41 % of the picture is cut off")
         page.call("check", "[name=fit][value=contain]")
         page.call("waitForSelector", ".crop.bars")
         page.click("summary >> text=This form as a request")
@@ -99,9 +99,7 @@ def test_what_is_no_picture_is_refused_in_place(mine: Client, tmp_path: Path) ->
     file.write_bytes(b"not a picture")
     with studio(mine.stack) as page:
         page.call("setInputFiles", "input[type=file]", str(file))
-        assert "not a JPEG" in page.until(
-            "document.querySelector('#input_reference-error').textContent"
-        )
+        page.says("#input_reference-error", "not a JPEG")
 
 
 def test_what_people_write_is_shown_and_never_run(mine: Client) -> None:

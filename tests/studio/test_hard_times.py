@@ -6,7 +6,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient, CorsRule
 
 from local.stack import HOST
-from tests.studio.pages import OTHER_KEY, PLAYS, address, enter, make, plays, studio
+from tests.studio.pages import OTHER_KEY, PLAYS, PRICED, address, enter, make, plays, studio
 from tests.support.stacks import Client, client
 
 pytestmark = [pytest.mark.studio, pytest.mark.timeout(280)]
@@ -97,6 +97,7 @@ def test_what_was_sent_for_one_caller_is_never_repeated_for_the_next(mine: Clien
     other = client(mine.stack, OTHER_KEY)
     with studio(mine.stack) as page:
         page.run("navigator.serviceWorker.ready.then(() => undefined)")
+        page.until(PRICED)
         page.call("context.setOffline", True)
         make(page, "Paid by nobody else")
         page.until(LOST)
@@ -105,7 +106,7 @@ def test_what_was_sent_for_one_caller_is_never_repeated_for_the_next(mine: Clien
         page.call("context.setOffline", False)
         enter(page, OTHER_KEY)
         page.call("waitForSelector", "#prompt")
-        assert page.run("document.querySelector('#prompt').value") == ""
+        page.becomes("document.querySelector('#prompt').value", "")
         make(page, "Paid by the other one")
         plays(page, "Paid by the other one")
         page.problems.clear()

@@ -22,7 +22,7 @@ from shared.storage import names, pages
 from shared.storage.accounts import Account
 from shared.storage.rows import Write
 from shared.storage.videos import Videos, row_key, split_text
-from tests.studio.pages import AXE, PHONE, VIOLATIONS, studio
+from tests.studio.pages import AXE, PHONE, VIOLATIONS, make, studio
 from tests.support.browser import Page
 from tests.support.stacks import Client, local_caller
 
@@ -224,7 +224,7 @@ def test_what_a_successor_rendered_says_so_and_is_made_again_as_it_was_asked_for
         page.click("text=Change the prompt")
         go(page)
         page.until("document.querySelector('input[name=size]:checked')?.value === '1280x720'")
-        assert page.run("document.querySelector('input[name=seconds]:checked').value") == "4"
+        page.becomes("document.querySelector('input[name=seconds]:checked').value", "4")
 
 
 def _failed_at_its_successor(stack: Stack, original: str) -> str:
@@ -253,10 +253,9 @@ def test_a_remix_begins_at_its_original_and_stands_below_it(
     with looking(mine, heron["id"]) as page:
         page.click(".actions >> text=Remix")
         page.call("waitForSelector", "#prompt")
-        assert page.run("document.querySelector('#prompt').value") == heron["prompt"]
-        assert f"${float(heron['cost']['estimated']):.2f}" in page.text(".price .amount")
-        page.fill("#prompt", "A heron takes off at night")
-        page.press("#prompt", "Control+Enter")
+        page.becomes("document.querySelector('#prompt').value", heron["prompt"])
+        page.says(".price .amount", f"${float(heron['cost']['estimated']):.2f}")
+        make(page, "A heron takes off at night")
         page.call("waitForSelector", '.still[aria-label="Play: A heron takes off at night"]')
         page.click(".tile .said >> text=A heron takes off at night")
         page.until(_PLAYING)
@@ -267,7 +266,7 @@ def test_a_remix_begins_at_its_original_and_stands_below_it(
         go(page, "look", heron["id"])
         page.click(".actions >> text=Again, with changes")
         page.call("waitForSelector", ".settings")
-        assert page.run("document.querySelector('#model').value") == "sora-2"
+        page.becomes("document.querySelector('#model').value", "sora-2")
 
 
 def test_a_deletion_can_be_undone_until_it_is_done(
@@ -276,7 +275,7 @@ def test_a_deletion_can_be_undone_until_it_is_done(
     one, two, three, four = _newest_copies(mine, 4)
     with looking(mine, one) as page:
         page.press(".stage", "Delete")
-        assert "for good" in page.text(".removal")
+        page.says(".removal", "for good")
         go(page)  # to another room
         page.click(".removal .button")
         go(page, "look")
@@ -325,7 +324,7 @@ def test_a_download_is_checked_against_the_sha256_on_record(
             " (blob.type.startsWith('video') && (window.film = blob), make.call(URL, blob)); 0"
         )
         page.click(".actions >> text=Download")
-        assert "is the one on record" in page.until("document.querySelector('.saved').textContent")
+        page.says(".saved", "is the one on record")
         name, sha256 = page.run(
             "film.arrayBuffer()"
             ".then(each => crypto.subtle.digest('SHA-256', each))"
@@ -334,7 +333,7 @@ def test_a_download_is_checked_against_the_sha256_on_record(
         )
         assert name == f"a-heron-takes-off-{heron['id'][-6:]}.mp4"
         assert sha256 == heron["outputs"][0]["sha256"]
-        assert sha256 in page.text(".facts")
+        page.says(".facts", sha256)
         account = Account(connection=mine.stack.settings["STORAGE_CONNECTION"])
         blob = account.container(names.OUTPUTS_CONTAINER).get_blob_client(
             names.output_blob(kites["id"], 1)

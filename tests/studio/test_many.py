@@ -46,8 +46,8 @@ def test_the_first_are_shown_the_others_counted_and_none_forgotten(
     more = "document.querySelector('[data-more]')?.dataset.more"
     with studio(busy.stack, key=BUSY_KEY) as page:
         page.until(f"{more} === '{MANY - 12}'")
-        assert page.run("document.querySelectorAll('.waiting').length") == 12
-        assert f"{MANY} being made, 0 in line" in page.run("document.body.innerText")
+        page.becomes("document.querySelectorAll('.waiting').length", 12)
+        page.says("body", f"{MANY} being made, 0 in line")
         # looked at are those that are shown, not all of them in each round
         page.run("performance.clearResourceTimings()")
         looks = (

@@ -124,7 +124,7 @@ def test_errors_are_shown_before_anything_is_spent_and_then_it_runs_to_the_end(
     plain: Client, page: Page, tmp_path: Path
 ) -> None:
     choose(page, tmp_path, "wrong.csv", WRONG)
-    assert "2 problems, and nothing was spent" in page.text(".verdict")
+    page.says(".verdict", "2 problems, and nothing was spent")
     rows = page.run("[...document.querySelectorAll('.problems tbody tr')].map(e => e.innerText)")
     assert [row.split()[0] for row in rows] == ["3", "4"]
     assert "seconds 7 is not supported" in rows[0]
@@ -133,15 +133,15 @@ def test_errors_are_shown_before_anything_is_spent_and_then_it_runs_to_the_end(
     assert plain.http.get(f"{plain.stack.api}/usage").json()["total"]["videos"] == 0
 
     choose(page, tmp_path, "right.csv", RIGHT)
-    assert page.text(".verdict.good") == "Every line is right."
-    assert page.text(".panel .amount") == "$1.20"
+    page.becomes("document.querySelector('.verdict.good')?.textContent", "Every line is right.")
+    page.becomes("document.querySelector('.panel .amount')?.textContent", "$1.20")
     page.fill("#budget", "a lot")
     page.press("#budget", "Enter")
-    assert "An amount such as" in page.text("#budget-error")
+    page.says("#budget-error", "An amount such as")
     page.fill("#budget", "2")
     page.press("#budget", "Enter")
     is_shown(page, "Done")
-    assert page.text(".progress-line .amount") == "100 %"
+    page.becomes("document.querySelector('.progress-line .amount')?.textContent", "100 %")
     page.run(SAVED)
     page.click(".file >> text=All lines as a table")
     table = page.until("window.saved[0]").splitlines()
@@ -197,7 +197,7 @@ def test_what_the_budget_did_not_reach_for_is_tried_again_with_more(
     page.call("waitForSelector", ".notice:has-text('the budget did not reach')")
     page.click("text=Try the rest again")
     page.call("waitForSelector", "dialog[open]")
-    assert page.run("document.querySelector('#retry-budget').value") == "0.80"
+    page.becomes("document.querySelector('#retry-budget').value", "0.80")
     page.press("#retry-budget", "Enter")
     page.until("document.querySelector('.batch-head')?.textContent.includes('the rest of')")
     is_shown(page, "Done")
@@ -210,7 +210,7 @@ def test_a_batch_that_is_cancelled_says_what_it_cost(
     boss.http.post(f"{boss.stack.api}/deployments/sora-2/pause").raise_for_status()
     start(page, tmp_path, "never.csv", ONE_BY_ONE, budget="5")
     page.click(".orders .button:has-text('Cancel')")
-    assert "cancelled at no cost" in page.text("dialog")
+    page.says("dialog", "cancelled at no cost")
     page.click("dialog .button.danger")
     is_shown(page, "Cancelled")
     boss.http.post(f"{boss.stack.api}/deployments/sora-2/resume").raise_for_status()
@@ -239,7 +239,7 @@ def test_for_a_plain_caller_that_room_is_not_there(page: Page) -> None:
     rooms = page.run("[...document.querySelectorAll('nav.rooms a')].map(e => e.textContent)")
     assert rooms == ["Make", "Look", "Batches", "Money"]
     page.run("void (location.hash = '#/operate')")
-    assert "There is nothing here" in page.text("#content .notice")
+    page.says("#content .notice", "There is nothing here")
 
 
 def test_axe_finds_nothing_and_a_phone_shows_it_all(

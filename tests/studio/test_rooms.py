@@ -34,7 +34,7 @@ def test_a_refusal_says_why_what_it_cost_and_what_to_do(mine: Client) -> None:
         assert "safety rules stopped it" in said
         assert "It cost nothing." in said
         page.click(f"{card} .button >> text=Change the prompt")
-        assert page.run("document.activeElement.id") == "prompt"
+        page.becomes("document.activeElement.id", "prompt")
         page.click(f"{card} .button >> text=Remove")
         page.call("waitForSelector", card, {"state": "detached"})
 
@@ -47,7 +47,7 @@ def test_cancelling_says_what_it_costs(mine: Client) -> None:
         card = 'article[aria-label="A video that nobody waits for"]'
         page.call("waitForSelector", f"{card} .stages .current:has-text('Rendering')")
         page.click(f"{card} .button")
-        assert "up to $1.20" in page.text("dialog")
+        page.says("dialog", "up to $1.20")
         page.click("dialog .button.danger")
         page.call("waitForSelector", f"{card}.failure")
         said = page.text(f"{card}.failure")

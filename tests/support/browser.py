@@ -14,7 +14,7 @@ from typing import IO, Any
 import pytest
 
 _DRIVER = Path(__file__).with_name("browser.mjs")
-_PATIENCE = 20.0
+_PATIENCE = 30.0
 
 
 class Page:
@@ -34,7 +34,7 @@ class Page:
         """The value of a JavaScript expression, promises awaited."""
         return self.call("evaluate", script)
 
-    def until(self, script: str, *, seconds: float = 30) -> Any:
+    def until(self, script: str, *, seconds: float = _PATIENCE) -> Any:
         """The value of a JavaScript expression as soon as it is true."""
         # Playwright's own waitForFunction uses eval, which a page's policy may forbid
         limit = time.monotonic() + seconds
@@ -42,6 +42,20 @@ class Page:
             assert time.monotonic() < limit, f"never true: {script}"
             time.sleep(0.02)
         return value
+
+    def becomes(self, script: str, value: Any) -> None:
+        """Wait until a JavaScript expression has a value, of those that JSON can carry."""
+        limit = time.monotonic() + _PATIENCE
+        while (found := self.run(script)) != value:
+            assert time.monotonic() < limit, f"{script} is {found!r}, and not {value!r}"
+            time.sleep(0.02)
+
+    def says(self, selector: str, words: str) -> None:
+        """Wait until the text of an element has some words."""
+        limit = time.monotonic() + _PATIENCE
+        while words not in (text := self.text(selector)):
+            assert time.monotonic() < limit, f"{selector} says {text!r}, and not {words!r}"
+            time.sleep(0.02)
 
     def click(self, selector: str) -> None:
         self.call("click", selector)
