@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from shared.domain.parameters import Value
@@ -52,11 +52,16 @@ class Remix:
 class Allowance:
     """What a request says of the successor of its model."""
 
-    allowed: bool
+    allowed: bool | None
     """Whether it may be rendered at another size or length, or for more than was reserved; False:
-    only the model that it names renders it."""
+    only the model that it names renders it; None: as its caller's entry says."""
     most: int | None = None
     """Micro-USD that it may cost then, at most; None: whatever the ceilings allow."""
+
+    def within(self, most: int | None) -> "Allowance":
+        """The same for at most so much."""
+        given = [each for each in (self.most, most) if each is not None]
+        return replace(self, most=min(given, default=None))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -103,18 +103,20 @@ def recent(services: Services, model: str) -> list[DeploymentState]:
 
 
 def allowance(services: Services, caller: str, request: VideoRequest) -> Allowance | None:
-    """What a request says of successors, else what its caller's entry says."""
+    """What a request says of successors; where it says nothing, or only for how much, its caller's
+    entry as it is now."""
+    said = request.allow_successor
+    if said is not None and said.allowed is not None:
+        return said
     known = services.settings.caller(caller)
-    return request.allow_successor or (None if known is None else known.allowance)
+    entry = None if known is None else known.allowance
+    return entry if entry is None or said is None else entry.within(said.most)
 
 
-def within(services: Services, caller: str, request: VideoRequest, most: int) -> VideoRequest:
+def within(request: VideoRequest, most: int) -> VideoRequest:
     """The request, whose successors may not cost more than that (micro-USD) either."""
-    allowed = allowance(services, caller, request)
-    if allowed is None or not allowed.allowed:
-        return request
-    least = most if allowed.most is None else min(most, allowed.most)
-    return replace(request, allow_successor=replace(allowed, most=least))
+    said = request.allow_successor or Allowance(allowed=None)
+    return replace(request, allow_successor=said.within(most))
 
 
 def obstacle(

@@ -191,7 +191,7 @@ def _new(
     """The rows of a new video. They follow from the claim, so a repeat makes the same ones."""
     request, reserved = prepared.request, prepared.amount
     if most is not None:
-        request = succession.within(services, caller, request, most)
+        request = succession.within(request, most)
     created_at = created_ms(claim.video_id) / 1000
     expected = expect.at_admission(services, prepared.chosen[0].name, request)
     work = Work(

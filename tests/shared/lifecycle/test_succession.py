@@ -26,6 +26,7 @@ from shared.lifecycle.steps import take_turn as take_turn_module
 from shared.lifecycle.steps.finish_video import finish_video
 from shared.lifecycle.steps.move import move_on
 from shared.lifecycle.steps.take_turn import take_turn
+from shared.settings.callers import Caller
 from tests.support import heirs
 from tests.support.clock import Clock
 from tests.support.heirs import DEAR, HEIR
@@ -185,6 +186,20 @@ def test_what_a_request_may_cost_holds_for_the_successor_as_well(
 ) -> None:
     world = make(price=DEAR)
     video_id = waiting(world, allow_successor=allowed, most=most)
+    heirs.retire(world.services)
+    assert world.look(video_id) == ("again" if moves else "decided")
+
+
+@pytest.mark.parametrize(("most", "moves"), [(DEAR_PRICE, True), (DEAR_PRICE - 1, False)])
+@pytest.mark.parametrize("entry", [True, {"max_usd": 5}])
+def test_it_holds_also_where_its_callers_entry_allows_successors_only_afterwards(
+    make: Make, entry: Any, most: int, moves: bool
+) -> None:
+    world = make(price=DEAR)
+    video_id = waiting(world, most=most)
+    local = Caller(key_sha256=[], allow_successor=entry)
+    later = world.services.settings.model_copy(update={"callers": {"local": local}})
+    world.services = replace(world.services, settings=later)
     heirs.retire(world.services)
     assert world.look(video_id) == ("again" if moves else "decided")
 
