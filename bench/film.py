@@ -33,6 +33,8 @@ _PRICE = 12_500
 """What one of these costs, in micro-USD."""
 _RENDER_SECONDS = 20.0
 """One real second."""
+_LIMITS = {"max_running": 40, "max_creates_per_minute": 60}
+"""As many as one process keeps busy: each line that waits beyond them is looked at for nothing."""
 _MOST_GROWTH = 64
 _ENDED = ("completed", "failed", "expired", "cancelled")
 
@@ -56,7 +58,9 @@ class Shown:
 def play(lines: int, folder: Path, *, left_out: int = 0, quiet: bool = True) -> Shown:
     """Send a batch of `lines` whose budget reaches for all but the last `left_out`."""
     deployment = {"name": "sora", "dialect": "sora-1"}
-    with wide_stack(folder, deployment, scale=_SCALE, render=_RENDER_SECONDS) as stack:
+    with wide_stack(
+        folder, deployment, scale=_SCALE, render=_RENDER_SECONDS, limits=_LIMITS
+    ) as stack:
         stack.start_hub()
         (port,) = free_ports(1)
         host = stack.start_one_of("host 1", port, {})

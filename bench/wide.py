@@ -1,6 +1,7 @@
 """A stack whose limits are as wide as the app takes them, so that only the machinery counts."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,23 @@ LIMITS = {"max_running": 150, "max_creates_per_minute": 1000}
 
 
 def wide_stack(
-    folder: Path, deployment: dict[str, str], *, scale: int, render: float, **more: Any
+    folder: Path,
+    deployment: dict[str, str],
+    *,
+    scale: int,
+    render: float,
+    limits: Mapping[str, int] = LIMITS,
+    **more: Any,
 ) -> Stack:
     """Azurite and the simulator, once entered; the hosts are up to the caller. `deployment` is the
     simulator's (name and dialect), `render` is in seconds, `more` is for the stack."""
     config = folder / "simulator.json"
     fixed = {"distribution": {"type": "fixed", "seconds": render}}
     config.write_text(
-        json.dumps({"deployments": [{**deployment, **LIMITS}], "render_times": [fixed]})
+        json.dumps({"deployments": [{**deployment, **limits}], "render_times": [fixed]})
     )
     plain = Stack(folder, Ports.any_free())
-    upstreams = [each | LIMITS for each in json.loads(plain.settings["UPSTREAMS"])]
+    upstreams = [{**each, **limits} for each in json.loads(plain.settings["UPSTREAMS"])]
     return Stack(
         folder,
         plain.ports,
