@@ -48,8 +48,13 @@ def test_cancelling_says_what_it_costs(mine: Client) -> None:
         page.call("waitForSelector", f"{card} .stages .current:has-text('Rendering')")
         page.click(f"{card} .button")
         page.says("dialog", "up to $1.20")
+        page.call("context.setOffline", True)
+        page.click("dialog .button.danger")
+        page.says("dialog .field-error", "The app does not answer")
+        page.call("context.setOffline", False)
         page.click("dialog .button.danger")
         page.call("waitForSelector", f"{card}.failure")
+        page.problems.clear()  # the browser reports every request that failed
         said = page.text(f"{card}.failure")
         assert "not known yet" in said or "cost" in said
 

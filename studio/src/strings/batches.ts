@@ -63,10 +63,12 @@ export const batches = {
   pause: "Pause",
   resume: "Go on",
   cancel: "Cancel",
-  cancelTitle: "Cancel this batch?",
-  cancelText: "No more lines begin. Videos that wait are cancelled at no cost; those that render are finished, because they are paid for.",
-  cancelYes: "Cancel the batch",
-  cancelNo: "Keep it going",
+  cancelling: {
+    title: "Cancel this batch?",
+    text: "No more lines begin. Videos that wait are cancelled at no cost; those that render are finished, because they are paid for.",
+    yes: "Cancel the batch",
+    no: "Keep it going",
+  },
   retry: "Try the rest again",
   retryTitle: "Try the rest again",
   retryText: (count: number) =>

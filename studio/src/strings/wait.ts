@@ -21,12 +21,14 @@ export const wait = {
   unknownEnd: "No estimate yet",
   progress: (share: number) => `${share} %`,
   cancel: "Cancel",
-  cancelTitle: "Cancel this video?",
+  cancelling: {
+    title: "Cancel this video?",
+    yes: "Cancel the video",
+    no: "Keep it going",
+  },
   cancelFree: "It has not been sent to be rendered yet: cancelling costs nothing.",
   cancelPaid: (cost: string) =>
     `Its render has begun. It stops here at once, but the upstream may bill it: up to ${cost}, unknown until its job has ended.`,
-  cancelYes: "Cancel the video",
-  cancelNo: "Keep it going",
   tooLate: "Too late: it has just ended.",
   failed: "It failed",
   cancelled: "Cancelled",

@@ -3,6 +3,7 @@
 import { useSignal, type ReadonlySignal } from "@preact/signals";
 import { ApiError } from "../api/client";
 import { isNobody } from "../store/session";
+import { shell } from "../strings";
 
 export interface Action {
   busy: ReadonlySignal<boolean>;
@@ -23,7 +24,7 @@ export function useAction(): Action {
     } catch (error) {
       if (isNobody(error)) return;
       if (!(error instanceof ApiError)) throw error;
-      problem.value = error.message;
+      problem.value = error.message || shell.tryLater; // nobody answered, and said nothing
     } finally {
       busy.value = false;
     }

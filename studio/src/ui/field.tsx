@@ -20,6 +20,30 @@ export function Field({ id, label, hint, error, children }: FieldProps) {
   );
 }
 
+interface NumberProps extends Omit<FieldProps, "children"> {
+  hint: string;
+  inputMode: "decimal" | "numeric";
+  value: string;
+  onInput: (value: string) => void;
+}
+
+/** A number in its own words, such as an amount. */
+export function NumberField({ inputMode, value, onInput, ...field }: NumberProps) {
+  return (
+    <Field {...field}>
+      <input
+        id={field.id}
+        inputMode={inputMode}
+        autocomplete="off"
+        value={value}
+        onInput={(event) => onInput(event.currentTarget.value)}
+        aria-describedby={describedBy(field.id)}
+        aria-invalid={field.error ? true : undefined}
+      />
+    </Field>
+  );
+}
+
 export function FieldError({ id, error }: { id: string; error?: string | null | undefined }) {
   return (
     <p class="field-error" id={`${id}-error`} role="alert">

@@ -6,7 +6,7 @@ import { go, link } from "../../router";
 import { batches as words } from "../../strings";
 import { useAction } from "../../ui/action";
 import { Button } from "../../ui/button";
-import { Choice, describedBy, Field } from "../../ui/field";
+import { Choice, NumberField } from "../../ui/field";
 import { day, usd } from "../../ui/format";
 import { save } from "../../ui/save";
 import { allProblems, amount, nameOf, roundedUp, start, startedFrom, type Terms } from "./orders";
@@ -111,38 +111,24 @@ function StartForm({ batch }: { batch: Batch }) {
   const short = limit !== null && Number(limit) < Number(batch.cost.estimated);
   return (
     <form class="panel terms" onSubmit={submit} noValidate>
-      <Field
+      <NumberField
         id="budget"
         label={words.check.budget}
         hint={short ? words.check.tooFew : words.check.budgetHint}
         error={tried && limit === null ? words.check.noAmount : null}
-      >
-        <input
-          id="budget"
-          inputMode="decimal"
-          autocomplete="off"
-          value={budget}
-          onInput={(event) => setBudget(event.currentTarget.value)}
-          aria-describedby={describedBy("budget")}
-          aria-invalid={tried && limit === null ? true : undefined}
-        />
-      </Field>
-      <Field
+        inputMode="decimal"
+        value={budget}
+        onInput={setBudget}
+      />
+      <NumberField
         id="most"
         label={words.check.most}
         hint={words.check.mostHint}
         error={tried && count === undefined ? words.check.noCount : null}
-      >
-        <input
-          id="most"
-          inputMode="numeric"
-          autocomplete="off"
-          value={most}
-          onInput={(event) => setMost(event.currentTarget.value)}
-          aria-describedby={describedBy("most")}
-          aria-invalid={tried && count === undefined ? true : undefined}
-        />
-      </Field>
+        inputMode="numeric"
+        value={most}
+        onInput={setMost}
+      />
       <Choice
         legend={words.check.window}
         name="window"

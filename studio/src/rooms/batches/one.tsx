@@ -7,10 +7,11 @@ import { usePolled } from "../../store/polled";
 import { batches as words } from "../../strings";
 import { useAction } from "../../ui/action";
 import { Button } from "../../ui/button";
+import { Confirm } from "../../ui/confirm";
 import { usd } from "../../ui/format";
 import { Legend, Parts } from "../../ui/parts";
 import { Checked, Problems } from "./check";
-import { CancelDialog, RetryDialog } from "./dialogs";
+import { RetryDialog } from "./dialogs";
 import { order } from "./orders";
 import { Results } from "./results";
 import { Expected, Name, partsOf, Status } from "./shown";
@@ -84,17 +85,16 @@ function Orders({ batch, learn }: { batch: Batch; learn: (batch: Batch) => void 
   const { busy, problem, run } = useAction();
   const [asking, setAsking] = useState<"cancel" | "retry" | null>(null);
   const [said, setSaid] = useState("");
-  const give = (verb: "pause" | "resume"): Promise<void> =>
-    run(async () => {
-      learn(await order(batch, verb));
-      setSaid(words.changed[verb]);
-    });
+  const give = async (verb: "pause" | "resume" | "cancel"): Promise<void> => {
+    learn(await order(batch, verb));
+    setSaid(words.changed[verb]);
+  };
   const begins = batch.status === "in_progress" && !batch.stopped;
   const rest = batch.request_counts.total - batch.request_counts.completed;
   return (
     <div class="orders">
       {begins && (
-        <Button kind={batch.paused ? "primary" : "plain"} busy={busy.value} onClick={() => void give(batch.paused ? "resume" : "pause")}>
+        <Button kind={batch.paused ? "primary" : "plain"} busy={busy.value} onClick={() => void run(() => give(batch.paused ? "resume" : "pause"))}>
           {batch.paused ? words.resume : words.pause}
         </Button>
       )}
@@ -115,14 +115,7 @@ function Orders({ batch, learn }: { batch: Batch; learn: (batch: Batch) => void 
         {problem.value}
       </p>
       {asking === "cancel" && (
-        <CancelDialog
-          batch={batch}
-          onClose={() => setAsking(null)}
-          onDone={(after) => {
-            learn(after);
-            setSaid(words.changed.cancel);
-          }}
-        />
+        <Confirm words={words.cancelling} act={() => give("cancel")} onClose={() => setAsking(null)} />
       )}
       {asking === "retry" && <RetryDialog batch={batch} rest={rest} onClose={() => setAsking(null)} />}
     </div>

@@ -6,9 +6,9 @@ import type { Stage, Video } from "../../api/types";
 import { loadMonth } from "../../store/money";
 import { isNobody } from "../../store/session";
 import { cancel, look } from "../../store/videos";
-import { shell, wait as words } from "../../strings";
+import { wait as words } from "../../strings";
 import { Button } from "../../ui/button";
-import { Dialog } from "../../ui/dialog";
+import { Confirm } from "../../ui/confirm";
 import { usd } from "../../ui/format";
 import { Leader } from "../../ui/leader";
 import { Expected } from "./expected";
@@ -17,6 +17,7 @@ const STAGES: Stage[] = ["accepted", "waiting_for_quota", "submitting", "renderi
 
 export function WaitingCard({ video }: { video: Video }) {
   const asking = useSignal(false);
+  const sent = video.status === "in_progress";
   return (
     <article class="card waiting" aria-label={video.prompt}>
       <Leader video={video} />
@@ -34,7 +35,13 @@ export function WaitingCard({ video }: { video: Video }) {
           </Button>
         </div>
       </div>
-      {asking.value && <CancelDialog video={video} onClose={() => (asking.value = false)} />}
+      {asking.value && (
+        <Confirm
+          words={{ ...words.cancelling, text: sent ? words.cancelPaid(usd(video.cost.estimated)) : words.cancelFree }}
+          act={() => cancelNow(video)}
+          onClose={() => (asking.value = false)}
+        />
+      )}
     </article>
   );
 }
@@ -56,38 +63,14 @@ function Stages({ stage }: { stage: Stage | null }) {
   );
 }
 
-function CancelDialog({ video, onClose }: { video: Video; onClose: () => void }) {
-  const busy = useSignal(false);
-  const problem = useSignal<string | null>(null);
-  const sent = video.status === "in_progress";
-  const confirm = async (): Promise<void> => {
-    if (busy.value) return;
-    busy.value = true;
-    try {
-      await cancel(video.id);
-      void loadMonth();
-      onClose();
-    } catch (error) {
-      if (isNobody(error)) return;
-      if (!(error instanceof ApiError)) throw error;
-      problem.value = error.status === 409 ? words.tooLate : error.message || shell.tryLater;
-      void look(video.id).catch(isNobody);
-    } finally {
-      busy.value = false;
-    }
-  };
-  return (
-    <Dialog title={words.cancelTitle} onClose={onClose}>
-      <p>{sent ? words.cancelPaid(usd(video.cost.estimated)) : words.cancelFree}</p>
-      <p class="field-error" role="alert">
-        {problem.value}
-      </p>
-      <div class="dialog-foot">
-        <Button onClick={onClose}>{words.cancelNo}</Button>
-        <Button kind="danger" busy={busy.value} onClick={() => void confirm()}>
-          {words.cancelYes}
-        </Button>
-      </div>
-    </Dialog>
-  );
+/** Throws ApiError. */
+async function cancelNow(video: Video): Promise<void> {
+  try {
+    await cancel(video.id);
+  } catch (error) {
+    void look(video.id).catch(isNobody);
+    const late = error instanceof ApiError && error.status === 409;
+    throw late ? new ApiError(409, { ...error.detail, message: words.tooLate }) : error;
+  }
+  void loadMonth();
 }

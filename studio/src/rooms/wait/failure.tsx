@@ -1,12 +1,10 @@
 // A video that ended without its film: why, what it cost, and the one thing to do now.
 
-import { useSignal } from "@preact/signals";
-import { ApiError } from "../../api/client";
 import type { Video } from "../../api/types";
 import { again, remix } from "../../store/draft";
-import { isNobody } from "../../store/session";
 import { remove } from "../../store/videos";
-import { shell, wait as words } from "../../strings";
+import { wait as words } from "../../strings";
+import { useAction } from "../../ui/action";
 import { Button } from "../../ui/button";
 import { usd } from "../../ui/format";
 import { fields } from "../make/form";
@@ -14,7 +12,7 @@ import { make } from "../make/submit";
 
 export function FailureCard({ video }: { video: Video }) {
   const { error } = video;
-  const problem = useSignal<string | null>(null);
+  const { busy, problem, run } = useAction();
   const fill = (): void => {
     // a remix is made of the same film again
     if (video.remixed_from_video_id) remix(video, video.remixed_from_video_id);
@@ -23,15 +21,6 @@ export function FailureCard({ video }: { video: Video }) {
   const retry = (): void => {
     fill();
     if (fields.value) void make();
-  };
-  const dismiss = async (): Promise<void> => {
-    try {
-      await remove(video.id);
-    } catch (refused) {
-      if (isNobody(refused)) return;
-      if (!(refused instanceof ApiError)) throw refused;
-      problem.value = refused.message || shell.tryLater;
-    }
   };
   const change = (): void => {
     fill();
@@ -52,7 +41,7 @@ export function FailureCard({ video }: { video: Video }) {
           {problem.value}
         </p>
         <div class="card-foot">
-          <Button kind="quiet" onClick={() => void dismiss()}>
+          <Button kind="quiet" busy={busy.value} onClick={() => void run(() => remove(video.id))}>
             {words.dismiss}
           </Button>
           {!error || error.retryable ? (
