@@ -366,27 +366,57 @@ def _at(url: str, param: str) -> Source:
 B = TypeVar("B", bound=RequestBody)
 
 
+_WORDS = (
+    (r"^(Value error, |(Input|String|List|Dictionary|Value) (?=should))", ""),
+    (r"^should", "it should"),
+    ("a valid integer.*", "a whole number"),
+    ("a valid string", "text"),
+    ("a valid boolean", "true or false"),
+    ("a valid dictionary.*", "an object"),
+    (" after validation, not .*", ""),
+)
+"""Pydantic speaks to who wrote the program, and of Python's types."""
+
+
 def validated(model: type[B], fields: Mapping[str, Any], also: Iterable[str] = ()) -> B:
     """The fields as a body; `also` are those that were taken out of it before."""
     try:
         return model.model_validate(fields)
     except ValidationError as error:
-        known = [each.alias or name for name, each in model.model_fields.items()]
-        raise _explain(error, [*known, *also]) from None
+        raise _explain(error, model, also) from None
 
 
-def _explain(error: ValidationError, fields: Iterable[str]) -> InvalidRequest:
-    problem = error.errors(include_url=False, include_context=False)[0]
-    name = ".".join(str(part) for part in problem["loc"]) or None
+def _explain(
+    error: ValidationError, model: type[RequestBody], also: Iterable[str]
+) -> InvalidRequest:
+    problems = error.errors(include_url=False, include_context=False)
+    path = problems[0]["loc"]
+    # of the kinds of value that a field may have, the one that fits best
+    problem = max(
+        (each for each in problems if each["loc"][:1] == path[:1]),
+        key=lambda each: len(each["loc"]),
+    )
+    path = problem["loc"]
+    if path[:1] == ("allow_successor",):
+        path = (path[0], *path[2:])  # pydantic's name of the kind is between them
+    if path[-1:] == ("[key]",):
+        path = path[:-1]
+    name = ".".join(str(part) for part in path) or None
     if problem["type"] == "missing":
         return InvalidRequest(
             f"Missing required parameter: '{name}'.", param=name, code="missing_required_parameter"
         )
     if problem["type"] == "extra_forbidden":
-        known = f" Known: {', '.join(fields)}." if len(problem["loc"]) == 1 else ""
+        names = [each.alias or field for field, each in model.model_fields.items()]
+        known = f" Known: {', '.join([*names, *also])}." if len(path) == 1 else ""
         return InvalidRequest(
             f"Unknown parameter: '{name}'.{known}", param=name, code="unknown_parameter"
         )
     shown = repr(problem["input"])
     value = shown if len(shown) <= 80 else shown[:77] + "..."
-    return InvalidRequest(f"Invalid value {value} for '{name}': {problem['msg']}.", param=name)
+    says = problem["msg"]
+    for pattern, words in _WORDS:
+        says = re.sub(pattern, words, says)
+    if isinstance(problem["input"], str):
+        says = says.replace(" items", " characters")
+    return InvalidRequest(f"Invalid value {value} for '{name}': {says}.", param=name)
