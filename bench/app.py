@@ -13,13 +13,12 @@ from shared.settings.app import settings
 @contextmanager
 def app_on(stack: Stack, **changes: str) -> Iterator[Services]:
     """Services with the stack's settings, some of them changed."""
-    try:
-        with patch.dict(os.environ, stack.settings | changes):
-            settings.cache_clear()
-            app = build(settings())
-    finally:
+    # the keys of upstreams are read where they are sent
+    with patch.dict(os.environ, stack.settings | changes):
         settings.cache_clear()
-    try:
-        yield app
-    finally:
-        app.close()
+        app = build(settings())
+        try:
+            yield app
+        finally:
+            app.close()
+            settings.cache_clear()
