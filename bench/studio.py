@@ -1,4 +1,4 @@
-"""The studio in a real browser whose CPU is slowed down four times: when its first content is
+"""The studio in a real browser, also with its CPU slowed down four times: when its first content is
 painted, when its form can be used, and how long the page takes to answer a key or a click while the
 caller has 2,000 videos.
 
@@ -24,7 +24,8 @@ from local.stack import API_KEY, Ports, Stack
 from shared.storage.names import VIDEOS
 from tests.support.browser import Browser, Page, launched
 
-SLOWER = 4
+SLOWER = 5.5
+"""By the clock; a loop in the page shows four times then, because a pause ends late."""
 VIDEOS_THERE = 2000
 RUNS = 5
 PAINT_LIMIT, ANSWER_LIMIT = 1000, 100
@@ -63,10 +64,11 @@ def run() -> dict[str, Any]:
         with stack, launched() as browser:
             _fill(stack)
             plain = _loop(browser, stack)
+            _, answers = _signed_in(browser, stack)
             with slower(SLOWER):
                 slowed = _loop(browser, stack) / plain
                 first = [_first_visit(browser, stack) for _ in range(RUNS)]
-                again, answers = _signed_in(browser, stack)
+                again, later = _signed_in(browser, stack)
     painted = _median(first, "painted")
     worst = max(row["worst"] for row in answers)
     return {
@@ -79,6 +81,7 @@ def run() -> dict[str, Any]:
             {"visit": "again, signed in", **{k: _median(again, k) for k in ("painted", "usable")}},
         ],
         "answers": answers,
+        "slowed_answers": later,
         "kilobytes": round(first[0]["bytes"] / 1000),
         "slowed": round(slowed, 1),
         "load": [round(os.getloadavg()[1], 1), os.cpu_count()],
@@ -175,7 +178,7 @@ def _moving(page: Page) -> Row:
 
 def _scrolling(page: Page) -> Row:
     page.click("nav >> text=Look")
-    page.call("waitForSelector", ".tile >> nth=0")
+    page.call("waitForSelector", ".frame >> nth=0")
     _taken(page)
     for _ in range(20):
         page.call("keyboard.press", "PageDown")
@@ -204,9 +207,11 @@ def tables(results: dict[str, Any]) -> list[Table]:
     paints = Table("The studio's first paint", ("visit", "painted, ms", "can be used, ms"))
     for row in results["paints"]:
         paints.add(row["visit"], row["painted"], row["usable"])
-    answers = Table("The studio's answers", ("to", "median, ms", "slowest"))
-    for row in results["answers"]:
-        answers.add(row["what"], row["median"], row["worst"])
+    answers = Table(
+        "The studio's answers", ("to", "median, ms", "slowest", "slowed: median", "slowest")
+    )
+    for row, slowed in zip(results["answers"], results["slowed_answers"], strict=True):
+        answers.add(row["what"], row["median"], row["worst"], slowed["median"], slowed["worst"])
     around = Table("Around the studio's figures", ("what", "figure"))
     around.add("fetched on the first visit, kB", results["kilobytes"])
     around.add("slowed down by, beyond what the load does (a loop in the page)", results["slowed"])

@@ -16,8 +16,6 @@ from tests.support.processes import running_under
 
 _RUNS = 0.004
 """Seconds that a renderer runs at a time."""
-_LOOKS = 0.25
-"""Seconds between two looks for new renderers."""
 
 
 @contextmanager
@@ -35,16 +33,15 @@ def slower(factor: float) -> Iterator[None]:
 
 def _pulse(factor: float, ended: threading.Event) -> None:
     found: list[int] = []
-    looked = 0.0
     while not ended.is_set():
-        if time.monotonic() - looked > _LOOKS:
-            found, looked = _renderers(), time.monotonic()
         began = time.monotonic()
         _send(found, signal.SIGSTOP)
-        time.sleep(_RUNS * (factor - 1))
+        there = _renderers()  # a page is painted before one that looks rarely has found it
+        time.sleep(max(0.0, began + _RUNS * (factor - 1) - time.monotonic()))
         _send(found, signal.SIGCONT)
         # as much as the pause has really taken on a busy machine
-        time.sleep(max(_RUNS, (time.monotonic() - began) / (factor - 1)))
+        time.sleep((time.monotonic() - began) / (factor - 1))
+        found = there
 
 
 def _renderers() -> list[int]:
