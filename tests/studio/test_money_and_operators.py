@@ -258,7 +258,8 @@ def test_axe_finds_nothing_and_a_phone_shows_it_all(
             bosses.call("emulateMedia", {"colorScheme": scheme, "reducedMotion": "reduce"})
             bosses.until(STILL)
             wide = bosses.run("document.documentElement.scrollWidth") - size["width"]
-            said = [*bosses.run(VIOLATIONS), *bosses.run(SMALL), *([wide] if wide > 0 else [])]
+            bosses.becomes(VIOLATIONS, [])
+            said = [*bosses.run(SMALL), *([wide] if wide > 0 else [])]
             if said:
                 found[f"{where}, {scheme}"] = said
 
