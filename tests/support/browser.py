@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -37,25 +37,15 @@ class Page:
     def until(self, script: str, *, seconds: float = _PATIENCE) -> Any:
         """The value of a JavaScript expression as soon as it is true."""
         # Playwright's own waitForFunction uses eval, which a page's policy may forbid
-        limit = time.monotonic() + seconds
-        while not (value := self.run(script)):
-            assert time.monotonic() < limit, f"never true: {script}"
-            time.sleep(0.02)
-        return value
+        return _awaited(lambda: self.run(script), bool, f"{script} has to be true", seconds)
 
     def becomes(self, script: str, value: Any) -> None:
         """Wait until a JavaScript expression has a value, of those that JSON can carry."""
-        limit = time.monotonic() + _PATIENCE
-        while (found := self.run(script)) != value:
-            assert time.monotonic() < limit, f"{script} is {found!r}, and not {value!r}"
-            time.sleep(0.02)
+        _awaited(lambda: self.run(script), lambda found: found == value, f"{script}: {value!r}")
 
     def says(self, selector: str, words: str) -> None:
         """Wait until the text of an element has some words."""
-        limit = time.monotonic() + _PATIENCE
-        while words not in (text := self.text(selector)):
-            assert time.monotonic() < limit, f"{selector} says {text!r}, and not {words!r}"
-            time.sleep(0.02)
+        _awaited(lambda: self.text(selector), lambda text: words in text, f"{selector}: {words!r}")
 
     def click(self, selector: str) -> None:
         self.call("click", selector)
@@ -89,6 +79,17 @@ class Page:
         self.problems += answer["problems"]
         assert "error" not in answer, "\n".join([answer["error"], *self.problems])
         return answer["value"]
+
+
+def _awaited(
+    look: Callable[[], Any], fits: Callable[[Any], bool], wanted: str, seconds: float = _PATIENCE
+) -> Any:
+    """What a look finds as soon as it fits."""
+    limit = time.monotonic() + seconds
+    while not fits(found := look()):
+        assert time.monotonic() < limit, f"{wanted}, and not {found!r}"
+        time.sleep(0.02)
+    return found
 
 
 class Browser:

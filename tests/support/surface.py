@@ -118,3 +118,14 @@ def send(
     return Answer(
         answered.status_code, names, answered.get_body(), getattr(answered, "model", None)
     )
+
+
+def page_of(path: str) -> tuple[list[str], bool]:
+    """A page of one of the API's lists: its ids, and whether there are more."""
+    answer = send("GET", path).json
+    found = [each["id"] for each in answer["data"]]
+    assert answer["object"] == "list"
+    assert (answer["first_id"], answer["last_id"]) == (
+        (found[0], found[-1]) if found else (None, None)
+    )
+    return found, answer["has_more"]

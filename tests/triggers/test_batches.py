@@ -17,7 +17,7 @@ from shared.lifecycle.services import Services
 from tests.support.driver import advanced, drive
 from tests.support.forms import form
 from tests.support.media import picture
-from tests.support.surface import Answer, Durable, send
+from tests.support.surface import Answer, Durable, page_of, send
 from triggers.sweeps import sweep
 
 App = Callable[..., Services]
@@ -272,19 +272,10 @@ def test_a_repeat_starts_no_worker_for_a_batch_that_has_ended(
 def test_a_list_goes_page_by_page(file_id: str) -> None:
     newest = [made(file_id)["id"] for _ in range(3)][::-1]
 
-    def page(query: str) -> tuple[list[str], bool]:
-        answer = send("GET", f"/batches{query}").json
-        found = [each["id"] for each in answer["data"]]
-        assert answer["object"] == "list"
-        assert (answer["first_id"], answer["last_id"]) == (
-            (found[0], found[-1]) if found else (None, None)
-        )
-        return found, answer["has_more"]
-
-    assert page("") == (newest, False)
-    assert page("?limit=2") == (newest[:2], True)
-    assert page(f"?limit=2&after={newest[1]}") == (newest[2:], False)
-    assert page(f"?after={newest[2]}") == ([], False)
+    assert page_of("/batches") == (newest, False)
+    assert page_of("/batches?limit=2") == (newest[:2], True)
+    assert page_of(f"/batches?limit=2&after={newest[1]}") == (newest[2:], False)
+    assert page_of(f"/batches?after={newest[2]}") == ([], False)
     for query, param in (
         ("limit=0", "limit"),
         ("limit=101", "limit"),

@@ -15,7 +15,7 @@ from shared.domain.limits import LARGEST_BODY, LARGEST_UPLOAD
 from shared.lifecycle.services import Services
 from tests.support.forms import Form, form
 from tests.support.media import picture
-from tests.support.surface import Answer, send
+from tests.support.surface import Answer, page_of, send
 from triggers import files as module
 from triggers.web import streams
 
@@ -70,21 +70,12 @@ def test_a_list_goes_page_by_page() -> None:
     image = upload("vision", ("a.png", picture(20, 20))).json["id"]
     newest = [image, *made[::-1]]
 
-    def page(query: str) -> tuple[list[str], bool]:
-        answer = send("GET", f"/files{query}").json
-        found = [each["id"] for each in answer["data"]]
-        assert answer["object"] == "list"
-        assert (answer["first_id"], answer["last_id"]) == (
-            (found[0], found[-1]) if found else (None, None)
-        )
-        return found, answer["has_more"]
-
-    assert page("") == (newest, False)
-    assert page("?limit=2") == (newest[:2], True)
-    assert page(f"?limit=2&after={newest[1]}") == (newest[2:], False)
-    assert page("?order=asc&limit=3") == (newest[::-1][:3], True)
-    assert page("?purpose=batch") == (made[::-1], False)
-    assert page("?purpose=batch_output") == ([], False)
+    assert page_of("/files") == (newest, False)
+    assert page_of("/files?limit=2") == (newest[:2], True)
+    assert page_of(f"/files?limit=2&after={newest[1]}") == (newest[2:], False)
+    assert page_of("/files?order=asc&limit=3") == (newest[::-1][:3], True)
+    assert page_of("/files?purpose=batch") == (made[::-1], False)
+    assert page_of("/files?purpose=batch_output") == ([], False)
     for query, param in (
         ("limit=0", "limit"),
         ("limit=101", "limit"),

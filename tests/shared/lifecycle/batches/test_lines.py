@@ -32,6 +32,27 @@ def film(count: int) -> bytes:
     return jsonl(*(line(number) for number in range(1, count + 1)))
 
 
+def admitted_but(error: Exception) -> Callable[..., None]:
+    """An admission that goes through, and of which its worker hears this."""
+
+    def admit(*asked: Any) -> None:
+        admit_module.admit(*asked)
+        raise error
+
+    return admit
+
+
+def all_but_the_first(error: Exception) -> Callable[..., Any]:
+    """An admission that refuses the first clip."""
+
+    def admit(services: Services, caller: str, request: Any, *asked: Any) -> Any:
+        if request.prompt == "clip 1":
+            raise error
+        return admit_module.admit(services, caller, request, *asked)
+
+    return admit
+
+
 def test_a_budget_admits_not_a_micro_dollar_more(world: World) -> None:
     for budget, begun in ((3 * PRICE, 3), (3 * PRICE - 1, 2), (PRICE - 1, 0), (9 * PRICE, 5)):
         other = World(all_in_memory(world.services))
@@ -303,12 +324,8 @@ def test_a_line_that_is_being_admitted_while_it_is_called_off_is_followed(
 ) -> None:
     world.create(film(1))
 
-    def admits_and_dies(*asked: Any) -> None:
-        admit_module.admit(*asked)
-        raise RateLimited("the answer was lost")
-
     with monkeypatch.context() as patched:
-        patched.setattr(lines, "admit", admits_and_dies)
+        patched.setattr(lines, "admit", admitted_but(RateLimited("the answer was lost")))
         world.turn()
     batches.cancel(world.services, world.batch)
     batch = world.finish(renders=False)
@@ -377,12 +394,9 @@ def test_a_line_that_one_worker_cannot_admit_and_another_can_is_not_lost(
     """As where an image's host answers one of them."""
     world.create(film(1))
 
-    def admits_elsewhere_and_fails_here(*asked: Any) -> None:
-        admit_module.admit(*asked)
-        raise InvalidRequest("input_reference: the image's host answered 500, not 200.")
-
+    here = InvalidRequest("input_reference: the image's host answered 500, not 200.")
     with monkeypatch.context() as patched:
-        patched.setattr(lines, "admit", admits_elsewhere_and_fails_here)
+        patched.setattr(lines, "admit", admitted_but(here))
         world.turn()
     batch = world.finish()
     assert (batch.completed, batch.failed, batch.committed) == (1, 0, PRICE)
@@ -393,12 +407,8 @@ def test_a_line_that_cannot_be_admitted_fails_and_costs_nothing(
 ) -> None:
     world.create(film(2), budget=PRICE)
 
-    def fails(services: Services, caller: str, request: Any, *asked: Any) -> Any:
-        if request.prompt == "clip 1":
-            raise InvalidRequest("input_reference: the image's host answered 404, not 200.")
-        return admit_module.admit(services, caller, request, *asked)
-
-    monkeypatch.setattr(lines, "admit", fails)
+    gone = InvalidRequest("input_reference: the image's host answered 404, not 200.")
+    monkeypatch.setattr(lines, "admit", all_but_the_first(gone))
     batch = world.finish()
     assert (batch.completed, batch.failed, batch.committed) == (1, 1, PRICE)
     (told,) = world.lines(batch.error_file_id)
@@ -449,12 +459,8 @@ def test_a_line_that_is_too_dear_for_ever_fails_and_holds_up_no_other(
     """`MAX_JOB_USD` was lowered after the line had begun: no time makes room."""
     world.create(film(2))
 
-    def too_dear(services: Services, caller: str, request: Any, *asked: Any) -> Any:
-        if request.prompt == "clip 1":
-            raise TooDear("One video may cost at most $0.10 here (MAX_JOB_USD).")
-        return admit_module.admit(services, caller, request, *asked)
-
-    monkeypatch.setattr(lines, "admit", too_dear)
+    too_dear = TooDear("One video may cost at most $0.10 here (MAX_JOB_USD).")
+    monkeypatch.setattr(lines, "admit", all_but_the_first(too_dear))
     batch = world.finish()
     assert (batch.completed, batch.failed, batch.notice) == (1, 1, None)
 
