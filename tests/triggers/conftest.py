@@ -4,12 +4,14 @@ marked `real_storage` are on Azurite."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
 from shared.lifecycle import services as module
 from shared.lifecycle.services import Services
 from tests.conftest import Simulator, judges_storage
+from tests.support.clock import Ticking
 
 
 @pytest.fixture
@@ -25,8 +27,10 @@ def app(
 ) -> Iterator[Callable[..., Services]]:
     """Make the app's services, with changed settings, and let its functions use them."""
 
+    clock = Ticking()
+
     def make(**overrides: str) -> Services:
-        made = services_with(**overrides)
+        made = replace(services_with(**overrides), clock=clock)
         module.services.cache_clear()
         monkeypatch.setattr(module, "build", lambda settings: made)
         return made
