@@ -98,6 +98,8 @@ def _options() -> dict[str, Any]:
     # the URL (a link's signature, a query) out of the text of a connection error
     no_retries = Retry(total=False, redirect=False, raise_on_status=False)
     session = Session()
+    # else requests looks for a .netrc before each request, whose entry would replace our signature
+    session.auth = lambda request: request
     for scheme in ("https://", "http://"):
         adapter = HTTPAdapter(pool_maxsize=_CONNECTIONS, max_retries=no_retries)
         session.mount(scheme, adapter)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Barrier
 from typing import Any
 
@@ -83,3 +84,15 @@ def test_a_connection_error_does_not_repeat_what_was_asked(connection: str) -> N
         account.tables.get_table_client("videos").get_entity("SECRET", "row", retry_total=0)
     account.close()
     assert "SECRET" not in str(raised.value)
+
+
+def test_a_netrc_does_not_replace_the_signature(
+    connection: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it does where requests makes the session: its password would be sent instead, in vain."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login someone password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    account = Account(connection=connection)
+    assert account.table("videos").get("caller", "row") is None
+    account.close()
