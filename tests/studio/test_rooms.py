@@ -37,6 +37,9 @@ def test_a_refusal_says_why_what_it_cost_and_what_to_do(mine: Client) -> None:
         page.becomes("document.activeElement.id", "prompt")
         page.click(f"{card} .button >> text=Remove")
         page.call("waitForSelector", card, {"state": "detached"})
+        page.click(".removal .button")  # undo
+        page.click(f"{card} .button >> text=Remove")
+        page.call("waitForSelector", card, {"state": "detached"})
 
 
 def test_cancelling_says_what_it_costs(mine: Client) -> None:

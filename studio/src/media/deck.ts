@@ -24,6 +24,8 @@ export class Deck {
   private readonly films = new Map<HTMLVideoElement, AbortController>();
   private readonly shown = new WeakMap<HTMLVideoElement, { at: number; count: number }>();
   private steps: Promise<void> = Promise.resolve();
+  /** How many frames the leader had shown when it was last sent somewhere. */
+  private sought: number | undefined;
   private ticking = 0;
 
   constructor(private readonly autoplay: boolean) {}
@@ -78,6 +80,7 @@ export class Deck {
   seek(seconds: number): void {
     const at = Math.min(Math.max(0, seconds), this.length.value);
     this.time.value = at;
+    this.sought = this.shownBy(this.leader);
     for (const film of this.films.keys()) film.currentTime = within(film, at);
   }
 
@@ -174,6 +177,8 @@ export class Deck {
   private async stepped(direction: 1 | -1): Promise<void> {
     const { leader: film } = this;
     if (!film) return;
+    await this.arrived(film, this.sought); // a step counts from where it was sent, not from where it was
+    this.sought = undefined;
     const from = this.shown.get(film)?.at ?? film.currentTime;
     if (this.frame.value) {
       const next = Math.round(from / this.frame.value) + direction;
@@ -194,14 +199,22 @@ export class Deck {
   }
 
   private async show(film: HTMLVideoElement, at: number): Promise<void> {
-    const before = this.shown.get(film)?.count;
-    const seeked = new Promise((resolve) => film.addEventListener("seeked", resolve, { once: true }));
+    const before = this.shownBy(film);
     film.currentTime = Math.min(Math.max(0, at), Math.max(0, film.duration - 0.001));
-    await seeked;
+    await this.arrived(film, before);
+  }
+
+  /** Wait for the end of a seek, and for a frame after the first `before`. */
+  private async arrived(film: HTMLVideoElement, before: number | undefined): Promise<void> {
+    if (film.seeking) await new Promise((resolve) => film.addEventListener("seeked", resolve, { once: true }));
     const limit = performance.now() + SHOWN_WITHIN;
-    while (this.shown.get(film)?.count === before && performance.now() < limit) {
+    while (this.shownBy(film) === before && performance.now() < limit) {
       await new Promise((resolve) => setTimeout(resolve, 8));
     }
+  }
+
+  private shownBy(film: HTMLVideoElement | null): number | undefined {
+    return film ? this.shown.get(film)?.count : undefined;
   }
 
   /** Note each frame that is shown, and from two neighbours how long a frame lasts. */

@@ -2,9 +2,8 @@
 
 import type { Video } from "../../api/types";
 import { again, remix } from "../../store/draft";
-import { remove } from "../../store/videos";
+import { removeSoon } from "../../store/removal";
 import { wait as words } from "../../strings";
-import { useAction } from "../../ui/action";
 import { Button } from "../../ui/button";
 import { usd } from "../../ui/format";
 import { fields } from "../make/form";
@@ -12,7 +11,6 @@ import { make } from "../make/submit";
 
 export function FailureCard({ video }: { video: Video }) {
   const { error } = video;
-  const { busy, problem, run } = useAction();
   const fill = (): void => {
     // a remix is made of the same film again
     if (video.remixed_from_video_id) remix(video, video.remixed_from_video_id);
@@ -37,11 +35,8 @@ export function FailureCard({ video }: { video: Video }) {
         <p class="hint">
           {charged(video)} {video.cost.actual && Number(video.cost.actual) > 0 && usd(video.cost.actual)}
         </p>
-        <p class="field-error" role="alert">
-          {problem.value}
-        </p>
         <div class="card-foot">
-          <Button kind="quiet" busy={busy.value} onClick={() => void run(() => remove(video.id))}>
+          <Button kind="quiet" onClick={() => removeSoon(video)}>
             {words.dismiss}
           </Button>
           {!error || error.retryable ? (
