@@ -66,9 +66,9 @@ def test_first_come_first_served(run: Run) -> None:
         ]
         came = sorted(asked)
         late = [abs(place - came.index(video)) for place, video in enumerate(asked)]
-        # two deployments are served at the same moment: while one is slow to answer, the other may
-        # use up its minute
-        assert max(late) <= sum(LIMITS[name] for name in names[1:]), "\n".join(
+        # turns come in order (`test_long_line.py`), but whose turns come in the same window send at
+        # the same time, and a deployment may use up its minute while another is slow to answer
+        assert max(late) < sum(LIMITS[name] for name in names), "\n".join(
             f"{came.index(video)} {video} {job['deployment']} at {job['created_at']:.3f}"
             for video, job in zip(asked, jobs, strict=True)
         )
