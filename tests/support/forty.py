@@ -117,9 +117,9 @@ def run(line: Stack, videos: int = VIDEOS) -> Run:
             for number in range(videos)
             for model in POOLS
         ]
-        until = time.monotonic() + 30
+        until = time.monotonic() + 90
         while any(video["stage"] != "waiting_for_quota" for video in _everything(caller)):
-            assert time.monotonic() < until, "not all are in line after 30 s"
+            assert time.monotonic() < until, "not all are in line after 90 s"
             time.sleep(0.5)
         _operate(line, "resume")
         sweep = f"http://127.0.0.1:{line.ports.functions}/admin/functions/sweep"

@@ -26,6 +26,7 @@ export class Deck {
   private steps: Promise<void> = Promise.resolve();
   /** How many frames the leader had shown when it was last sent somewhere. */
   private sought: number | undefined;
+  private seeks = 0;
   private ticking = 0;
 
   constructor(private readonly autoplay: boolean) {}
@@ -80,14 +81,17 @@ export class Deck {
   seek(seconds: number): void {
     const at = Math.min(Math.max(0, seconds), this.length.value);
     this.time.value = at;
+    this.seeks += 1;
     this.sought = this.shownBy(this.leader);
     for (const film of this.films.keys()) film.currentTime = within(film, at);
   }
 
-  /** The next frame (1) or the one before (-1); presses while one is on its way follow it. */
+  /** The next frame (1) or the one before (-1); presses while one is on its way follow it, and a seek
+   * ends them. */
   step(direction: 1 | -1): Promise<void> {
     this.pause();
-    this.steps = this.steps.then(() => this.stepped(direction));
+    const { seeks } = this;
+    this.steps = this.steps.then(() => this.stepped(direction, () => this.seeks === seeks));
     return this.steps;
   }
 
@@ -174,10 +178,11 @@ export class Deck {
     }
   }
 
-  private async stepped(direction: 1 | -1): Promise<void> {
+  private async stepped(direction: 1 | -1, isDue: () => boolean): Promise<void> {
     const { leader: film } = this;
     if (!film) return;
-    await this.arrived(film, this.sought); // a step counts from where it was sent, not from where it was
+    await this.arrived(film, this.sought); // it counts from where a seek leads, not from where it began
+    if (!isDue()) return;
     this.sought = undefined;
     const from = this.shown.get(film)?.at ?? film.currentTime;
     if (this.frame.value) {
@@ -186,6 +191,7 @@ export class Deck {
     } else {
       for (let tried = 1; tried <= PROBES; tried++) {
         await this.show(film, from + direction * tried * PROBE);
+        if (!isDue()) return;
         const at = this.shown.get(film)?.at ?? from;
         const apart = Math.abs(at - from);
         if (apart < 0.004) continue;
