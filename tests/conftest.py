@@ -13,9 +13,11 @@ from typing import Any
 
 import httpx
 import pytest
+from azure.data.tables import TableServiceClient
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
+from local import audit
 from local.loopback import NO_TLS
 from local.stack import Ports, Stack
 from shared.lifecycle.services import Services, build
@@ -23,6 +25,7 @@ from shared.settings import app as settings_module
 from shared.settings.app import Settings
 from tests.support import accounts
 from tests.support.memory import MemoryAccount
+from tests.support.stacks import Client, local_caller
 
 # No test looks at a clock, and so hypothesis does not either: a busy machine is no failure.
 hypothesis_settings.register_profile(
@@ -203,6 +206,26 @@ def upstreams(make_settings: Callable[..., Settings]) -> Callable[..., str]:
         return json.dumps([{**upstream, **changes} for upstream in listed])
 
     return make
+
+
+@pytest.fixture(scope="session")
+def served(stack: Stack) -> Iterator[Stack]:
+    """Azurite, the simulator and the Functions host with the app. At the end of all tests that
+    used it, the books must balance."""
+    stack.start_host()
+    yield stack
+    with TableServiceClient.from_connection_string(stack.settings["STORAGE_CONNECTION"]) as tables:
+        account, breaches = audit.persistent(tables)
+    stack.children.pop().stop()
+    assert breaches == []
+    assert account.entries
+
+
+@pytest.fixture
+def api(served: Stack, simulator: Simulator) -> Iterator[Client]:
+    """The local caller of the running app; the simulator is freshly reset."""
+    with local_caller(served) as caller:
+        yield caller
 
 
 @pytest.fixture(autouse=True)
