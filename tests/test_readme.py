@@ -48,7 +48,7 @@ def test_the_curl_example(api: Client) -> None:
     (command,) = [block for block in blocks("sh") if block.startswith("curl")]
     there = command.replace("http://127.0.0.1:7071", api.stack.api.removesuffix("/openai/v1"))
     answer = subprocess.run(
-        ["sh", "-c", there], capture_output=True, text=True, check=True, timeout=30
+        ["sh", "-c", there], capture_output=True, text=True, check=True, timeout=300
     )
     video = json.loads(answer.stdout)
     assert video["object"] == "video"
@@ -59,6 +59,6 @@ def test_the_openai_example(api: Client, tmp_path: Path) -> None:
     (code,) = blocks("python")
     there = code.replace("http://127.0.0.1:7071/openai/v1", api.stack.api)
     subprocess.run(
-        [sys.executable, "-c", there], cwd=tmp_path, check=True, timeout=60, capture_output=True
+        [sys.executable, "-c", there], cwd=tmp_path, check=True, timeout=300, capture_output=True
     )
     assert (tmp_path / "fox.mp4").read_bytes()[4:8] == b"ftyp"

@@ -83,7 +83,7 @@ def jobs(simulator: Simulator) -> list[Any]:
     return list(simulator.journal()["jobs"])
 
 
-def until(found: Callable[[], Any], patience: float = 60) -> None:
+def until(found: Callable[[], Any], patience: float = 180) -> None:
     limit = time.monotonic() + patience
     while not found():
         assert time.monotonic() < limit

@@ -52,7 +52,7 @@ def batch_of(openai: OpenAI, file_id: str, **ours: Any) -> Batch:
     )
 
 
-def ended(openai: OpenAI, batch: Batch, patience: float = 60) -> Any:
+def ended(openai: OpenAI, batch: Batch, patience: float = 180) -> Any:
     until = time.monotonic() + patience
     while (batch := openai.batches.retrieve(batch.id)).status not in ENDED:
         assert time.monotonic() < until, batch
@@ -167,7 +167,7 @@ def test_a_cancelled_batch_collects_what_runs_and_starts_nothing_more(
 ) -> None:
     file_id = file_of(openai, *(asked(number) for number in range(1, 9)))
     batch = batch_of(openai, file_id, max_running=2)
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while not simulator.journal()["jobs"]:
         assert time.monotonic() < until
         time.sleep(0.05)

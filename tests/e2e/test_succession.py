@@ -91,7 +91,7 @@ def read_books(running: Stack) -> tuple[audit.Account, list[str]]:
 @pytest.fixture
 def api(stack: Stack) -> Iterator[Client]:
     caller = client(stack)
-    caller.patience = 120
+    caller.patience = 300
     yield caller
     caller.http.close()
 

@@ -34,7 +34,7 @@ def run(stack: Stack, script: str, folder: Path, **extra: str) -> str:
         env={**environment(stack), "PYTHONPATH": str(ROOT), **extra},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert answer.returncode == 0, answer.stdout + answer.stderr
@@ -60,7 +60,7 @@ def test_its_commands_run(whole: Stack, api: Client, feed: Feed, tmp_path: Path)
     }
     code = "".join(f"{name} = {value!r}\n" for name, value in values.items()) + python
     answer = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True
     )
     kind, video_id = answer.stdout.split()
     assert kind == "video.completed"

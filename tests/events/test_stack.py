@@ -191,7 +191,7 @@ def test_a_receiver_that_was_down_gets_it_once_it_is_up(
     feed.until(lambda: feed.events("VideoCompleted", video["id"]))  # nobody else has to wait
     receiver = Receiver(port=late_port)
     try:
-        eventually(lambda: receiver.received, seconds=30)
+        eventually(lambda: receiver.received)
         eventually(lambda: listed(api, video["id"])["late"]["status"] == "delivered")
         redelivered = api.http.post(f"{api.stack.api}/videos/{video['id']}/redeliver")
         assert redelivered.status_code == 200

@@ -72,7 +72,7 @@ def started(command: list[str], folder: Path) -> Iterator[subprocess.Popen[str]]
 
 def until_runs(program: str, folder: Path) -> None:
     """Wait until a command has come as far as to start a program."""
-    limit = time.monotonic() + 100
+    limit = time.monotonic() + 300
     while not any(program in command for command in marked(f"DATA_DIR={folder}").values()):
         assert time.monotonic() < limit, f"{program} was never started"
         time.sleep(0.1)  # each look reads all of /proc
@@ -90,7 +90,7 @@ def said(running: subprocess.Popen[str], until: str) -> str:
 
 def rest(running: subprocess.Popen[str], folder: Path) -> str:
     """What it prints from now to its end, which is that of all that it has started."""
-    printed, _ = running.communicate(timeout=90)
+    printed, _ = running.communicate(timeout=300)
     until_gone(marked(f"DATA_DIR={folder}"))
     assert "Traceback" not in printed
     return printed

@@ -11,7 +11,7 @@ from tests.studio.pages import AXE, PHONE, VIOLATIONS, make, studio
 from tests.support.browser import Page
 from tests.support.stacks import Client
 
-pytestmark = [pytest.mark.studio, pytest.mark.timeout(280)]
+pytestmark = pytest.mark.studio
 
 TALL = 2400
 """Pixels of a window in which the bar at its lower edge covers nothing: axe takes what is behind it

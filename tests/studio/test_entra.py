@@ -12,7 +12,7 @@ from tests.support.sign_in import MEMBER, SignIn
 from tests.support.stacks import Client
 from tests.support.tenant import AUDIENCE
 
-pytestmark = [pytest.mark.studio, pytest.mark.timeout(280)]
+pytestmark = pytest.mark.studio
 
 ENTRA = "text=Sign in with Microsoft Entra"
 EVERYTHING = (

@@ -13,7 +13,7 @@ from tests.studio.pages import make, studio
 from tests.support.browser import Page
 from tests.support.stacks import Client
 
-pytestmark = [pytest.mark.studio, pytest.mark.timeout(280)]
+pytestmark = pytest.mark.studio
 
 
 def choose(page: Page, selector: str, value: str) -> None:

@@ -9,7 +9,7 @@ from local.stack import HOST
 from tests.studio.pages import OTHER_KEY, PLAYS, PRICED, address, enter, make, plays, studio
 from tests.support.stacks import Client, client
 
-pytestmark = [pytest.mark.studio, pytest.mark.timeout(280)]
+pytestmark = pytest.mark.studio
 
 LOST = "document.querySelector('.connection .notice.bad') !== null"
 

@@ -13,7 +13,7 @@ from shared.storage.videos import row_key
 from tests.studio.pages import BUSY_KEY, studio
 from tests.support.stacks import Client, client
 
-pytestmark = [pytest.mark.studio, pytest.mark.timeout(280)]
+pytestmark = pytest.mark.studio
 
 MANY = 250
 

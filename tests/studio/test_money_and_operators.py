@@ -16,7 +16,7 @@ from tests.studio.pages import AXE, PHONE, VIOLATIONS, studio
 from tests.support.browser import Page
 from tests.support.stacks import Client, client, local_caller
 
-pytestmark = [pytest.mark.studio, pytest.mark.timeout(280)]
+pytestmark = pytest.mark.studio
 
 PLAIN = "the-key-of-a-plain-caller"
 BUDGET = 50

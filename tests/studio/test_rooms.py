@@ -10,7 +10,7 @@ from local.stack import API_KEY
 from tests.studio.pages import address, enter, make, plays, studio, visitor
 from tests.support.stacks import Client
 
-pytestmark = [pytest.mark.studio, pytest.mark.timeout(280)]
+pytestmark = pytest.mark.studio
 
 
 def test_a_picture_begins_a_video(mine: Client, tmp_path: Path) -> None:

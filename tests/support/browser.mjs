@@ -18,6 +18,7 @@ const pages = new Map(); // by number: a page, and what it complained about
 
 async function open(number, context) {
   const page = await context.newPage();
+  page.setDefaultTimeout(90_000); // of a machine that may be busy
   const problems = [];
   page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
   page.on("pageerror", (error) => problems.push(String(error)));

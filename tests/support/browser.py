@@ -14,7 +14,7 @@ from typing import IO, Any
 import pytest
 
 _DRIVER = Path(__file__).with_name("browser.mjs")
-_PATIENCE = 30.0
+_PATIENCE = 90.0
 
 
 class Page:

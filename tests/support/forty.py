@@ -117,16 +117,16 @@ def run(line: Stack, videos: int = VIDEOS) -> Run:
             for number in range(videos)
             for model in POOLS
         ]
-        until = time.monotonic() + 90
+        until = time.monotonic() + 300
         while any(video["stage"] != "waiting_for_quota" for video in _everything(caller)):
-            assert time.monotonic() < until, "not all are in line after 90 s"
+            assert time.monotonic() < until, "not all are in line after 300 s"
             time.sleep(0.5)
         _operate(line, "resume")
         sweep = f"http://127.0.0.1:{line.ports.functions}/admin/functions/sweep"
         assert caller.http.post(sweep, json={}).status_code == 202
         time.sleep(1)  # some are on their way; what the others are told is looked at
         seen = _everything(caller)
-        until = time.monotonic() + 180
+        until = time.monotonic() + 600
         ended = seen
         while any(video["status"] in UNFINISHED for video in ended):
             assert time.monotonic() < until, [video["stage"] for video in ended]

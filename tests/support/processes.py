@@ -31,7 +31,7 @@ def marked(variable: str) -> dict[int, str]:
     return found
 
 
-def until_gone(pids: Iterable[int], *, seconds: float = 30) -> None:
+def until_gone(pids: Iterable[int], *, seconds: float = 120) -> None:
     """Wait for processes to end, by whomever they are reaped."""
     limit = time.monotonic() + seconds
     while left := {pid for pid in pids if _runs(pid)}:

@@ -77,7 +77,7 @@ class Receiver:
         return [event for batch in batches for event in batch]
 
 
-def eventually(found: Callable[[], Any], *, seconds: float = 20) -> Any:
+def eventually(found: Callable[[], Any], *, seconds: float = 90) -> Any:
     """What `found` returns as soon as it is something."""
     until = time.monotonic() + seconds
     while not (result := found()):

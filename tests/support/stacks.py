@@ -23,7 +23,7 @@ class Client:
 
     stack: Stack
     http: httpx.Client
-    patience: float = 30
+    patience: float = 120
     """Seconds that `wait` waits, where a test does not say it."""
 
     def create(self, **body: Any) -> dict[str, Any]:
@@ -60,7 +60,9 @@ def ended(video: dict[str, Any]) -> bool:
 
 def client(stack: Stack, key: str | None = API_KEY) -> Client:
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-    http = httpx.Client(headers=headers, timeout=30, trust_env=False, verify=NO_TLS, limits=BRIEFLY)
+    http = httpx.Client(
+        headers=headers, timeout=120, trust_env=False, verify=NO_TLS, limits=BRIEFLY
+    )
     return Client(stack, http)
 
 

@@ -390,7 +390,7 @@ def test_a_missed_timer_runs_past_due(tmp_path: Path) -> None:
     assert due["yearly"].endswith("-01-01T00:00:00.000000Z")
     monitor.write_text(json.dumps({"yearly": "2020-01-01T00:00:00.000000Z"}))
     with HostProcess(app, "--state-dir", str(state)) as host:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while "past due: True" not in host.log:
             assert time.monotonic() < deadline, host.log
             time.sleep(0.01)

@@ -20,7 +20,7 @@ REQUESTS = {
 
 
 def wait(client: Dialect, job_id: str) -> JobStatus:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while (job := client.status(job_id, trace="t")).state is JobState.RUNNING:
         assert time.monotonic() < until, job
         time.sleep(0.05)
