@@ -37,7 +37,7 @@ def write_spritesheet(movie: Path, target: Path) -> None:
 
 
 def _scaled(frame: av.VideoFrame, width: int, height: int) -> Image.Image:
-    """By FFmpeg: Pillow takes seven times as long, and half of what the simulator took in all."""
+    """By FFmpeg: with Pillow, this was half of the simulator's work."""
     small = frame.reformat(width, height, "rgb24", interpolation=Interpolation.AREA)
     return Image.fromarray(small.to_ndarray())
 
