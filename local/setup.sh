@@ -1,7 +1,7 @@
 #!/bin/sh
 # Prepares the project: a .venv with the locked packages, Azurite and the tests' browser from
-# package-lock.json, and the studio's bundle. Called by make; repeats only what changed. PYTHON chooses the Python, VENV the
-# folder for the packages.
+# package-lock.json, and the studio's bundle. Called by make; repeats only what changed. PYTHON
+# chooses the Python, VENV the folder for the packages.
 set -eu
 cd "$(dirname "$0")/.."
 . local/python.sh

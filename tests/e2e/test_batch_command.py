@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from local.host.tests.forks import Forks
 from local.stack import API_KEY, ROOT
 from tests.conftest import Simulator
 from tests.support.stacks import Client
+from tests.support.waiting import eventually
 
 Command = Callable[..., subprocess.Popen[str]]
 Ended = Callable[..., tuple[int, str]]
@@ -83,13 +83,6 @@ def jobs(simulator: Simulator) -> list[Any]:
     return list(simulator.journal()["jobs"])
 
 
-def until(found: Callable[[], Any], patience: float = 180) -> None:
-    limit = time.monotonic() + patience
-    while not found():
-        assert time.monotonic() < limit
-        time.sleep(0.05)
-
-
 def test_a_spreadsheet_becomes_videos_and_their_table(
     ended: Ended, simulator: Simulator, tmp_path: Path
 ) -> None:
@@ -127,7 +120,7 @@ def of_lines(tmp_path: Path, count: int) -> str:
 def interrupted(command: Command, simulator: Simulator, *options: str) -> str:
     """What it says when Ctrl-C comes while the batch renders."""
     process = command(*options)
-    until(lambda: jobs(simulator))
+    eventually(lambda: jobs(simulator), seconds=180)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=90)
     code, said = told(subprocess.CompletedProcess(process.args, process.returncode, out, err))

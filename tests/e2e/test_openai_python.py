@@ -28,8 +28,8 @@ from shared.domain.limits import LARGEST_UPLOAD
 from tests.conftest import Simulator
 from tests.support.media import picture, played, seen
 from tests.support.movies import movie
-from tests.support.receivers import eventually
 from tests.support.stacks import Client
+from tests.support.waiting import eventually
 from tests.support.watched import Watched
 
 # every method of `videos` carries it; anything else is still an error

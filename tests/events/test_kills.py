@@ -17,7 +17,8 @@ import pytest
 
 from tests.faults.gate import When
 from tests.faults.rig import CALM, Rig
-from tests.support.receivers import Receiver, eventually
+from tests.support.receivers import Receiver
+from tests.support.waiting import eventually
 
 _CHANCE = random.Random(20261121)
 POINTS = [

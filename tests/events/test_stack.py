@@ -26,8 +26,9 @@ from shared.storage import names
 from shared.storage.accounts import Account
 from tests.conftest import Simulator
 from tests.events.conftest import LATE_SECRET, Feed, environment
-from tests.support.receivers import Receiver, eventually
+from tests.support.receivers import Receiver
 from tests.support.stacks import Client, client
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.e2e
 

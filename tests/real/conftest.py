@@ -22,8 +22,9 @@ from tests.conftest import Simulator
 from tests.events.conftest import SECRET
 from tests.real.host import Host, command
 from tests.support.packaged import packaged
-from tests.support.receivers import Receiver, eventually
+from tests.support.receivers import Receiver
 from tests.support.stacks import Client, local_caller
+from tests.support.waiting import eventually
 
 TIME_SCALE = 20
 PATIENCE = 120.0

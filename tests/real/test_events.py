@@ -18,8 +18,8 @@ from tests.conftest import Simulator
 from tests.events.conftest import SECRET
 from tests.events.test_stack import picture
 from tests.real.conftest import PATIENCE, RealStack, event_grid
-from tests.support.receivers import eventually
 from tests.support.stacks import Client
+from tests.support.waiting import eventually
 
 REQUESTED = "DurableVideo.VideoRequested"
 

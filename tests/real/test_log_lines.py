@@ -18,7 +18,7 @@ from shared.storage import names
 from tests.conftest import Simulator
 from tests.real.conftest import RealStack, services_of
 from tests.real.host import Host
-from tests.support.receivers import eventually
+from tests.support.waiting import eventually
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 from tests.conftest import Simulator
 from tests.real.conftest import RealStack
 from tests.real.host import Host
-from tests.support.receivers import eventually
 from tests.support.stacks import Client
+from tests.support.waiting import eventually
 
 VIDEOS = 10
 PATIENCE = 150.0

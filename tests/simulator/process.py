@@ -6,13 +6,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from local.loopback import BRIEFLY, NO_TLS
+from tests.support.waiting import eventually
 
 REPOSITORY = Path(__file__).parents[2]
 KEY = {"api-key": "sim-key"}
@@ -76,7 +76,7 @@ class Simulator:
             assert self.process.poll() is None, self.log.read_text()
             return "http://" in line
 
-        until(announced)
+        eventually(announced)
         return "http://" + line.split("http://", 1)[1].split(",")[0]
 
     def post(self, path: str, body: object) -> httpx.Response:
@@ -131,14 +131,6 @@ class Simulator:
         """The journal's entry of a job."""
         found: dict[str, Any] = self.get(f"/_sim/jobs/{job_id}").json()
         return found
-
-
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait for something that is about to be true."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
 
 
 def error_of(answer: httpx.Response) -> dict[str, Any]:

@@ -4,7 +4,8 @@ import httpx
 import pytest
 
 from local.loopback import NO_TLS
-from tests.simulator.process import Simulator, error_of, until
+from tests.simulator.process import Simulator, error_of
+from tests.support.waiting import eventually
 
 MINUTE = 60 / 100  # seconds at the tests' time scale
 
@@ -94,7 +95,7 @@ def test_creates_per_minute(simulator: Simulator) -> None:
     error = error_of(answers[2])
     assert "exceeded call rate limit" in error["message"]
     assert error["message"] != "Too many running tasks"
-    until(lambda: simulator.video(model="minute").status_code == 200, seconds=3 * MINUTE)
+    eventually(lambda: simulator.video(model="minute").status_code == 200, seconds=3 * MINUTE)
 
 
 def test_retry_hints(simulator: Simulator) -> None:

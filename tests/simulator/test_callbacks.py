@@ -16,7 +16,8 @@ from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from tests.simulator.conftest import NO_LIMITS
-from tests.simulator.process import Simulator, until
+from tests.simulator.process import Simulator
+from tests.support.waiting import eventually
 
 WHSEC = "whsec_" + "c2ltdWxhdG9yIHNpbXVsYXRvciBzaW11bGF0b3IhISE="
 SECRET = "of-the-workspace"
@@ -106,13 +107,13 @@ def openrouter(simulator: Simulator, model: str, callback_url: str | None) -> An
 
 def called(simulator: Simulator, times: int) -> list[dict[str, Any]]:
     """The journal's calls, as soon as there are so many."""
-    until(lambda: len(simulator.journal()["callbacks"]) >= times)
+    eventually(lambda: len(simulator.journal()["callbacks"]) >= times)
     notes: list[dict[str, Any]] = simulator.journal()["callbacks"]
     return notes
 
 
 def over(simulator: Simulator, job: str) -> None:
-    until(lambda: simulator.get(f"/_sim/jobs/{job}").json()["ended_at"] is not None)
+    eventually(lambda: simulator.get(f"/_sim/jobs/{job}").json()["ended_at"] is not None)
 
 
 def test_openai_signs_and_names_the_job(simulator: Simulator, receiver: Receiver) -> None:

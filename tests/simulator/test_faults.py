@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from local.loopback import NO_TLS
-from tests.simulator.process import KEY, Simulator, error_of, until
+from tests.simulator.process import KEY, Simulator, error_of
+from tests.support.waiting import eventually
 
 VIDEOS = "/openai/v1/videos"
 
@@ -69,7 +70,7 @@ def test_storm(simulator: Simulator) -> None:
     answers = [simulator.get(path_of(job_id)) for _ in range(5)]
     assert {answer.status_code for answer in answers} == {429}
     assert answers[0].headers["retry-after"] == "1"
-    until(lambda: simulator.get(path_of(job_id)).status_code == 404)
+    eventually(lambda: simulator.get(path_of(job_id)).status_code == 404)
     assert simulator.get(path_of(job_id)).status_code == 404
 
 
@@ -180,7 +181,7 @@ def test_not_found_after_create(simulator: Simulator) -> None:
     answer = simulator.get(path_of(job_id))
     assert answer.status_code == 404
     assert error_of(answer)["message"] == f"Video with id '{job_id}' not found."
-    until(lambda: simulator.get(path_of(job_id)).status_code == 200)
+    eventually(lambda: simulator.get(path_of(job_id)).status_code == 200)
     task = simulator.job().json()["id"]
     answer = simulator.get(f"/openai/v1/video/generations/jobs/{task}")
     assert answer.status_code == 404
@@ -219,7 +220,7 @@ def test_clock_skew(simulator: Simulator) -> None:
 def test_render_time(simulator: Simulator) -> None:
     simulator.fault("create", {"type": "render_time", "seconds": 30})
     job_id = simulator.video().json()["id"]
-    until(lambda: bool(simulator.entry(job_id)["status"] == "completed"))
+    eventually(lambda: bool(simulator.entry(job_id)["status"] == "completed"))
     entry = simulator.entry(job_id)
     assert entry["render_seconds"] == 0.3
     assert entry["ended_at"] - entry["created_at"] >= 0.29
@@ -228,7 +229,7 @@ def test_render_time(simulator: Simulator) -> None:
 def test_stuck(simulator: Simulator) -> None:
     simulator.fault("create", {"type": "stuck", "progress": 99})
     job_id = simulator.video(model="quick").json()["id"]
-    until(lambda: bool(simulator.get(path_of(job_id)).json()["progress"] == 99))
+    eventually(lambda: bool(simulator.get(path_of(job_id)).json()["progress"] == 99))
     time.sleep(0.2)
     video = simulator.get(path_of(job_id)).json()
     assert (video["status"], video["progress"]) == ("in_progress", 99)
@@ -237,7 +238,7 @@ def test_stuck(simulator: Simulator) -> None:
 def test_fail_at_a_share_of_the_render(simulator: Simulator) -> None:
     simulator.fault("create", {"type": "fail", "at": 0.9, "code": "boom", "message": "Boom."})
     job_id = simulator.video(model="quick").json()["id"]
-    until(lambda: bool(simulator.get(path_of(job_id)).json()["status"] == "failed"))
+    eventually(lambda: bool(simulator.get(path_of(job_id)).json()["status"] == "failed"))
     assert simulator.get(path_of(job_id)).json()["error"] == {"code": "boom", "message": "Boom."}
     entry = simulator.entry(job_id)
     assert entry["ended_at"] - entry["created_at"] >= 0.9 * entry["render_seconds"]
@@ -247,7 +248,7 @@ def test_vanish(simulator: Simulator) -> None:
     simulator.fault("create", {"type": "vanish", "at": 0.5})
     job_id = simulator.video(model="quick").json()["id"]
     assert simulator.get(path_of(job_id)).status_code == 200
-    until(lambda: simulator.get(path_of(job_id)).status_code == 404)
+    eventually(lambda: simulator.get(path_of(job_id)).status_code == 404)
     assert simulator.get(VIDEOS).json()["data"] == []
     assert simulator.entry(job_id)["gone"] == "vanished"
 
@@ -263,7 +264,7 @@ def test_hide_from_list(simulator: Simulator) -> None:
     job_id = simulator.video().json()["id"]
     assert simulator.get(VIDEOS).json()["data"] == []
     assert simulator.get(path_of(job_id)).status_code == 200
-    until(lambda: [v["id"] for v in simulator.get(VIDEOS).json()["data"]] == [job_id])
+    eventually(lambda: [v["id"] for v in simulator.get(VIDEOS).json()["data"]] == [job_id])
 
 
 def test_look_alikes(simulator: Simulator) -> None:
@@ -301,7 +302,7 @@ def test_a_strangers_job_with_another_prompt_that_fails_at_once(simulator: Simul
         expected = {"prompt": "a dog", "error": {"code": "internal_error", "message": "no memory"}}
         return bool(stranger["status"] == "failed" and stranger == stranger | expected)
 
-    until(failed)
+    eventually(failed)
 
 
 def test_look_alikes_that_count(simulator: Simulator) -> None:
@@ -373,7 +374,7 @@ def test_a_job_that_expires_while_its_answer_is_delayed(simulator: Simulator) ->
     simulator.fault("content", {"type": "delay", "seconds": 50, "when": "after"})
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(simulator.get, content_of(job_id))
-        until(lambda: bool(simulator.get("/_sim/faults").json()["rules"][0]["hits"]))
+        eventually(lambda: bool(simulator.get("/_sim/faults").json()["rules"][0]["hits"]))
         simulator.force(job_id, "expired")
     assert answer.result().status_code == 404
 

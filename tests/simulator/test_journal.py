@@ -5,7 +5,8 @@ import hashlib
 import httpx
 
 from local.loopback import NO_TLS
-from tests.simulator.process import KEY, Simulator, until
+from tests.simulator.process import KEY, Simulator
+from tests.support.waiting import eventually
 
 
 def test_which_request_created_which_job(simulator: Simulator) -> None:
@@ -69,13 +70,13 @@ def test_a_client_that_leaves_is_no_completed_download(simulator: Simulator) -> 
         ]
         return counts
 
-    until(lambda: downloads()["bytes"] > 0)
+    eventually(lambda: downloads()["bytes"] > 0)
     assert downloads()["completed"] == 0
 
 
 def test_timelines(simulator: Simulator) -> None:
     job_id = simulator.video(model="quick").json()["id"]
-    until(lambda: bool(simulator.entry(job_id)["status"] == "completed"))
+    eventually(lambda: bool(simulator.entry(job_id)["status"] == "completed"))
     simulator.http.delete(f"/openai/v1/videos/{job_id}")
     entry = simulator.entry(job_id)
     assert [step["status"] for step in entry["timeline"]] == [

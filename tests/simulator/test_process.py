@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tests.simulator.conftest import NO_LIMITS
-from tests.simulator.process import REPOSITORY, Simulator, until
+from tests.simulator.process import REPOSITORY, Simulator
+from tests.support.waiting import eventually
 
 QUICK: dict[str, Any] = {
     "deployments": [
@@ -129,9 +130,9 @@ def test_jobs_and_media_vanish_at_expiry(tmp_path: Path) -> None:
     state = tmp_path / "state"
     with Simulator(tmp_path, QUICK, time_scale=7200, state_dir=state) as simulator:
         job_id = simulator.video().json()["id"]
-        until(lambda: bool(simulator.entry(job_id)["status"] == "completed"))
+        eventually(lambda: bool(simulator.entry(job_id)["status"] == "completed"))
         assert len(list((state / "media").iterdir())) == 1
-        until(lambda: simulator.get(f"/openai/v1/videos/{job_id}").status_code == 404)
+        eventually(lambda: simulator.get(f"/openai/v1/videos/{job_id}").status_code == 404)
         assert simulator.get(f"/openai/v1/videos/{job_id}/content").status_code == 404
         entry = simulator.entry(job_id)
         assert entry["gone"] == "expired"
@@ -174,7 +175,7 @@ def test_a_killed_render_is_taken_up(tmp_path: Path) -> None:
         job_id = before.video().json()["id"]
         before.stop(signal.SIGKILL)
     with Simulator(tmp_path, QUICK, **options) as after:
-        until(lambda: bool(after.entry(job_id)["status"] == "completed"))
+        eventually(lambda: bool(after.entry(job_id)["status"] == "completed"))
         assert len(after.get(f"/openai/v1/videos/{job_id}/content").content) > 10_000
 
 

@@ -9,7 +9,8 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.simulator.process import Simulator, error_of, until
+from tests.simulator.process import Simulator, error_of
+from tests.support.waiting import eventually
 
 JOBS = "/openai/v1/video/generations/jobs"
 GENERATIONS = "/openai/v1/video/generations"
@@ -122,7 +123,7 @@ def test_life_of_a_job(simulator: Simulator) -> None:
         seen.append(simulator.get(f"{JOBS}/{job_id}").json()["status"])
         return seen[-1] == "succeeded"
 
-    until(succeeded)
+    eventually(succeeded)
     assert [order.index(status) for status in seen] == sorted(map(order.index, seen))
     assert len(set(seen)) > 2
     assert [step["status"] for step in simulator.entry(job_id)["timeline"]] == order
@@ -278,7 +279,7 @@ def test_delete_of_a_running_job_can_be_refused(simulator: Simulator) -> None:
 )
 def test_failure_reasons(simulator: Simulator, word: str, reason: str) -> None:
     path = f"{JOBS}/{simulator.job(model='quick-1', prompt=word).json()['id']}"
-    until(lambda: simulator.get(path).json()["status"] == "failed")
+    eventually(lambda: simulator.get(path).json()["status"] == "failed")
     job = simulator.get(path).json()
     assert (job["failure_reason"], job["generations"]) == (reason, [])
     assert job["finished_at"] is not None

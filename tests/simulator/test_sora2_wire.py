@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from local.loopback import NO_TLS
-from tests.simulator.process import Simulator, error_of, until
+from tests.simulator.process import Simulator, error_of
+from tests.support.waiting import eventually
 
 KEYS = {
     "id", "object", "model", "status", "progress", "created_at", "completed_at", "expires_at",
@@ -214,7 +215,7 @@ def test_life_of_a_job(simulator: Simulator) -> None:
         seen.append((video["status"], video["progress"]))
         return bool(video["status"] == "completed")
 
-    until(completed)
+    eventually(completed)
     assert list(dict.fromkeys(status for status, _ in seen)) in (
         ["queued", "in_progress", "completed"], ["in_progress", "completed"],
     )  # fmt: skip
@@ -342,7 +343,7 @@ def test_remix_refusals(simulator: Simulator) -> None:
 def test_failed_jobs_say_why(simulator: Simulator) -> None:
     job_id = simulator.video(model="quick", prompt="a moderation-blocked cat").json()["id"]
     path = f"/openai/v1/videos/{job_id}"
-    until(lambda: simulator.get(path).json()["status"] == "failed")
+    eventually(lambda: simulator.get(path).json()["status"] == "failed")
     video = simulator.get(path).json()
     assert video["error"] == {
         "code": "moderation_blocked",
@@ -359,7 +360,7 @@ def test_failed_jobs_say_why(simulator: Simulator) -> None:
 )
 def test_other_moderation_words(simulator: Simulator, word: str, code: str) -> None:
     path = f"/openai/v1/videos/{simulator.video(model='quick', prompt=word).json()['id']}"
-    until(lambda: simulator.get(path).json()["status"] == "failed")
+    eventually(lambda: simulator.get(path).json()["status"] == "failed")
     assert simulator.get(path).json()["error"]["code"] == code
 
 

@@ -13,8 +13,9 @@ import pytest
 from local.loopback import BRIEFLY, NO_TLS
 from local.simulator.config import WireName
 from tests.simulator.conftest import NO_LIMITS, SLOW
-from tests.simulator.process import Simulator, until
+from tests.simulator.process import Simulator
 from tests.simulator.test_sora2_wire import picture
+from tests.support.waiting import eventually
 
 BEARER = {"authorization": "Bearer sim-key"}
 UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -327,7 +328,7 @@ def test_veo_behind_litellm_says_nothing_but_that_it_works(at: Client) -> None:
 def test_vllm_omni_says_0_until_it_says_100(at: Client) -> None:
     at.simulator.fault("create", {"type": "render_time", "seconds": 2000})
     job = at.job()
-    until(lambda: bool(at.simulator.entry(job)["progress"]))
+    eventually(lambda: bool(at.simulator.entry(job)["progress"]))
     assert at.get(job).json()["progress"] == 0
     at.force("completed")
     assert at.get(job).json()["progress"] == 100
@@ -337,7 +338,7 @@ def test_vllm_omni_says_0_until_it_says_100(at: Client) -> None:
 def test_sglang_says_how_far_it_is(at: Client) -> None:
     at.simulator.fault("create", {"type": "render_time", "seconds": 2000})
     job = at.job()
-    until(lambda: bool(at.get(job).json()["progress"]))
+    eventually(lambda: bool(at.get(job).json()["progress"]))
     assert at.get(job).json()["status"] == "in_progress"
 
 
@@ -351,7 +352,7 @@ def test_the_words_of_tensorrt_llm(at: Client) -> None:
         words.append(at.get(job).json()["status"])
         return words[-1] == "completed"
 
-    until(done)
+    eventually(done)
     assert list(dict.fromkeys(words)) == ["queued", "generating", "postprocessing", "completed"]
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -75,12 +73,3 @@ class Receiver:
         """Every event of every batch that came to a topic's path."""
         batches = [each.json for each in self.received if each.path.startswith("/api/events")]
         return [event for batch in batches for event in batch]
-
-
-def eventually(found: Callable[[], Any], *, seconds: float = 90) -> Any:
-    """What `found` returns as soon as it is something."""
-    until = time.monotonic() + seconds
-    while not (result := found()):
-        assert time.monotonic() < until, "it did not happen"
-        time.sleep(0.05)
-    return result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 import azure.functions as func
@@ -11,7 +12,7 @@ import pytest
 
 from local.stack import local_settings
 from shared.domain.errors import InvalidRequest, LengthRequired, TooLarge
-from triggers.web import bodies
+from triggers.web import bodies, orders
 from triggers.web.answers import problem_answer
 
 
@@ -318,13 +319,31 @@ def test_equal_requests_are_equal_however_their_image_came() -> None:
     assert one == two
 
 
-def test_a_remix_changes_the_prompt_and_takes_no_files() -> None:
+def test_a_remix_changes_the_prompt_only() -> None:
     source = bodies.create_video(posted(prompt="p", size="1280x720", seconds="8")).request
     remix = bodies.remix_video(posted(prompt="now at night"), source)
     assert (remix.prompt, remix.size, remix.seconds) == ("now at night", "1280x720", 8)
     for refused in (posted(), posted(prompt="p", size="1280x720")):
         with pytest.raises(InvalidRequest):
             bodies.remix_video(refused, source)
+
+
+@pytest.mark.parametrize(
+    "parse",
+    [
+        lambda req: bodies.remix_video(req, bodies.create_video(posted(prompt="p")).request),
+        bodies.redeliver,
+        bodies.approve,
+        orders.create_batch,
+        orders.retry_batch,
+    ],
+)
+def test_a_file_that_has_no_use_is_refused_by_its_name(
+    parse: Callable[[func.HttpRequest], object],
+) -> None:
+    with pytest.raises(InvalidRequest, match=r"^photo: .* takes no files") as refused:
+        parse(parts(("prompt", None, b"p"), ("photo", "a.png", PNG)))
+    assert refused.value.param == "photo"
 
 
 @pytest.mark.parametrize(

@@ -62,31 +62,19 @@ def create_video(req: func.HttpRequest) -> NewVideo:
 
 def remix_video(req: func.HttpRequest, source: VideoRequest) -> VideoRequest:
     """`source` with the changes of a remix's body. Raises InvalidRequest."""
-    form = form_of(req)
-    if form.files:
-        name = next(iter(form.files))
-        raise InvalidRequest(f"{name}: a remix takes no files.", param=name)
-    return fields.remixed(form.fields, source)
+    return fields.remixed(fields_of(req, "a remix takes no files"), source)
 
 
 def redeliver(req: func.HttpRequest) -> Redeliver:
     """Parse a redeliver's body, which is optional. Raises InvalidRequest."""
     if not req.get_body():
         return Redeliver()
-    form = form_of(req)
-    if form.files:
-        name = next(iter(form.files))
-        raise InvalidRequest(f"{name}: a redeliver takes no files.", param=name)
-    return fields.validated(Redeliver, form.fields)
+    return fields.validated(Redeliver, fields_of(req, "a redeliver takes no files"))
 
 
 def approve(req: func.HttpRequest) -> Approve:
     """Parse an approval's body. Raises InvalidRequest."""
-    form = form_of(req)
-    if form.files:
-        name = next(iter(form.files))
-        raise InvalidRequest(f"{name}: an approval takes no files.", param=name)
-    return fields.validated(Approve, form.fields)
+    return fields.validated(Approve, fields_of(req, "an approval takes no files"))
 
 
 def repeatable(req: func.HttpRequest, route: str) -> Repeatable:
@@ -99,6 +87,15 @@ def repeatable(req: func.HttpRequest, route: str) -> Repeatable:
         )
     retries = req.headers.get("x-stainless-retry-count", "0")
     return Repeatable(route, key, repeated=re.fullmatch("0*[1-9][0-9]{0,8}", retries) is not None)
+
+
+def fields_of(req: func.HttpRequest, refusal: str) -> dict[str, object]:
+    """The fields of a body that may have no files. Raises InvalidRequest, which says `refusal` of
+    the first file, and what `form_of` raises."""
+    form = form_of(req)
+    for name in form.files:
+        raise InvalidRequest(f"{name}: {refusal}.", param=name)
+    return form.fields
 
 
 def form_of(req: func.HttpRequest, *, largest: int = limits.LARGEST_BODY) -> Form:

@@ -2,7 +2,6 @@
 
 import azure.functions as func
 
-from shared.domain.errors import InvalidRequest
 from shared.lifecycle.requests import terms
 from shared.lifecycle.requests.batches import Again, NewBatch
 from triggers.web import bodies
@@ -19,8 +18,4 @@ def retry_batch(req: func.HttpRequest) -> Again:
 
 
 def _fields(req: func.HttpRequest) -> dict[str, object]:
-    form = bodies.form_of(req)
-    if form.files:
-        name = next(iter(form.files))
-        raise InvalidRequest(f"{name}: a batch takes no files: name one of /files.", param=name)
-    return form.fields
+    return bodies.fields_of(req, "a batch takes no files: name one of /files")
