@@ -157,9 +157,12 @@ _TELL_MODERATION = frozenset({200, 400, 404, 422, 500})
 
 
 def _cost(row: Mapping[str, Any]) -> object:
-    """OpenRouter: `usage.cost` in US dollars, once the job is over."""
+    """OpenRouter: `usage.cost` in US dollars, once the job is over. With a key of one's own at the
+    provider (`is_byok`) it is only OpenRouter's fee: the provider sends the bill."""
     usage = row.get("usage")
-    return usage.get("cost") if isinstance(usage, Mapping) else None
+    if not isinstance(usage, Mapping) or usage.get("is_byok") is True:
+        return None
+    return usage.get("cost")
 
 
 def _summary(row: Mapping[str, Any]) -> JobSummary:

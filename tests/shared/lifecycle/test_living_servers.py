@@ -620,6 +620,19 @@ def test_openrouter_is_asked_in_its_own_words(start: Start, upstream: FakeUpstre
     }
 
 
+@pytest.mark.parametrize("fee", [0, 0.0125])
+def test_the_fee_for_a_key_of_ones_own_is_not_what_a_video_costs(
+    start: Start, upstream: FakeUpstream, fee: float
+) -> None:
+    """OpenRouter's `usage.cost` is then without what the provider bills for the render."""
+    usage = {"cost": fee, "is_byok": True}
+    upstream.polling = lambda job: (200, {"id": job["id"], "status": "completed", "usage": usage})
+    job = start(profile="openrouter", path_prefix="/v1")()
+    job.drive()
+    assert job.video.status is Status.COMPLETED
+    assert (job.booked.settled, job.video.cost.basis) == (PRICE, "delivered_seconds")
+
+
 def test_a_gpu_is_paid_for_the_seconds_that_the_job_says(
     start: Start, upstream: FakeUpstream
 ) -> None:
