@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from time import time
 from typing import NoReturn
 
@@ -27,11 +28,14 @@ _MAYBE_DONE = frozenset({408, 409, 424, 425, 499})
 
 
 def raise_for_create(answer: Answer, *, prompt: str, of_job: bool) -> NoReturn:
-    """The answer to a create was lost unless it is a 4xx, and none of a gateway that gave up. With
-    `of_job` the path names a job, and a 404 is about that job."""
+    """The answer to a create was lost unless it is a 4xx, and none of a gateway that gave up; or a
+    gateway says that it has nobody to ask. With `of_job` the path names a job, and a 404 is about
+    that job."""
+    said = error_body(answer, prompt=prompt)
+    if _has_nobody(answer):
+        raise DeploymentOut(said.message, status=answer.status)
     if not 400 <= answer.status < 500 or answer.status in _MAYBE_DONE:
         raise AnswerLost(f"a create was answered with {answer.status}")
-    said = error_body(answer, prompt=prompt)
     of_model = answer.status == 410 or (answer.status == 404 and not of_job)
     if (of_model or denies_access(answer)) and not said.moderated:
         final = answer.status == 410 or (answer.status == 404 and said.gone)
@@ -39,6 +43,15 @@ def raise_for_create(answer: Answer, *, prompt: str, of_job: bool) -> NoReturn:
     if answer.status == 429:
         raise Throttled(said.message, retry_after.read(answer.headers, time()))
     raise Refused(said.message, status=answer.status, moderated=said.moderated)
+
+
+def _has_nobody(answer: Answer) -> bool:
+    """Whether new-api itself says that none of its channels has the model now: it has asked nobody.
+    What it passes on from others has another form."""
+    error = answer.data.get("error") if isinstance(answer.data, Mapping) else None
+    if answer.status != 503 or not isinstance(error, Mapping):
+        return False
+    return (error.get("type"), error.get("code")) == ("new_api_error", "model_not_found")
 
 
 def denies_access(answer: Answer) -> bool:

@@ -532,18 +532,38 @@ def test_a_refusal_reaches_its_reader(
                          "type": "budget_exceeded", "param": None, "code": "422"}}),
         (400, {"error": {"message": "No connected db.", "type": "no_db_connection",
                          "param": None, "code": "400"}}),
+        (503, {"error": {"message": "No available channel for model wan under group default "
+                         "(distributor)", "type": "new_api_error", "code": "model_not_found"}}),
     ],
 )  # fmt: skip
-def test_a_gateway_that_refuses_our_key_or_bill_refuses_no_video(
-    start: Start, upstream: FakeUpstream, answer: Any
+@pytest.mark.parametrize("profile", ["openai", "new-api"])
+def test_a_gateway_that_refuses_our_key_or_bill_or_has_no_server_refuses_no_video(
+    start: Start, upstream: FakeUpstream, profile: str, answer: Any
 ) -> None:
     def creating(job: dict[str, Any]) -> Any:
-        return answer if len(upstream.sent) < 3 else (200, job)
+        if len(upstream.sent) >= 3:
+            return 200, job
+        del upstream.jobs[job["id"]]
+        return answer
 
     upstream.creating = creating
-    job = start()()
+    job = start(profile=profile)()
     job.drive()
     assert job.video.status is Status.COMPLETED
+
+
+def test_what_a_gateway_passes_on_may_have_been_made_whatever_its_code(
+    start: Start, upstream: FakeUpstream
+) -> None:
+    """new-api in front of another new-api, after a channel of its own may have made the job."""
+    inner = {"error": {"type": "new_api_error", "code": "model_not_found", "message": "none"}}
+    upstream.creating = lambda job: (
+        503,
+        {"code": "fail_to_fetch_task", "message": json.dumps(inner), "data": None},
+    )
+    job = start(profile="new-api")()
+    until_ended(job)
+    assert (code_of(job), len(upstream.sent)) == ("submit_unknown", 1)
 
 
 def test_where_a_variant_is_ignored_the_mp4_is_read_once(
