@@ -12,8 +12,7 @@ _TELLS_MODERATION: frozenset[ProfileName] = frozenset({"azure", "openai", "litel
 
 _LOST_ANSWER: Mapping[Lack, str] = {
     "list": "no list: the video ends as submit_unknown, its money unknown",
-    "own_list": "found if the list shows the job; else the video ends as submit_unknown, unless "
-    "the list shows another job of this deployment",
+    "own_list": "found if the list shows the job; else the video ends as submit_unknown",
 }
 
 

@@ -111,9 +111,9 @@ class Deployment(AnswerModel):
     lacks: list[Lack] = Field(
         description="What its server cannot do. `list`: a submission whose answer was lost is not"
         " found, and its video ends as `submit_unknown`; `own_list`: the same, unless its list"
-        " shows another job of this deployment; `delete`: the copy of a deleted video stays there"
-        " until it expires; `stop`: a cancelled render goes on and may be billed; `pictures`: no"
-        " thumbnail and no spritesheet."
+        " shows the job; `delete`: the copy of a deleted video stays there until it expires;"
+        " `stop`: a cancelled render goes on and may be billed; `pictures`: no thumbnail and no"
+        " spritesheet."
     )
     notice: str | None = Field(
         description="What it does while it turns everybody away, and since when.",

@@ -50,8 +50,8 @@ class Profile:
     """Whether it lists its jobs: without a list, a lost answer ends the video."""
     list_query: Mapping[str, str] = field(default_factory=dict)
     list_is_own: bool = True
-    """Whether its list is surely that of the server which creates the jobs. Elsewhere it proves
-    that there is no job only if it shows another one of the same deployment."""
+    """Whether its list surely shows the jobs of every server which may create one. Elsewhere it
+    does not prove that there is none: a gateway may balance over servers and list one of them."""
     can_delete: bool = True
     can_delete_running: bool = False
     """Whether a DELETE stops a job that runs."""
@@ -72,7 +72,7 @@ Lack = Literal["list", "own_list", "delete", "stop", "pictures"]
 """What a server cannot do, and so what does not hold there:
 
 `list`: a submission whose answer was lost is not found; the video ends as `submit_unknown`.
-`own_list`: the same, until its list has shown a job of this deployment.
+`own_list`: the same, unless its list shows the job.
 `delete`: a deleted video's copy stays upstream until it expires.
 `stop`: a cancelled video's render goes on, and may be billed.
 `pictures`: no thumbnail and no spritesheet.

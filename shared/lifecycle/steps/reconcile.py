@@ -197,11 +197,10 @@ def find_candidates(services: Services, work: Work, client: Dialect, *, ended: f
             how = Fit.MAYBE
         if how and all(services.jobs.free_for(work.video_id, at, job.job_id) for at in claims):
             fits[how].append(job)
-    own = upstream.speaks.list_is_own or any(
-        services.jobs.get(upstream.name, job.job_id) for job in listing.jobs
-    )
     candidates = Candidates(
-        fits[Fit.SURE] or fits[Fit.YES], len(fits[Fit.MAYBE]), proves=listing.whole and own
+        fits[Fit.SURE] or fits[Fit.YES],
+        len(fits[Fit.MAYBE]),
+        proves=listing.whole and upstream.speaks.list_is_own,
     )
     emit(
         Event.SUBMIT_RECONCILED,

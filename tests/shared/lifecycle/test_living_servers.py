@@ -460,10 +460,11 @@ def _submitting(services: Services) -> list[str]:
     return list(line.deployments(services)[0].state.submitting)
 
 
-def test_a_list_that_may_be_of_another_server_proves_nothing_until_it_shows_a_known_job(
+def test_a_list_that_may_be_of_another_server_proves_nothing_whatever_it_shows(
     start: Start, upstream: FakeUpstream
 ) -> None:
-    """LiteLLM asks its provider's public address for the list, whatever the deployment's is."""
+    """LiteLLM asks its provider's public address for the list, whatever the deployment's is; and a
+    group of its models may be rendered by several servers."""
     known: list[dict[str, Any]] = []
     upstream.creating = lambda job: (200, job)
     upstream.listing = lambda jobs: (200, {"data": known})
@@ -479,11 +480,24 @@ def test_a_list_that_may_be_of_another_server_proves_nothing_until_it_shows_a_kn
     stranger = order()
     until_ended(stranger)
     assert code_of(stranger) == "submit_unknown"
-    known.append(known_job)
+    known.append(known_job)  # one of the group's servers has the list, another one may have ours
     posts = len(upstream.sent)
     shown = order()
     until_ended(shown)
-    assert (code_of(shown), len(upstream.sent) - posts) == ("upstream_failed", 2)
+    assert (code_of(shown), len(upstream.sent) - posts) == ("submit_unknown", 1)
+
+
+def test_a_list_that_surely_shows_all_of_a_gateways_jobs_proves_that_there_is_none(
+    start: Start, upstream: FakeUpstream
+) -> None:
+    def none(job: dict[str, Any]) -> Any:
+        del upstream.jobs[job["id"]]
+        raise DroppedError
+
+    upstream.creating = none
+    job = start(profile="litellm", wire={"list_is_own": True})()
+    until_ended(job)
+    assert (code_of(job), len(upstream.sent)) == ("upstream_failed", 2)
 
 
 @pytest.mark.parametrize(
