@@ -24,12 +24,13 @@ from shared.lifecycle.steps.step import (
     decide,
     done,
     is_first_sign,
+    told_to_wait,
     update,
 )
 from shared.storage.names import extra_blob, output_blob
 from shared.storage.outputs import BLOCK, BlobWriter
 from shared.telemetry.events import Event, emit
-from shared.upstream.protocol import Content, Dialect, JobGone, Throttled, UpstreamError
+from shared.upstream.protocol import Content, Dialect, JobGone, UpstreamError
 
 _MOST_SPOILED = 5
 _LONGEST_BACKOFF = 60.0
@@ -73,7 +74,7 @@ def collect_output(services: Services, video_id: str, epoch: int, index: int) ->
     except JobGone as error:
         return _gone(services, work, job, index, str(error))
     except UpstreamError as error:
-        wait = error.retry_after if isinstance(error, Throttled) else None
+        wait = told_to_wait(services, error)
         return _retry(services, work, index, str(error), wait=wait, said=error.said)
     except Spoiled as error:
         if job.spoiled + 1 >= _MOST_SPOILED and not work.ended:
@@ -266,5 +267,6 @@ def _retry(
         return done("superseded")
     if wait is None:
         backoff = polling.backoff(work.troubles + 1, longest=_LONGEST_BACKOFF)
-        wait = before_deadline(work, services.clock(), services.settings.durations.of(backoff))
+        wait = services.settings.durations.of(backoff)
+    wait = before_deadline(work, services.clock(), wait)
     return done("retry", wait=wait, stage=Stage.COLLECTING, progress=99)

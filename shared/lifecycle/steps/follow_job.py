@@ -32,10 +32,11 @@ from shared.lifecycle.steps.step import (
     is_first_sign,
     overtaken,
     show,
+    told_to_wait,
     update,
 )
 from shared.telemetry.events import Event, emit
-from shared.upstream.protocol import JobGone, Throttled, UpstreamError
+from shared.upstream.protocol import JobGone, UpstreamError
 
 _WATCH_PAUSE = 60.0
 _LONGEST_BACKOFF = 30.0
@@ -72,7 +73,7 @@ def follow_job(services: Services, video_id: str, epoch: int) -> Done:
     except JobGone:
         return _missing(services, work, known)
     except UpstreamError as error:
-        wait = error.retry_after if isinstance(error, Throttled) else None
+        wait = told_to_wait(services, error)
         return _trouble(services, work, str(error), wait=wait, said=error.said)
     if job.state in (JobState.RUNNING, JobState.STRANGE):
         return _rendering(services, work, known, job)

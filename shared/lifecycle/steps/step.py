@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from shared.domain import polling
 from shared.domain.verdict import Verdict
 from shared.domain.video import IllegalTransition, Stage, Video, advance
 from shared.domain.work import Phase, Work, phase
@@ -10,6 +11,7 @@ from shared.durable.names import Hint, Outcome, Result
 from shared.lifecycle.services import Services
 from shared.storage.rows import RowChanged
 from shared.telemetry.events import Event, emit
+from shared.upstream.protocol import Throttled, UpstreamError
 
 PAYLOAD_VERSION = 1
 SEEN_TWICE = 30.0
@@ -167,6 +169,14 @@ def before_deadline(work: Work, now: float, wait: float) -> float:
     if work.ended or work.job is None:
         return wait
     return max(0.1, min(wait, work.job.deadline - now + 0.1))
+
+
+def told_to_wait(services: Services, error: UpstreamError) -> float | None:
+    """How long a 429 to a read asks to wait, but not so long that the sweep takes its worker for
+    dead; None where it does not say."""
+    if not isinstance(error, Throttled) or error.retry_after is None:
+        return None
+    return min(error.retry_after, services.settings.durations.of(polling.LONGEST_PAUSE))
 
 
 def show(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,10 +16,11 @@ from shared.domain.work import Attempt
 from shared.durable import names
 from shared.lifecycle.requests.views import shown
 from shared.lifecycle.services import Services
+from shared.lifecycle.steps import collect_output, follow_job, submit_job, take_turn
 from shared.lifecycle.steps.collect_output import Spoiled, receive
 from shared.lifecycle.steps.step import before_deadline
 from shared.storage.names import manifest_blob, output_blob
-from shared.upstream.protocol import Content, JobGone
+from shared.upstream.protocol import Content, JobGone, Throttled
 from shared.upstream.sora2 import Sora2
 from tests.conftest import Simulator
 from tests.shared.lifecycle.conftest import Order
@@ -50,6 +52,32 @@ def test_what_fails_once_is_fetched_again(
     assert job.drive().count(names.COLLECT_OUTPUT) == 2
     (output,) = job.video.outputs
     assert output.sha256 == job.upstream_jobs()[0]["outputs"][0]["files"]["video"]["sha256"]
+
+
+@pytest.mark.parametrize("operation", ["status", "open"])
+def test_a_worker_that_is_told_to_wait_for_a_day_looks_before_it_counts_as_dead(
+    order: Order, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    """A 429 may name the end of a quota's day. By then the deadline has passed; and the sweep,
+    which hears nothing for three minutes, would start one worker after another."""
+
+    def later(*_: Any, **__: Any) -> None:
+        raise Throttled("later", retry_after=86_400.0)
+
+    job = order()
+    services = job.services
+    take_turn.take_turn(services, job.id, 1, "h")
+    submit_job.submit_job(services, job.id, 1)
+    if operation == "open":
+        while follow_job.follow_job(services, job.id, 1).result["outcome"] != "rendered":
+            time.sleep(0.02)
+    monkeypatch.setattr(Sora2, operation, later)
+    done = (
+        follow_job.follow_job(services, job.id, 1)
+        if operation == "status"
+        else collect_output.collect_output(services, job.id, 1, 0)
+    )
+    assert 0 < done.result["wait"] <= services.settings.durations.of(180)
 
 
 def test_what_is_spoiled_five_times_is_the_end(
