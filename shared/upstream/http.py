@@ -167,20 +167,27 @@ class UpstreamHttp:
 
     def _redirect_target(self, url: str, location: str) -> str:
         """HTTPS, or the same plain server that the operator configured."""
-        target = urljoin(url, location)
-        parts, before = urlsplit(target), urlsplit(url)
+        try:
+            target = urljoin(url, location)
+            parts, before = urlsplit(target), urlsplit(url)
+            httpx.URL(target)  # raises InvalidURL
+        except (ValueError, httpx.InvalidURL):
+            raise Unreadable("a redirect to something that is no address") from None
         plain = parts.scheme == "http" and (
             (parts.hostname in LOOPBACK and before.hostname in LOOPBACK)
             or (self._upstream.plain_http and parts.netloc == urlsplit(self._base).netloc)
         )
-        if not location or not (parts.scheme == "https" or plain):
+        if not location or not parts.hostname or not (parts.scheme == "https" or plain):
             raise Unreadable("a redirect to something that is not HTTPS")
         return target
 
     def _pieces(self, answer: httpx.Response) -> Iterator[bytes]:
-        began = monotonic()
+        began, begins = monotonic(), b""
         try:
             for piece in answer.iter_bytes():
+                begins = begins or piece.lstrip()[:1]
+                if begins in (b"<", b"{"):  # no video and no picture begins so
+                    raise Unreadable("a page or JSON where a file was expected")
                 yield piece
                 if monotonic() - began > _LONGEST_DOWNLOAD:
                     raise Unreadable(f"the download took more than {_LONGEST_DOWNLOAD:.0f} s")

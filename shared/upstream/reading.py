@@ -178,7 +178,7 @@ def plain(word: str) -> str:
 def link(data: Any) -> str:
     """The address of a file in an answer, under a name like `url`, `video_url` or `unsigned_urls`;
     empty without one."""
-    return next(_links(data, "", 0), "")
+    return next(filter(None, _links(data, "", 0)), "")
 
 
 def _links(data: Any, name: str, depth: int) -> Iterator[str]:

@@ -669,6 +669,7 @@ def test_a_list_that_refuses_to_be_continued_is_read_as_far_as_it_goes() -> None
         {"output": {"url": "https://cdn.example/1"}},
         {"data": [{"url": "https://cdn.example/1"}]},
         {"unsigned_urls": ["https://cdn.example/1"]},
+        {"url": "", "video_url": "https://cdn.example/1"},
     ],
 )
 def test_a_download_that_is_answered_with_an_address_is_fetched_there_without_the_key(
@@ -691,6 +692,8 @@ def test_a_download_that_is_answered_with_an_address_is_fetched_there_without_th
     [
         ({"url": "http://169.254.169.254/token"}, Unreadable),
         ({"url": "file:///etc/passwd"}, Unreadable),
+        ({"url": "https://cdn.example:port/1"}, Unreadable),
+        ({"url": "https://[cdn.example/1"}, Unreadable),
         ({"status": "processing"}, Unreadable),
         ({"error": {"message": "Video not found"}}, JobGone),
     ],
@@ -698,6 +701,20 @@ def test_a_download_that_is_answered_with_an_address_is_fetched_there_without_th
 def test_json_instead_of_a_file_is_no_file(body: Any, error: type[UpstreamError]) -> None:
     with pytest.raises(error):
         read(answering(200, body))
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b'{"code": 5, "message": "not ready"}', "application/json"),
+        (b"\n<!doctype html><title>Maintenance</title>", "text/html"),
+    ],
+)
+def test_a_text_of_unknown_length_is_no_file(body: bytes, kind: str) -> None:
+    """Sent in chunks, as many frameworks send JSON; or by a proxy, with 200 for its own page."""
+    headers = {"content-type": kind}
+    with pytest.raises(Unreadable):
+        read(lambda request: httpx.Response(200, content=iter([body]), headers=headers))
 
 
 def test_a_file_that_is_called_json_is_still_a_file() -> None:
