@@ -84,7 +84,7 @@ def identity(job_id: str) -> str:
     if job_id.startswith("video_"):
         packed = job_id.removeprefix("video_")
         try:
-            inner = b64decode(packed + "=" * (-len(packed) % 4), validate=True).decode("ascii")
+            inner = b64decode(packed + "=" * (-len(packed) % 4), validate=True).decode()
         except ValueError:
             inner = ""
         packed_id = re.search(r";video_id:([^;]+)", inner)

@@ -190,6 +190,7 @@ def test_create_and_list_of_one_job_share_an_identity() -> None:
     assert identity(litellm_id(created + "deployment_id:5d41")) == "video_6b0c"
     assert identity(litellm_id(listed)) == "video_6b0c"
     assert identity(litellm_id(listed).rstrip("=")) == "video_6b0c"
+    assert identity(litellm_id(listed.replace("sora-2", "vidéo"))) == "video_6b0c"
     assert identity("vid-7:openai") == identity("vid-7") == "vid-7"
     for plain in ("video_6b0c", "task_01jv", "0f8e-11", "video_gen_ab", "video_", "video_é",
                   "job:abc", "urn:uuid:ffff", "run-7:a1f"):  # fmt: skip
