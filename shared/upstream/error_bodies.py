@@ -153,6 +153,14 @@ def is_page(answer: Answer) -> bool:
     return re.search(rb"<(!|[a-z])", answer.body[:_LARGEST_PLAIN], re.IGNORECASE) is not None
 
 
+def of_a_proxy(answer: Answer) -> bool:
+    """Whether a 404 is of a proxy that finds no server: a page, or a text without a word of a job.
+    Servers say in JSON that they do not know one."""
+    if answer.data is not None or not answer.body.strip():
+        return False
+    return is_page(answer) or not error_body(answer).unknown_job
+
+
 def _without(message: str, prompt: str) -> str:
     """A message without the prompt, and without a beginning of it that the server has cut."""
     if prompt:

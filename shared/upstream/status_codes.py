@@ -8,7 +8,7 @@ from time import time
 from typing import NoReturn
 
 from shared.domain import retry_after
-from shared.upstream.error_bodies import error_body, is_page
+from shared.upstream.error_bodies import error_body, of_a_proxy
 from shared.upstream.protocol import (
     AnswerLost,
     DeploymentOut,
@@ -68,7 +68,7 @@ def raise_for_read(answer: Answer) -> NoReturn:
     said, status = error_body(answer), answer.status
     code = next((code for code in said.codes if _CODE.fullmatch(code)), "")
     words = f"HTTP {status} {code}".strip()
-    if status == 404 and is_page(answer):
+    if status == 404 and of_a_proxy(answer):
         raise Unreadable("HTTP 404 of something in front of the upstream")
     if status == 404 or (status in (200, 400, 410, 422, 500) and said.unknown_job):
         raise JobGone(words)

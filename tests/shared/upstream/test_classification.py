@@ -263,7 +263,10 @@ READS: list[tuple[Handler, type[UpstreamError]]] = [
     (raising(httpx.ConnectError), NotSent),
     (raising(httpx.ReadTimeout), Unreadable),
     (answering(404), JobGone),
-    (lambda r: httpx.Response(404, text="404 page not found"), JobGone),
+    (lambda r: httpx.Response(404, text="Video not found"), JobGone),
+    # Traefik, while it knows no healthy server (traefik#4153, #9289); Kubernetes' ingress
+    (lambda r: httpx.Response(404, text="404 page not found\n"), Unreadable),
+    (lambda r: httpx.Response(404, text="default backend - 404"), Unreadable),
     (lambda r: httpx.Response(404, html="<html>Container App stopped"), Unreadable),
     (answering(500, {"error": "video encoder ffmpeg not found"}), Unreadable),
     (answering(500, {"error": "could not load the job: redis not found"}), Unreadable),

@@ -53,10 +53,14 @@ def test_what_stands_between_us_and_the_upstream_does_not_end_a_job(status: int,
         sora2(lambda request: httpx.Response(status, text=text)).status("video_1", trace="t")
 
 
-def test_a_proxy_that_finds_no_server_has_not_lost_the_job() -> None:
-    page = httpx.Response(404, html="<html><h1>404 Not Found</h1>nginx</html>")
+NOWHERE = [b"<html><h1>404 Not Found</h1>nginx</html>", b"404 page not found\n"]
+"""nginx; Traefik."""
+
+
+@pytest.mark.parametrize("page", NOWHERE)
+def test_a_proxy_that_finds_no_server_has_not_lost_the_job(page: bytes) -> None:
     with pytest.raises(UpstreamError) as raised:
-        sora2(lambda request: page).status("video_1", trace="t")
+        sora2(lambda request: httpx.Response(404, content=page)).status("video_1", trace="t")
     assert not isinstance(raised.value, JobGone)
 
 
