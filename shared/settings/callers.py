@@ -11,6 +11,10 @@ from shared.settings.successors import AllowanceConfig
 from shared.settings.values import Name, Receiver, Strict
 
 
+ObjectId = Annotated[str, AfterValidator(str.lower)]
+"""As tokens have it: a GUID in upper case is the same one."""
+
+
 def _bookable(usd: float) -> float:
     micro_usd(usd)
     return usd
@@ -24,7 +28,7 @@ class Caller(Strict):
     """
 
     key_sha256: list[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field(default_factory=list)
-    entra: list[str] = Field(default_factory=list)
+    entra: list[ObjectId] = Field(default_factory=list)
     budget_usd_per_month: float = -1
     max_unfinished: int = -1
     creates_per_minute: Annotated[int, Field(ge=-1, le=limits.MOST_CREATES)] = -1
@@ -45,11 +49,8 @@ class Caller(Strict):
 
     def shares_credentials(self, other: "Caller") -> bool:
         """Whether somebody is both callers."""
-        keys, ids = set(self.key_sha256), {each.lower() for each in self.entra}
-        return not (
-            keys.isdisjoint(other.key_sha256)
-            and ids.isdisjoint(each.lower() for each in other.entra)
-        )
+        keys, ids = set(self.key_sha256), set(self.entra)
+        return not (keys.isdisjoint(other.key_sha256) and ids.isdisjoint(other.entra))
 
 
 class Webhook(Strict):

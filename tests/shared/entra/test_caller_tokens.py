@@ -22,6 +22,7 @@ from shared.settings import app
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 AUDIENCE = "99999999-8888-7777-6666-555555555555"
+TENANT_OF_LETTERS = "abcdefab-cdef-abcd-efab-cdefabcdefab"
 OID = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 
 
@@ -196,3 +197,12 @@ def test_known_keys_outlive_an_outage_and_without_any_nothing_is_known(tenant: T
     assert keys.key("one").key_id == "one"
     with pytest.raises(Unverifiable):
         SigningKeys(f"{tenant.url}/keys").key("one")
+
+
+def test_guids_in_upper_case_are_the_same(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENTRA_TENANT_ID", TENANT_OF_LETTERS.upper())
+    monkeypatch.setenv("CALLERS", json.dumps({"people": {"entra": [OID.upper()]}}))
+    app.settings.cache_clear()
+    issuer = f"{tenant.url}/{TENANT_OF_LETTERS}/v2.0"
+    caller = app.settings().caller(f"entra:{object_id(tenant.token(iss=issuer))}")
+    assert caller is app.settings().callers["people"]
