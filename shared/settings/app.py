@@ -28,7 +28,14 @@ from shared.settings import successors
 from shared.settings.callers import Caller, Webhook
 from shared.settings.durations import Durations
 from shared.settings.upstreams import Upstream
-from shared.settings.values import LOOPBACK, Https, Name, on_azure, receiver
+from shared.settings.values import (
+    LOOPBACK,
+    Dollars,
+    Https,
+    Name,
+    on_azure,
+    receiver,
+)
 
 _EVENT_GRID_HOSTS = (".eventgrid.azure.net", ".eventgrid.azure.us", ".eventgrid.azure.cn")
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
@@ -42,7 +49,11 @@ class Settings(BaseSettings):
     """The app's settings; in the environment, field names are in upper case."""
 
     model_config = SettingsConfigDict(
-        extra="ignore", frozen=True, case_sensitive=False, env_ignore_empty=True
+        extra="ignore",
+        frozen=True,
+        case_sensitive=False,
+        env_ignore_empty=True,
+        allow_inf_nan=False,
     )
 
     upstreams: list[Upstream]
@@ -57,8 +68,8 @@ class Settings(BaseSettings):
     webhooks: list[Webhook] = Field(default_factory=list)
     event_callers: dict[str, str] = Field(default_factory=dict)
     """Who pays for requests that arrive as events: a topic's resource id or name -> a caller."""
-    max_job_usd: float = 20
-    budget_usd_per_day: float = 200
+    max_job_usd: Dollars = 20
+    budget_usd_per_day: Dollars = 200
     queue_deadline_hours: Annotated[float, Field(gt=0)] = 24
     job_deadline_minutes: Annotated[float, Field(gt=0)] = 60
     video_retention_days: Annotated[int, Field(ge=1)] | None = None

@@ -8,16 +8,10 @@ from shared.domain import limits
 from shared.domain.money import micro_usd
 from shared.domain.request import Allowance
 from shared.settings.successors import AllowanceConfig
-from shared.settings.values import Name, Receiver, Strict
-
+from shared.settings.values import Dollars, Name, Receiver, Strict
 
 ObjectId = Annotated[str, AfterValidator(str.lower)]
 """As tokens have it: a GUID in upper case is the same one."""
-
-
-def _bookable(usd: float) -> float:
-    micro_usd(usd)
-    return usd
 
 
 class Caller(Strict):
@@ -29,10 +23,10 @@ class Caller(Strict):
 
     key_sha256: list[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field(default_factory=list)
     entra: list[ObjectId] = Field(default_factory=list)
-    budget_usd_per_month: float = -1
+    budget_usd_per_month: Dollars = -1
     max_unfinished: int = -1
     creates_per_minute: Annotated[int, Field(ge=-1, le=limits.MOST_CREATES)] = -1
-    approval_above_usd: Annotated[float, AfterValidator(_bookable)] = -1
+    approval_above_usd: Dollars = -1
     approves: list[str] = Field(default_factory=list)
     admin: bool = False
     allow_successor: AllowanceConfig | bool | None = None

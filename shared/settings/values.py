@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from shared.domain.money import micro_usd
+
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 _PRIVATE_NAMES = (".internal", ".local", ".lan", ".svc", ".home.arpa")
@@ -25,7 +27,17 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 
 
 class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _bookable(usd: float) -> float:
+    micro_usd(usd)  # raises ValueError
+    return usd
+
+
+Dollars = Annotated[float, Field(allow_inf_nan=True), AfterValidator(_bookable)]
+"""An amount that the ledger can hold, no finer than a millionth: any other would be found out only
+by the requests that are compared with it."""
 
 
 def on_azure() -> bool:
