@@ -33,11 +33,13 @@ from shared.settings.values import (
     Dollars,
     Https,
     Name,
+    is_reference,
     on_azure,
     receiver,
 )
 
 _EVENT_GRID_HOSTS = (".eventgrid.azure.net", ".eventgrid.azure.us", ".eventgrid.azure.cn")
+_UNRESOLVED = "is a reference to Key Vault that Azure has not resolved"
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
 
 
@@ -223,14 +225,17 @@ def settings() -> Settings:
     except (PydanticSettingsError, RecursionError) as error:
         field = re.search(r'"(\w+)"', str(error))
         name = field.group(1).upper() if field else "a setting"
-        raise SettingsError(f"{name} is not valid JSON") from None
+        what = _UNRESOLVED if is_reference(os.environ.get(name, "")) else "is not valid JSON"
+        raise SettingsError(f"{name} {what}") from None
 
 
 def secret(setting: str, *, of: str = "UPSTREAMS") -> str:
-    """The value of a setting that the setting `of` names. Raises SettingsError if it is missing."""
+    """The value of a setting that the setting `of` names. Raises SettingsError if it is missing, or
+    still a reference to a vault, which would be sent out as a key."""
     value = os.environ.get(setting, "")
-    if not value:
-        raise SettingsError(f"{setting} is missing; the setting {of} refers to it")
+    if not value or is_reference(value):
+        what = _UNRESOLVED if value else "is missing"
+        raise SettingsError(f"{setting} {what}; the setting {of} refers to it")
     return value
 
 

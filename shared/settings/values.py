@@ -45,6 +45,12 @@ def on_azure() -> bool:
     return bool(os.environ.get("WEBSITE_INSTANCE_ID") or os.environ.get("WEBSITE_POD_NAME"))
 
 
+def is_reference(value: str) -> bool:
+    """Whether a value is the text of a reference to Key Vault: what Azure leaves in its place while
+    the secret is not there, or may not be read."""
+    return value.lower().startswith("@microsoft.keyvault(")
+
+
 def https(value: str) -> str:
     """An https URL, or http on loopback, without a trailing slash. Raises ValueError."""
     parts = urlsplit(value)

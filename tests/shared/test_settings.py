@@ -24,6 +24,10 @@ UPSTREAM: dict[str, Any] = {
 }
 
 
+UNRESOLVED = "@Microsoft.KeyVault(VaultName=kv-a;SecretName=secret-value)"
+"""What Azure puts into the environment while a secret is not there, or may not be read."""
+
+
 @pytest.fixture(autouse=True)
 def _local(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in local_settings().items():
@@ -55,6 +59,7 @@ def test_every_duration_is_divided_and_nothing_else(monkeypatch: pytest.MonkeyPa
         ("UPSTREAMS", "", "UPSTREAMS"),
         ("UPSTREAMS", "[{", "UPSTREAMS is not valid JSON"),
         ("UPSTREAMS", "[{}]", "UPSTREAMS[0].name: is missing"),
+        ("CALLERS", UNRESOLVED, "CALLERS is a reference to Key Vault that Azure has not resolved"),
         ("CALLERS", '{"a": {"key_sha256": ["secret-value"]}}', "CALLERS.a.key_sha256[0]"),
         ("PUBLIC_BASE_URL", "ftp://x", "PUBLIC_BASE_URL"),
         ("TIME_SCALE", "0", "TIME_SCALE"),

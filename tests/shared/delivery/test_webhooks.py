@@ -65,6 +65,10 @@ def test_whatever_is_no_2xx_is_a_failure(receiver: Receiver, status: int) -> Non
     ("value", "says"),
     [
         ("", "HOOK_SECRET is missing; the setting WEBHOOKS refers to it"),
+        (
+            "@Microsoft.KeyVault(VaultName=a;SecretName=b)",
+            "HOOK_SECRET is a reference to Key Vault",
+        ),
         ("whsec_a", "HOOK_SECRET is not a Standard Webhooks secret"),
         ("whsec_", "HOOK_SECRET is not a Standard Webhooks secret"),
     ],

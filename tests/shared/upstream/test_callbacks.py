@@ -105,6 +105,16 @@ def test_a_signature_that_must_be_there_needs_its_secret(monkeypatch: pytest.Mon
         job_id(upstream(), signed(), b"{}", NOW)
 
 
+def test_the_text_of_a_reference_to_the_vault_signs_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reference = "@Microsoft.KeyVault(VaultName=kv-a;SecretName=openrouter-hook)"
+    monkeypatch.setenv("OPENROUTER_HOOK", reference)
+    body = json.dumps(COMPLETED).encode()
+    with pytest.raises(SettingsError, match="OPENROUTER_HOOK is a reference to Key Vault"):
+        job_id(upstream("openrouter", "OPENROUTER_HOOK"), openrouters(body, reference), body, NOW)
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

@@ -748,6 +748,14 @@ def test_a_key_that_no_header_takes_is_not_sent_and_not_told(
         sora2(answering(200, VIDEO)).submit(REQUEST, trace="t")
 
 
+def test_the_text_of_a_reference_to_the_vault_is_not_sent_as_a_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("A_KEY", "@Microsoft.KeyVault(VaultName=kv-a;SecretName=a-key)")
+    with pytest.raises(NotSent, match=r"^A_KEY is a reference to Key Vault that Azure has not"):
+        sora2(answering(401)).submit(REQUEST, trace="t")
+
+
 @pytest.mark.parametrize("url", [None, "https://v.example.com/openai/v1/callbacks/there"])
 def test_openrouter_is_told_where_to_call_back(url: str | None) -> None:
     sent: list[httpx.Request] = []
