@@ -647,6 +647,12 @@ output UPSTREAMS string = string(concat(azureUpstreams, otherUpstreams))
 @description('Where results are announced: subscribe there.')
 output EVENT_TOPIC_ENDPOINT string = eventGrid.outputs.eventTopicEndpoint
 
+@description('How long finished videos are kept, under the name of the app\'s setting; empty: for ever.')
+output VIDEO_RETENTION_DAYS string = videoRetentionDays > 0 ? string(videoRetentionDays) : ''
+
+@description('How long a job may take, under the name of the app\'s setting.')
+output JOB_DEADLINE_MINUTES string = string(jobDeadlineMinutes)
+
 @description('Where requests may be published as events.')
 output REQUEST_TOPIC_ENDPOINT string = eventGrid.outputs.requestTopicEndpoint
 

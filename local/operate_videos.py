@@ -1,16 +1,16 @@
 """`python -m local show|retry|collect VIDEO_ID`: inspect one video, or help it along by hand.
 
-They work on the stack of `make up`, or on Azure with `STORAGE_ACCOUNT_NAME` and `UPSTREAMS` of an
-environment (`azd env get-values`), as the user of the Azure CLI. All three use the app's own use
-cases, with the guarantees of its workers: nothing is paid twice, no half output is visible. They
-cannot wake waiting videos; those wake by themselves.
+They work on the stack of `make up`, or on Azure with the values of an environment (`azd env
+get-values`), as the user of the Azure CLI. All three use the app's own use cases, with the
+guarantees of its workers: nothing is paid twice, no half output is visible. They cannot wake
+waiting videos; those wake by themselves.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +35,9 @@ from shared.upstream.protocol import Content, JobGone, UpstreamError
 
 Say = Callable[[str], None]
 
+_AN_END_NEEDS = ("API_BASE_URL", "EVENT_TOPIC_ENDPOINT")
+"""A video that is collected here ends here: its URLs, and where its end is announced. (Webhooks are
+on record, and the app delivers to them.)"""
 _LONG_AGO = 86400.0
 _MOST_STEPS = 20
 _MOST_TRIES = 5
@@ -61,14 +64,20 @@ def add_commands(app: typer.Typer) -> None:
     @app.command("collect")
     def _collect(video_id: _VideoId) -> None:
         """Copy the outputs of a video's job now, from this machine."""
-        with services_here() as services:
+        with services_here(needs=_AN_END_NEEDS) as services:
             collect(services, video_id, print)
 
 
 @contextmanager
-def services_here() -> Iterator[Services]:
-    """The app's services on Azure or on the local stack. Raises StackError."""
+def services_here(*, needs: Sequence[str] = ()) -> Iterator[Services]:
+    """The app's services on Azure or on the local stack. `needs` are variables that have to be set
+    on Azure, beside those without which nothing works. Raises StackError."""
     if os.environ.get("STORAGE_ACCOUNT_NAME"):
+        if missing := [name for name in needs if name not in os.environ]:
+            raise StackError(
+                f"{' and '.join(missing)} of that app must be in the environment: what ends here "
+                "is recorded and announced with them (azd env get-values)."
+            )
         os.environ.pop("STORAGE_CONNECTION", None)
         # settings that these commands do not need, or that only the app may read
         os.environ.setdefault("CALLERS", "{}")

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from local.operate_videos import collect, retry, services_here
+from local.operate_videos import _AN_END_NEEDS, collect, retry, services_here
 from local.processes import StackError
 from local.stack import ROOT, Stack
 from local.video_facts import show
@@ -293,17 +293,47 @@ def test_on_azure_a_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch) -
     assert "Traceback" not in done.stderr
 
 
-def test_on_azure_the_account_is_reached_by_identity(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With nothing but the outputs of an environment, as `azd env get-values` gives them."""
+@pytest.mark.parametrize("name", ["API_BASE_URL", "EVENT_TOPIC_ENDPOINT"])
+def test_on_azure_nothing_is_collected_without_what_its_end_is_announced_with(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """An end that is announced nowhere, or with URLs of nobody, cannot be mended."""
+    as_azd_says(monkeypatch)
+    monkeypatch.delenv(name)
+    done = run("collect", NOBODY)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{name} of that app must be in the environment")
+
+
+@pytest.mark.parametrize("days", [0, 7])
+def test_on_azure_an_end_is_recorded_by_the_apps_own_settings(
+    monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    as_azd_says(monkeypatch, videoRetentionDays=days, jobDeadlineMinutes=240)
+    with services_here(needs=_AN_END_NEEDS) as services:
+        assert services.settings.video_retention_days == (days or None)
+        assert services.settings.job_deadline_minutes == 240
+        assert services.settings.event_topic_endpoint
+        assert services.settings.public_base_url.endswith(".azurewebsites.net")
+
+
+def as_azd_says(monkeypatch: pytest.MonkeyPatch, **parameters: object) -> dict[str, str]:
+    """Put what `azd env get-values` gives, once these parameters were deployed, into the shell."""
     from tests.infra.templates import deployed
 
-    outputs = deployed().outputs
+    outputs: dict[str, str] = deployed(**parameters).outputs
     for name in ("CALLERS", "PUBLIC_BASE_URL", "STORAGE_CONNECTION"):
         monkeypatch.setenv(name, "x")  # so that they are restored
         monkeypatch.delenv(name)
-    for name in ("STORAGE_ACCOUNT_NAME", "UPSTREAMS", "API_BASE_URL"):
-        monkeypatch.setenv(name, outputs[name])
+    for name, value in outputs.items():
+        monkeypatch.setenv(name, value)
     settings.cache_clear()
+    return outputs
+
+
+def test_on_azure_the_account_is_reached_by_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With nothing but the outputs of an environment, as `azd env get-values` gives them."""
+    outputs = as_azd_says(monkeypatch)
     with services_here() as services:
         assert services.account._account_name == outputs["STORAGE_ACCOUNT_NAME"]
         assert services.account.emulator_key is None
