@@ -2,12 +2,14 @@
 
 App settings in the environment win over `local.settings.json`. `FUNCTIONS_PORT`, `SIMULATOR_PORT`,
 `TOPIC_PORT`, `AZURITE_PORTS` (blob,queue,table) and `DATA_DIR` change ports and the data folder.
+`TIME_SCALE` is 1 unless given where an upstream is on another machine.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Mapping
@@ -17,12 +19,14 @@ from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 import httpx
 
 from local.loopback import NO_TLS
 from local.ports import check_port_free, free_ports, listens
 from local.processes import Child, StackError
+from shared.settings.values import LOOPBACK
 
 ROOT = Path(__file__).resolve().parent.parent
 API_KEY = "local-dev-key"
@@ -112,8 +116,11 @@ class Stack:
         shared = {name: os.environ[name] for name in _setting_names() if name in os.environ}
         if not self.with_topic:
             values |= {"EVENT_TOPIC_ENDPOINT": "", "WEBHOOKS": "[]"}
-        merged = {**self._moved(values), **shared, **self.overrides}
-        if "SWEEP_SCHEDULE" not in {**shared, **self.overrides}:
+        given = {**shared, **self.overrides}
+        merged = {**self._moved(values), **given}
+        if "TIME_SCALE" not in given and _is_elsewhere(merged["UPSTREAMS"]):
+            merged["TIME_SCALE"] = "1"
+        if "SWEEP_SCHEDULE" not in given:
             merged["SWEEP_SCHEDULE"] = _every(_SWEEP_PERIOD / float(merged["TIME_SCALE"]))
         return merged
 
@@ -273,6 +280,14 @@ def _setting_names() -> set[str]:
     from shared.settings.app import Settings
 
     return set(local_settings()) | {name.upper() for name in Settings.model_fields}
+
+
+def _is_elsewhere(upstreams: str) -> bool:
+    """Whether one of UPSTREAMS is on another machine. It takes its own time: with deadlines divided
+    by 20, a render of five minutes would be given up after three, and a create whose answer was
+    lost sent again before the server's list could show its job."""
+    endpoints = re.findall(r'"endpoint"\s*:\s*"([^"]*)"', upstreams)
+    return any(urlsplit(each).hostname not in LOOPBACK for each in endpoints)
 
 
 def _timeouts(time_scale: float) -> dict[str, str]:

@@ -63,6 +63,25 @@ def test_the_settings_for_core_tools_are_written_with_this_stacks_ports(tmp_path
     assert all(isinstance(value, str) for value in values.values())
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "given", "scale"),
+    [
+        ("http://127.0.0.1:9", {}, "20"),
+        ("https://openrouter.ai", {}, "1"),
+        ("http://10.0.0.5:8091", {}, "1"),
+        ("https://openrouter.ai", {"TIME_SCALE": "5"}, "5"),
+    ],
+)
+def test_a_server_that_is_not_on_this_machine_is_given_its_time(
+    tmp_path: Path, endpoint: str, given: dict[str, str], scale: str
+) -> None:
+    """Paid once: at another scale a create whose answer was lost is sent again too early."""
+    file = tmp_path / "local.settings.json"
+    entries = json.dumps([{"endpoint": endpoint}])
+    run("settings", str(file), seconds=60, UPSTREAMS=entries, **given)
+    assert json.loads(file.read_text())["Values"]["TIME_SCALE"] == scale
+
+
 @pytest.mark.parametrize("option", ["--nonsense", "--duration=four"])
 def test_a_wrong_option_is_explained(option: str) -> None:
     answer = run("demo", option)
