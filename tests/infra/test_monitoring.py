@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from shared.domain import retry_after
+from shared.telemetry.events import EVENTS
 from tests.infra.bicep.evaluate import Resource
 from tests.infra.templates import ROOT, deployed
 
@@ -81,6 +83,33 @@ def test_alerts_know_the_limits_of_the_app() -> None:
     }
     assert "usd >= 0.8 * 50" in queries["the-daily-ceiling-is-near"]
     assert "0.8 * 3600 * 6" in queries["the-line-is-old"]
+
+
+def query_of(rule: str) -> str:
+    made = deployed().one("Microsoft.Insights/scheduledQueryRules", f"durable-video-test-{rule}")
+    return str(made["properties.criteria"]["allOf"][0]["query"])
+
+
+def test_an_upstream_that_asks_for_a_day_of_patience_is_heard_of() -> None:
+    """It answers 429 once a day: counted alone, that is never much."""
+    found = re.search(r"paused_seconds >= (\d+)", query_of("an-upstream-throttles"))
+    assert found is not None
+    assert int(found[1]) <= retry_after.LONGEST
+
+
+def test_the_ceiling_counts_what_a_move_reserves() -> None:
+    query = query_of("the-daily-ceiling")
+    assert '"event=video_moved "' in query
+    assert "arg_max(timestamp, reserved_micro_usd)" in query  # and not the first
+    assert "accepted > 0" in query  # it belongs to the day of the admission
+
+
+def test_one_video_has_the_lines_about_its_workers() -> None:
+    """They name the instance, which begins with the video's id."""
+    of_workers = [event for event, spec in EVENTS.items() if "instance" in spec.fields]
+    assert of_workers
+    (chart,) = [item for item in workbook()["items"] if item["name"].startswith("Every line")]
+    assert 'instance startswith "{video_id}-"' in chart["content"]["query"]
 
 
 def workbook() -> dict[str, Any]:
