@@ -197,6 +197,9 @@ param monthlyBudget int = 500
 @description('First day of the budget\'s first month, which cannot be changed: infra/hooks/preprovision.sh sets that of the existing budget, or else of this month.')
 param budgetStartDate string = utcNow('yyyy-MM-01')
 
+// a slash at its end would be doubled in the URLs that are made of it
+var ownBaseUrl = endsWith(publicBaseUrl, '/') ? substring(publicBaseUrl, 0, length(publicBaseUrl) - 1) : publicBaseUrl
+
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = {
   'azd-env-name': environmentName
@@ -557,7 +560,7 @@ module functionApp 'modules/function-app.bicep' = {
     taskHubName: taskHubName
     schedulerEndpoint: durableBackend == 'durableTaskScheduler' ? scheduler!.outputs.endpoint : ''
     subnetId: vnetEnabled ? network!.outputs.appSubnetId : ''
-    publicBaseUrl: publicBaseUrl
+    publicBaseUrl: ownBaseUrl
     settings: appSettings
   }
   // roles and private endpoints first: a host that starts without them fails until its next restart
@@ -633,7 +636,7 @@ output FUNCTION_APP_ID string = functionApp.outputs.id
 output FUNCTION_APP_PYTHON_VERSION string = pythonVersion
 
 @description('Base URL of the API, for curl and for OpenAI\'s clients.')
-output API_BASE_URL string = '${empty(publicBaseUrl) ? functionApp.outputs.url : publicBaseUrl}/openai/v1'
+output API_BASE_URL string = '${empty(ownBaseUrl) ? functionApp.outputs.url : ownBaseUrl}/openai/v1'
 
 @description('The vault with CALLERS and the secrets.')
 output KEY_VAULT_NAME string = keyVault.outputs.name

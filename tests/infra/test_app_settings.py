@@ -170,6 +170,16 @@ def test_the_secret_of_callbacks_comes_from_the_vault_too(monkeypatch: pytest.Mo
     assert made.public_base_url.startswith("https://")
 
 
+@pytest.mark.parametrize("given", ["https://v.example.com/base", "https://v.example.com/base/"])
+def test_the_urls_that_callers_get_have_no_doubled_slash(
+    monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    """`curl "$API_BASE_URL/health"` of the runbook is another path with one."""
+    assert as_read(monkeypatch, publicBaseUrl=given).public_base_url == given.rstrip("/")
+    outputs = deployed(publicBaseUrl=given).outputs
+    assert outputs["API_BASE_URL"] == "https://v.example.com/base/openai/v1"
+
+
 def test_tokens_are_accepted_only_with_an_audience(monkeypatch: pytest.MonkeyPatch) -> None:
     assert as_read(monkeypatch).entra_tenant_id == ""
     made = as_read(monkeypatch, entraAudience="api://durable-video")
