@@ -27,6 +27,11 @@ case $answer in
     *SecretNotFound* | *"Not Found"*) ;;
     *) fail "the vault cannot be asked for CALLERS: $answer" ;;
 esac
+case $caller in
+    [!A-Za-z0-9]* | *[!A-Za-z0-9._-]*)
+        fail "FIRST_CALLER is '$caller', which the app would refuse, and with it all of CALLERS: use letters, digits, '.', '_' and '-' ('azd env set FIRST_CALLER NAME'), then run 'azd provision' again."
+        ;;
+esac
 
 shown=true
 ! in_pipeline || shown=false

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from shared.settings.callers import Caller
+from shared.settings.values import Name
 from tests.infra.bicep.syntax import parse
 from tests.infra.templates import INFRA, ROOT, deployed
 
@@ -460,6 +462,16 @@ def test_the_first_key_is_printed_once_and_only_its_hash_is_kept(
 def test_the_first_caller_may_have_another_name(hook: Hook) -> None:
     ran = hook("postprovision", NO_SECRET, FIRST_CALLER="studio")
     assert list(json.loads(ran.bodies[0]["properties"]["value"])) == ["studio"]
+
+
+@pytest.mark.parametrize("name", ["Team A", "-a", "a/b", "\u00e9", 'a"b'])
+def test_a_first_caller_that_the_app_would_refuse_is_not_made(hook: Hook, name: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Name).validate_python(name)
+    ran = hook("postprovision", NO_SECRET, FIRST_CALLER=name)
+    assert ran.code == 1
+    assert "FIRST_CALLER" in ran.err
+    assert ran.bodies == []
 
 
 def test_a_vault_with_callers_is_left_alone(hook: Hook) -> None:
