@@ -425,6 +425,11 @@ def test_parameters_are_what_main_bicep_gets() -> None:
     assert parameter_of_azd("pythonVersion") == version["version"]
     assert parameter_of_azd("vnetEnabled") == "false"
     assert parameter_of_azd("vnetEnabled", VNET_ENABLED="true") == "true"
+    # azd takes these for a bool as well (Azure/azure-dev, armParameterFileValue)
+    assert [parameter_of_azd("vnetEnabled", VNET_ENABLED=each) for each in ("True", "1", "T")] == [
+        "true"
+    ] * 3
+    assert parameter_of_azd("vnetEnabled", VNET_ENABLED="False") == "false"
     assert parameter_of_azd("durableBackend") == "azureStorage"
     assert parameter_of_azd("durableBackend", DURABLE_BACKEND="x") == "x"
     assert parameter_of_azd("keyVaultPurgeProtection") == "false"
