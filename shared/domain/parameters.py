@@ -28,7 +28,7 @@ RESERVED = frozenset(
 """Names that no parameter may have."""
 
 _LONGEST_SHOWN = 80
-_WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
+_WHOLE = re.compile(r"([+-]?[0-9]{1,19})(\.0{1,6})?")
 _DECIMAL = re.compile(r"[+-]?([0-9]{1,40}(\.[0-9]{0,40})?|\.[0-9]{1,40})([eE][+-]?[0-9]{1,3})?")
 _TYPES: Mapping[Type, str] = {
     "integer": "an integer",
@@ -142,8 +142,8 @@ def _outer(choose: Callable[..., Any], one: Any, other: Any) -> Any:
 
 
 def _integer(value: object) -> int | None:
-    if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
-        value = int(value)
+    if isinstance(value, str) and (written := _WHOLE.fullmatch(value.strip())):
+        value = int(written[1])
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):

@@ -72,9 +72,11 @@ def test_a_body_without_its_length_says_what_to_do() -> None:
     assert problem_answer(LengthRequired("why")).status_code == 411
 
 
-@pytest.mark.parametrize("seconds", ["8", 8])
+@pytest.mark.parametrize("seconds", ["8", 8, 8.0, "8.0"])
 def test_seconds_may_be_a_string_as_openai_has_it_or_a_number(seconds: Any) -> None:
+    """8.0 is an integer in JSON Schema, and what pandas writes of a column with gaps."""
     assert bodies.create_video(posted(prompt="p", seconds=seconds)).request.seconds == 8
+    assert bodies.create_video(form(prompt="p", seconds=str(seconds))).request.seconds == 8
 
 
 def test_multipart_as_the_openai_client_sends_it() -> None:
@@ -114,6 +116,9 @@ def test_multipart_as_the_openai_client_sends_it() -> None:
             "'four' for 'seconds': it should be a whole",
         ),
         (posted(prompt="p", seconds=4.5), "seconds", "4.5"),
+        (posted(prompt="p", seconds="4.5"), "seconds", "4.5"),
+        (posted(prompt="p", seconds=float("nan")), "seconds", "nan"),
+        (posted(prompt="p", seconds=float("inf")), "seconds", "inf"),
         (posted(prompt="p", seconds=True), "seconds", "True"),
         (posted(prompt="p", metadata={"a": 1}), "metadata.a", "Invalid value 1"),
         (posted(prompt="p", metadata={"a" * 65: "b"}), f"metadata.{'a' * 65}", "64 characters."),
@@ -414,6 +419,7 @@ def test_the_parts_of_a_form_are_counted_whatever_their_headers_look_like() -> N
         (posted(prompt="a", allow_successor={"max_usd": "0.60"}), True, 600_000),
         (form(prompt="a", allow_successor="true"), True, None),
         (form(prompt="a", allow_successor="false"), False, None),
+        (form(prompt="a", allow_successor="FALSE"), False, None),
         (form(prompt="a", **{"allow_successor[max_usd]": "0.6"}), True, 600_000),
     ],
 )

@@ -5,7 +5,7 @@ from typing import Any
 from shared.answers.videos import ID_PATTERN, VARIANTS, DeletedVideo, Video, VideoList
 from shared.domain import limits
 from shared.domain.video import Status
-from shared.lifecycle.requests.fields import CreateVideo, RemixVideo
+from shared.lifecycle.requests.fields import WHOLE, CreateVideo, RemixVideo
 from triggers.contract.common import (
     CONDITIONS,
     FILE,
@@ -80,8 +80,8 @@ _ADMISSION: dict[int, str] = {
 _FILES = dict.fromkeys(("video/mp4", "image/webp", "image/jpeg", "image/png", "image/avif"), FILE)
 
 FORM: dict[str, Schema] = {
-    "seconds": {"type": "string", "pattern": "^[0-9]{1,6}$"},
-    "n_variants": {"type": "string", "pattern": "^[0-9]{1,6}$"},
+    "seconds": {"type": "string", "pattern": WHOLE},
+    "n_variants": {"type": "string", "pattern": WHOLE},
     "input_reference": {**FILE, "description": "The image for the first frame."},
     "files": {
         "type": "array",

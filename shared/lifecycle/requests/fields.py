@@ -23,26 +23,34 @@ from shared.lifecycle.requests.inputs import Source
 from shared.settings.app import settings
 
 
+WHOLE = r"^[0-9]{1,6}(\.0{1,6})?$"
+"""A whole number as text."""
+
+
 def _whole_number(value: Any) -> Any:
-    """A number, or a string of digits, as OpenAI writes `seconds`."""
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,6}", value.strip()):
-        return int(value)
-    return value
+    """A number, or its text, as OpenAI writes `seconds`. 8.0 is 8: that is what JSON Schema calls an
+    integer, and what a table with gaps in a column of numbers has (pandas)."""
+    if isinstance(value, str) and re.fullmatch(WHOLE, value.strip()):
+        value = float(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 WholeNumber = Annotated[
     int,
     BeforeValidator(
-        _whole_number, json_schema_input_type=int | Annotated[str, Field(pattern="^[0-9]{1,6}$")]
+        _whole_number, json_schema_input_type=int | Annotated[str, Field(pattern=WHOLE)]
     ),
     Field(strict=True),
 ]
 
 
+_ANSWER = "^([Tt]rue|TRUE|[Ff]alse|FALSE)$"
+
+
 def _yes_or_no(value: Any) -> Any:
-    """Forms have only texts, in Python's spelling too. Pydantic by itself would take `0` and `"on"`
-    for answers as well."""
-    if isinstance(value, str) and re.fullmatch("[Tt]rue|[Ff]alse", value):
+    """Forms have only texts, in the spelling of Python and of spreadsheets too. Pydantic by itself
+    would take `0` and `"on"` for answers as well."""
+    if isinstance(value, str) and re.fullmatch(_ANSWER, value):
         return value.lower() == "true"
     return value
 
@@ -51,7 +59,7 @@ YesOrNo = Annotated[
     bool,
     BeforeValidator(
         _yes_or_no,
-        json_schema_input_type=bool | Annotated[str, Field(pattern="^([Tt]rue|[Ff]alse)$")],
+        json_schema_input_type=bool | Annotated[str, Field(pattern=_ANSWER)],
     ),
     Field(strict=True),
 ]
@@ -135,7 +143,7 @@ class InpaintItem(RequestBody):
     """A file that the video shows from `frame_index` on: an attached one by its `file_name`
     (multipart), or one at `image_url` as in `input_reference`."""
 
-    frame_index: Annotated[int, Field(strict=True, ge=0)] = 0
+    frame_index: Annotated[WholeNumber, Field(ge=0)] = 0
     type: Literal["image", "video"] | None = None
     file_name: Text | None = None
     image_url: Text | None = None

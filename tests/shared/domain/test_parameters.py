@@ -25,6 +25,7 @@ REQUEST = VideoRequest(model="wan", prompt="p", width=832, height=480, seconds=5
         ("integer", "7", 7),
         ("integer", "-7", -7),
         ("integer", 7.0, 7),
+        ("integer", "-7.0", -7),
         ("number", 7, 7.0),
         ("number", "7.50", 7.5),
         ("number", "1e-3", 0.001),
@@ -45,6 +46,7 @@ def test_equal_values_are_equal_however_they_were_written(
     ("kind", "written", "says"),
     [
         ("integer", 7.5, "x 7.5 is not an integer"),
+        ("integer", "7.5", "x '7.5' is not an integer"),
         ("integer", True, "x True is not an integer"),
         ("integer", "0x10", "x '0x10' is not an integer"),
         ("integer", 2**63, "x 9223372036854775808 is not an integer"),
