@@ -12,6 +12,7 @@ import pytest
 
 from local.stack import local_settings
 from shared.domain.errors import InvalidRequest, LengthRequired, TooLarge
+from shared.lifecycle.requests.fields import CreateVideo
 from triggers.web import bodies, orders
 from triggers.web.answers import problem_answer
 
@@ -77,6 +78,22 @@ def test_seconds_may_be_a_string_as_openai_has_it_or_a_number(seconds: Any) -> N
     """8.0 is an integer in JSON Schema, and what pandas writes of a column with gaps."""
     assert bodies.create_video(posted(prompt="p", seconds=seconds)).request.seconds == 8
     assert bodies.create_video(form(prompt="p", seconds=str(seconds))).request.seconds == 8
+
+
+def test_null_is_as_good_as_a_field_that_is_left_out() -> None:
+    optional = [name for name, field in CreateVideo.model_fields.items() if not field.is_required()]
+    nulls = bodies.create_video(posted(prompt="p", **dict.fromkeys(optional)))
+    assert nulls == bodies.create_video(posted(prompt="p"))
+    source = nulls.request
+    plain = bodies.remix_video(posted(prompt="q"), source)
+    given = posted(prompt="q", metadata=None, webhook=None, allow_successor=None)
+    assert bodies.remix_video(given, source) == plain
+    item = {"image_url": PNG_URL, "frame_index": None, "crop_bounds": {"left_fraction": None}}
+    (found,) = bodies.create_video(posted(prompt="p", inpaint_items=[item])).sources
+    assert found.frame_index == 0
+    for refused in (posted(prompt=None), posted(prompt="p", other=None)):
+        with pytest.raises(InvalidRequest):
+            bodies.create_video(refused)
 
 
 def test_multipart_as_the_openai_client_sends_it() -> None:

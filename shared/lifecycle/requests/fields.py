@@ -9,7 +9,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import CoreSchema
 
 from shared.domain import data_url, limits
 from shared.domain.data_url import BadDataUrl, TooLong
@@ -22,14 +32,13 @@ from shared.lifecycle.requests import parameters
 from shared.lifecycle.requests.inputs import Source
 from shared.settings.app import settings
 
-
 WHOLE = r"^[0-9]{1,6}(\.0{1,6})?$"
 """A whole number as text."""
 
 
 def _whole_number(value: Any) -> Any:
-    """A number, or its text, as OpenAI writes `seconds`. 8.0 is 8: that is what JSON Schema calls an
-    integer, and what a table with gaps in a column of numbers has (pandas)."""
+    """A number, or its text, as OpenAI writes `seconds`. 8.0 is 8: JSON Schema counts it among the
+    integers, and pandas writes it in a column of whole numbers with gaps."""
     if isinstance(value, str) and re.fullmatch(WHOLE, value.strip()):
         value = float(value)
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -100,9 +109,49 @@ WebhookName = Annotated[str, Field(strict=True, max_length=limits.LONGEST_WEBHOO
 
 
 class RequestBody(BaseModel):
-    """A body without unknown fields."""
+    """A body without unknown fields. In one that may be left out, null is as good as nothing: typed
+    clients and tables with gaps write it."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        optional = {
+            field.alias or name
+            for name, field in cls.model_fields.items()
+            if not field.is_required()
+        }
+        return {
+            name: value
+            for name, value in given.items()
+            if value is not None or name not in optional
+        }
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        reference = handler(core)
+        schema = handler.resolve_ref_schema(reference)
+        for name, field in schema.get("properties", {}).items():
+            if name not in schema.get("required", ()):
+                schema["properties"][name] = _or_null(field)
+        return reference
+
+
+_SAID = ("title", "description", "default", "examples")
+_NULL = {"type": "null"}
+
+
+def _or_null(field: dict[str, Any]) -> dict[str, Any]:
+    """The JSON Schema of a field that may be null, too."""
+    said = {name: value for name, value in field.items() if name in _SAID}
+    kind = {name: value for name, value in field.items() if name not in _SAID}
+    either = kind.get("anyOf", [kind])
+    return {**said, "anyOf": either if _NULL in either else [*either, _NULL]}
 
 
 class InputReference(RequestBody):
@@ -297,7 +346,8 @@ def remixed(fields: Mapping[str, Any], source: VideoRequest) -> VideoRequest:
 def create(fields: Mapping[str, Any]) -> tuple[CreateVideo, VideoRequest]:
     """The body and the request of a create's fields; its files are still to be found. Raises
     InvalidRequest."""
-    model = fields.get("model", CreateVideo.model_fields["model"].default)
+    model = fields.get("model")
+    model = CreateVideo.model_fields["model"].default if model is None else model
     own, given = parameters.split(fields, model)
     body = validated(CreateVideo, own, also=parameters.of_model(model))
     return body, body.request(given)

@@ -51,6 +51,13 @@ def line(**fields: object) -> RawLine:
     return RawLine(7, json.dumps({**sent, **fields}).encode(), 0, 0)
 
 
+@pytest.mark.usefixtures("services")
+def test_null_is_as_good_as_a_field_that_is_left_out() -> None:
+    """pandas writes it for each cell of a table that has no value."""
+    body = {"prompt": "a", "model": None, "n_variants": None, "metadata": None}
+    assert read(line(method=None, url=None, body=body)) == read(line())
+
+
 @pytest.mark.parametrize(
     ("sent", "param", "code"),
     [
