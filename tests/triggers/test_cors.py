@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import azure.functions as func
 import pytest
 
-from local.stack import local_settings
+from local.stack import ROOT, local_settings
 from shared.settings import app as module
 from shared.settings.app import SettingsError, settings
 from tests.support.surface import http_functions, send
@@ -68,6 +69,18 @@ def test_a_preflight_needs_no_key(listed: None, path: str) -> None:
     assert "DELETE" in answer.headers["access-control-allow-methods"]
     allowed = answer.headers["access-control-allow-headers"].split(", ")
     assert {"authorization", "content-type", "idempotency-key", "prefer", "range"} <= set(allowed)
+
+
+def test_a_preflight_allows_what_openais_client_sends(listed: None) -> None:
+    """What it sets of its own (6.49); Firefox and Safari ask for `user-agent` as well
+    (openai/openai-node#1694)."""
+    answer = send("OPTIONS", "/videos", key=None, headers={"origin": OURS, **PREFLIGHT})
+    allowed = set(answer.headers["access-control-allow-headers"].split(", "))
+    code = (ROOT / "node_modules/openai/client.js").read_text()
+    platform = (ROOT / "node_modules/openai/internal/detect-platform.js").read_text()
+    named = re.findall(r"'(User-Agent|OpenAI-[A-Z]\w+|X-Stainless-[\w-]+)'", code + platform)
+    assert {"User-Agent", "X-Stainless-Retry-Count", "X-Stainless-OS"} <= set(named)
+    assert {name.lower() for name in named} <= allowed
 
 
 def test_a_preflight_of_another_origin_is_no_more_than_a_wrong_method(listed: None) -> None:

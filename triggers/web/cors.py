@@ -17,11 +17,12 @@ _ALLOWED = (
     "if-modified-since, if-none-match, if-range, if-unmodified-since, prefer, range, "
     # from MCP's clients in a browser
     "last-event-id, mcp-method, mcp-name, mcp-protocol-version, mcp-session-id, "
-    # from OpenAI's own client in a browser
-    "openai-organization, openai-project, x-stainless-arch, x-stainless-custom-poll-interval, "
-    "x-stainless-helper-method, x-stainless-lang, x-stainless-os, x-stainless-package-version, "
-    "x-stainless-poll-helper, x-stainless-retry-count, x-stainless-runtime, "
-    "x-stainless-runtime-version, x-stainless-timeout"
+    # from OpenAI's own client in a browser; Firefox and Safari let it name itself, and ask first
+    "openai-organization, openai-project, user-agent, x-stainless-arch, "
+    "x-stainless-custom-poll-interval, x-stainless-helper-method, x-stainless-lang, "
+    "x-stainless-os, x-stainless-package-version, x-stainless-poll-helper, "
+    "x-stainless-retry-count, x-stainless-runtime, x-stainless-runtime-version, "
+    "x-stainless-timeout"
 )
 
 EXPOSED = (
