@@ -22,6 +22,8 @@ SUFFIX = ".csv"
 _PROMPT, _CUSTOM_ID, _REFERENCE = "prompt", "custom_id", "input_reference"
 _METADATA = "metadata."
 _SEPARATORS = ",;\t"
+_NO_SEPARATOR = "\0"
+"""What no text has."""
 _STATED = re.compile(r"sep=(.)", re.IGNORECASE)
 """A first line that Excel takes for the separator, and does not show."""
 _BLANK = f" {_SEPARATORS}\r\n"
@@ -116,8 +118,11 @@ def _too_long() -> InvalidRequest:
 
 
 def _separator(header: str) -> str:
-    """The one that the header has most of, outside of quotes."""
+    """The one that the header has most of, outside of quotes. Without any the sheet has one column,
+    and programs for which a comma is no separator do not quote cells with one."""
     plain = _QUOTED.sub("", header)
+    if not set(plain) & {*_SEPARATORS, '"'}:  # a quote: the header goes on in the next line
+        return _NO_SEPARATOR
     return max(_SEPARATORS, key=plain.count)
 
 

@@ -104,6 +104,22 @@ def test_every_separator_and_line_end(separator: str, end: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("heading", ["prompt", '"Prompt"', "\ufeffprompt "])
+def test_a_sheet_of_one_column_has_no_separators(heading: str) -> None:
+    """As Excel saves one where its separator is a semicolon: a cell with a comma is not quoted."""
+    data = f'{heading}\r\nA red fox, in the snow\r\n"One; ""two"", three"\r\n\r\nnight'
+    assert [(number, each["body"]) for number, each in rows(data).items()] == [
+        (2, {"prompt": "A red fox, in the snow"}),
+        (3, {"prompt": 'One; "two", three'}),
+        (5, {"prompt": "night"}),
+    ]
+
+
+def test_a_heading_may_have_line_breaks() -> None:
+    (body,) = bodies('"metadata.scene\nand take",prompt\n1,"a fox, in snow"\n')
+    assert body == {"prompt": "a fox, in snow", "metadata": {"scene\nand take": "1"}}
+
+
 def test_a_heading_may_hold_other_separators_in_quotes() -> None:
     (body,) = bodies('prompt;"metadata.a,b,c"\na fox;1\n')
     assert body == {"prompt": "a fox", "metadata": {"a,b,c": "1"}}
