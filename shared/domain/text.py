@@ -29,9 +29,26 @@ _CODECS = {
     "latin1": "cp1252",
     "windows-1252": "cp1252",
     "cp1252": "cp1252",
+    # Excel's plain CSV elsewhere: the names of IANA and of Windows, read as Windows writes them
+    **dict.fromkeys(("shift-jis", "sjis", "x-sjis", "windows-31j", "cp932"), "cp932"),
+    **dict.fromkeys(("gb2312", "gbk", "x-gbk", "cp936", "gb18030"), "gb18030"),
+    **dict.fromkeys(("big5", "cp950"), "cp950"),
+    **dict.fromkeys(("euc-kr", "ks-c-5601-1987", "windows-949", "cp949"), "cp949"),
+    **dict.fromkeys(("windows-874", "cp874", "tis-620"), "cp874"),
+    **dict.fromkeys(("macintosh", "x-mac-roman"), "mac-roman"),
 }
-_FAMILIES = re.compile(r"iso-8859-([2-9]|1[01345])|windows-125([0134578])")
-_SHOWN = {"cp1252": "windows-1252", "utf-8-sig": "utf-8"}
+_FAMILIES = re.compile(
+    r"iso-8859-([2-9]|1[013456])|(windows-|cp)125[0-8]|(ibm|cp)(437|850|852|866)|koi8-[ru]|euc-jp"
+)
+_SHOWN = {
+    "cp1252": "windows-1252",
+    "utf-8-sig": "utf-8",
+    "cp932": "shift_jis",
+    "cp949": "euc-kr",
+    "cp950": "big5",
+}
+_CUT = ("truncated data", "unexpected end of data", "incomplete multibyte sequence")
+"""Python's words for text that ends within a character."""
 _END = "\0 \t\r\n"
 _PIECE = 1024 * 1024
 
@@ -118,8 +135,8 @@ def _codec(data: bytes, charset: str | None) -> str:
     if _FAMILIES.fullmatch(name):
         return name
     raise NotText(
-        f"its charset {name[:40]!r} is not known here: utf-8, utf-16, utf-32, iso-8859-1 or "
-        "windows-1252, for example"
+        f"its charset {name[:40]!r} is not known here: utf-8, utf-16, windows-1252, shift_jis or "
+        "gb18030, for example"
     )
 
 
@@ -147,7 +164,7 @@ def _texts(codec: str, pieces: Iterable[bytes]) -> Iterator[str]:
 def _explained(error: UnicodeDecodeError, codec: str, before: int = 0) -> str:
     """Why it is not text; `before` are the bytes that were decoded already."""
     shown = _SHOWN.get(codec, codec).upper()
-    if error.reason in ("truncated data", "unexpected end of data"):
+    if error.reason in _CUT:
         return f"it is not {shown}: it ends within a character"
     at = before + error.start
     return f"it is not {shown}: byte 0x{error.object[error.start]:02x} at {at}"

@@ -134,8 +134,9 @@ def test_a_heading_may_hold_other_separators_in_quotes() -> None:
         (f'\ufeffprompt\tmodel\r\n"{SNOW}"\tsora\r\n'.encode("utf-16-le"), None),
         (f'\ufeffprompt\tmodel\r\n"{SNOW}"\tsora\r\n'.encode("utf-16-be"), None),
         (f'prompt,model\r\n"{SNOW}",sora\r\n'.encode("utf-16-le"), "utf-16"),
+        (f'prompt,model\r\n"{SNOW}",sora\r\n'.encode("gb18030"), "gb2312"),
     ],
-    ids=["Excel German CSV", "CSV UTF-8", "Unicode text", "big endian", "PowerShell"],
+    ids=["Excel German CSV", "CSV UTF-8", "Unicode text", "big endian", "PowerShell", "Chinese"],
 )
 def test_what_excel_writes_however_it_is_cut(data: bytes, charset: str | None, size: int) -> None:
     """The first piece holds at least a mark; nothing else is said of where pieces end."""
