@@ -79,14 +79,18 @@ def decoded(data: bytes, charset: str | None = None) -> str:
     return text.removeprefix("\ufeff").replace("\0", "")
 
 
-def check_utf8(data: bytes) -> None:
-    """Raise NotText unless `data` is UTF-8 text; a byte order mark is no fault. Keeps no text,
-    which could take four times the memory of its bytes."""
+def in_utf8(data: bytes, charset: str | None = None) -> bytes:
+    """The same text in UTF-8, read by the rule of `decoded`; `data` itself, with its mark, where it
+    is that already. Raises NotText. Keeps no text, which could take four times the memory of its
+    bytes."""
     pieces = (data[start : start + _PIECE] for start in range(0, len(data), _PIECE))
+    if not _codec(data[:4], charset).startswith("utf-8"):
+        return b"".join(text.encode() for text in decoded_pieces(pieces, charset))
     for _ in _texts("utf-8", pieces):
         pass
     if b"\0" in data:
         raise NotText("it holds NUL bytes, so it is not text")
+    return data
 
 
 def decoded_pieces(pieces: Iterable[bytes], charset: str | None = None) -> Iterator[str]:

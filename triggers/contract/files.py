@@ -43,8 +43,8 @@ OPERATIONS = (
         summary="Upload a file that other requests name by its id.",
         text="An image (`vision` or `user_data`: JPEG, PNG, WebP or AVIF, at most "
         f"{mib(LARGEST_FILE)}), which `input_reference` of a video names as its `file_id`; or the "
-        "requests of a batch (`batch`: UTF-8, one JSON object a line; or a spreadsheet as `.csv`, "
-        "whose columns are the fields of a create, kept as the lines that it stands for).",
+        "requests of a batch (`batch`: one JSON object a line; or a spreadsheet as `.csv`, whose "
+        "columns are the fields of a create). Those are kept as JSON lines in UTF-8.",
         parameters=(key("file"),),
         body=Body(
             model=CreateFile,

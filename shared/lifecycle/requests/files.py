@@ -16,7 +16,7 @@ from shared.domain.files import UPLOADED, File, Purpose, plain_filename
 from shared.domain.ids import created_ms, is_file_id, new_file_id
 from shared.domain.limits import LARGEST_FILE, LARGEST_UPLOAD, LONGEST_FILENAME, mib
 from shared.domain.media import kinds
-from shared.domain.text import NotText, check_utf8
+from shared.domain.text import NotText, in_utf8
 from shared.lifecycle.requests.claims import Repeatable, claim_of
 from shared.lifecycle.services import Services
 from shared.storage.names import FILES_CONTAINER, file_blob
@@ -40,9 +40,10 @@ def upload(
 ) -> File:
     """Put a caller's file on record; a repeat gets the file of the first request.
 
-    A spreadsheet of requests (`.csv`, in `charset`) is kept as the JSON lines that it stands for.
-    What is in the lines of a `batch` file is left to the batch. Raises InvalidRequest, which names
-    the field, or Conflict for a key that another upload has used.
+    A spreadsheet of requests (`.csv`, in `charset`) is kept as the JSON lines that it stands for,
+    and lines in another encoding as UTF-8. What is in the lines of a `batch` file is left to the
+    batch. Raises InvalidRequest, which names the field, or Conflict for a key that another upload
+    has used.
     """
     if purpose not in UPLOADED:
         raise InvalidRequest(
@@ -52,8 +53,11 @@ def upload(
         name = plain_filename(filename)
     except ValueError as error:
         raise InvalidRequest(f"file: its name is not taken: {error}.", param="file") from None
-    if purpose == Purpose.BATCH and name.lower().endswith(spreadsheet.SUFFIX):
-        name, data = _as_lines(name), _requests(data, charset)
+    if purpose == Purpose.BATCH:
+        if name.lower().endswith(spreadsheet.SUFFIX):
+            name, data = _as_lines(name), _requests(data, charset)
+        else:
+            data = _in_utf8(data, charset)
     content_type = _batch(data) if purpose == Purpose.BATCH else _image(data)
     sent = f"{purpose}\n{hashlib.sha256(data).hexdigest()}\n{name}"
     digest = hashlib.sha256(sent.encode()).hexdigest()
@@ -196,17 +200,24 @@ def _requests(data: bytes, charset: str | None) -> bytes:
     return bytes(lines)
 
 
+def _in_utf8(data: bytes, charset: str | None) -> bytes:
+    """Raises InvalidRequest."""
+    try:
+        return in_utf8(data, charset)
+    except NotText as error:
+        raise InvalidRequest(
+            f"file: {error}. Send UTF-8, or name its charset in the part's content-type.",
+            param="file",
+        ) from None
+
+
 def _batch(data: bytes) -> str:
-    """The media type of a batch's file. Raises InvalidRequest."""
+    """The media type of a batch's file, which is UTF-8. Raises InvalidRequest."""
     begins = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
     if _SAYS_SOMETHING.search(data, begins) is None:
         raise InvalidRequest("file: it is empty: send one JSON object a line.", param="file")
     if len(data) > LARGEST_UPLOAD:
         raise InvalidRequest(f"file: it may have at most {mib(LARGEST_UPLOAD)}.", param="file")
-    try:
-        check_utf8(data)
-    except NotText as error:
-        raise InvalidRequest(f"file: {error}. Send UTF-8.", param="file") from None
     return JSONL
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from shared.domain.text import NotText, check_utf8, decoded, parsed_json
+from shared.domain.text import NotText, decoded, in_utf8, parsed_json
 
 TEXT = "Füchse im „Schnee“ 🦊\r\n"
 LATIN = "Füchse im Schnee\r\n"
@@ -104,15 +104,19 @@ PIECE = 1024 * 1024
 
 @pytest.mark.parametrize("before", [0, 1, PIECE - 1, PIECE - 2, PIECE - 3, PIECE])
 def test_utf8_is_checked_piece_by_piece(before: int) -> None:
-    check_utf8(b"x" * before + "\ufeffein „Fuchs“ 🦊".encode())
+    data = b"x" * before + "\ufeffein „Fuchs“ 🦊".encode()
+    assert in_utf8(data) is data
     with pytest.raises(NotText, match=f"it is not UTF-8: byte 0xff at {before + 4}"):
-        check_utf8(b"x" * before + "🦊".encode() + b"\xff and more")
+        in_utf8(b"x" * before + "🦊".encode() + b"\xff and more")
     with pytest.raises(NotText, match="ends within a character"):
-        check_utf8(b"x" * before + "🦊".encode()[:3])
-
-
-def test_utf16_is_no_utf8() -> None:
-    with pytest.raises(NotText, match="byte 0xff at 0"):
-        check_utf8(TEXT.encode("utf-16"))
+        in_utf8(b"x" * before + "🦊".encode()[:3])
     with pytest.raises(NotText, match="NUL"):
-        check_utf8("a fox".encode("utf-16-le"))
+        in_utf8(b"xx" + b"x" * before + b"\0")
+
+
+@pytest.mark.parametrize(
+    "name", sorted(WRITTEN.keys() - {"a C string", "a NUL before the line's end"})
+)
+def test_what_is_no_utf8_becomes_it(name: str) -> None:
+    text, data, charset = WRITTEN[name]
+    assert in_utf8(data, charset).decode("utf-8-sig") == text

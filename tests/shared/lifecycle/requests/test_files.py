@@ -15,7 +15,7 @@ import pytest
 from shared.domain.errors import Conflict, InvalidRequest
 from shared.domain.files import File, Purpose
 from shared.domain.ids import created_ms, new_file_id
-from shared.domain.limits import LARGEST_FILE
+from shared.domain.limits import LARGEST_FILE, LARGEST_UPLOAD
 from shared.domain.request import VideoRequest
 from shared.lifecycle.requests import files, inputs
 from shared.lifecycle.requests.admit import admit
@@ -99,6 +99,17 @@ def test_a_byte_order_mark_is_no_fault(services: Services) -> None:
     assert files.content(services, uploaded(services, data)) == data
 
 
+def test_lines_that_powershell_wrote_are_kept_in_utf8(services: Services) -> None:
+    """By the rule of the inbox and of spreadsheets (docs/files-and-batches.md)."""
+    text = '{"prompt": "ein „Fuchs“"}\r\n'
+    file = uploaded(services, text.encode("utf-16"))
+    assert files.content(services, file) == text.encode()
+    assert (file.size, file.sha256) == (
+        len(text.encode()),
+        hashlib.sha256(text.encode()).hexdigest(),
+    )
+
+
 @pytest.mark.parametrize(
     ("changes", "param", "says"),
     [
@@ -107,8 +118,14 @@ def test_a_byte_order_mark_is_no_fault(services: Services) -> None:
         ({"data": b""}, "file", "empty"),
         ({"data": b" \r\n\t"}, "file", "empty"),
         ({"data": codecs.BOM_UTF8 + b"\n"}, "file", "empty"),
-        ({"data": LINES + b"\xff"}, "file", f"byte 0xff at {len(LINES)}. Send UTF-8."),
-        ({"data": "a fox".encode("utf-16")}, "file", "not UTF-8"),
+        ({"data": LINES + b"\xff"}, "file", f"byte 0xff at {len(LINES)}. Send UTF-8,"),
+        ({"data": "a fox".encode("utf-16") + b"\0"}, "file", "not UTF-16: it ends within"),
+        ({"data": "\ufeff \n".encode("utf-16-le")}, "file", "empty"),
+        (
+            {"data": b"\xff\xfe" + "雪".encode("utf-16-le") * (LARGEST_UPLOAD // 3 + 1)},
+            "file",
+            "at most 32 MiB",
+        ),
         ({"filename": "folder/"}, "file", "names no file"),
         ({"filename": "a\tb"}, "file", "control character"),
         ({"purpose": "vision"}, "file", "it is not a JPEG, PNG, WebP or AVIF image"),
