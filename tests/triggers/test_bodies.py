@@ -212,6 +212,33 @@ def test_an_image_may_be_a_file_that_was_uploaded() -> None:
         assert (source.param, source.file_id, source.url) == ("input_reference", "file-1", None)
 
 
+def test_a_form_in_which_no_file_was_chosen_has_none() -> None:
+    """What browsers send then: https://html.spec.whatwg.org/#constructing-entry-list"""
+    nothing = (
+        b'--b\r\nContent-Disposition: form-data; name="input_reference"; filename=""\r\n'
+        b"Content-Type: application/octet-stream\r\n\r\n\r\n"
+    )
+    body = nothing + form(prompt="p").get_body()
+    sent = post(body, "multipart/form-data; boundary=b")
+    assert bodies.create_video(sent) == bodies.create_video(form(prompt="p"))
+
+
+@pytest.mark.parametrize(
+    ("part", "param", "says"),
+    [
+        (b'name="input_reference"', "input_reference", "a file is sent with its file name"),
+        (b'name="input_reference"; filename="F\xfcchse.png"', None, "that of a file, is not UTF-8"),
+    ],
+    ids=[".NET without a file name", "curl.exe on Windows"],
+)
+def test_why_a_file_did_not_arrive_is_said(part: bytes, param: str | None, says: str) -> None:
+    head = b"--b\r\nContent-Disposition: form-data; " + part + b"\r\n\r\n"
+    body = head + PNG + b"\r\n" + form(prompt="p").get_body()
+    with pytest.raises(InvalidRequest, match=says) as raised:
+        bodies.create_video(post(body, "multipart/form-data; boundary=b"))
+    assert raised.value.param == param
+
+
 def test_an_address_is_not_fetched_while_parsing() -> None:
     sent = posted(prompt="p", input_reference={"image_url": "https://example.org/a.png"})
     (source,) = bodies.create_video(sent).sources

@@ -162,7 +162,10 @@ def test_a_repeat_is_the_first_file() -> None:
     [
         (form(file=FILE), "purpose", "Missing required parameter"),
         (form(purpose="batch"), "file", "send one file, with its name, in a form"),
-        (form(purpose="batch", file="text"), "file", "Unknown parameter"),
+        (form(purpose="batch", file="text"), "file", "send one file, with its name, in a form"),
+        ({"purpose": "batch", "file": "text"}, "file", "send one file, with its name, in a form"),
+        (form(purpose="batch", file=("", b"")), "file", "send one file, with its name, in a form"),
+        (Form(form(purpose="batch", file=FILE)[:-7] + form(file="b")), "file", "sent twice"),
         (form(purpose="assistants", file=FILE), "purpose", "'batch', 'vision' or 'user_data'"),
         (form(purpose="batch_output", file=FILE), "purpose", "'batch', 'vision' or 'user_data'"),
         (form(purpose="batch", file=("", LINES)), "file", "it names no file"),

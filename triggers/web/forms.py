@@ -2,7 +2,7 @@
 
 A text part is a scalar as text; `metadata[key]` is one level of object; `inpaint_items` is one part
 with a JSON array; a part with a file name is a file. No name may come twice, except `files` (or
-`files[]`).
+`files[]`). An empty file with an empty name is none: browsers send it where nothing was chosen.
 """
 
 import json
@@ -57,15 +57,20 @@ def read(content_type: str, body: bytes) -> Form:
         raise InvalidRequest(f"The form has more than {MOST_FORM_PARTS} parts.")
     try:
         parts = list(_parts(boundary, body))
+    except UnicodeDecodeError:
+        raise InvalidRequest(
+            "A name in the form, perhaps that of a file, is not UTF-8. With curl, give the file "
+            "another: -F 'file=@PATH;filename=NAME'."
+        ) from None
     except ValueError:
         raise InvalidRequest("The body is not a valid multipart form.") from None
     files: dict[str, list[File]] = {}
     texts = []
     for part in parts:
-        if part.file_name is not None:
-            files.setdefault(part.name, []).append(File(part.file_name, part.data, part.charset))
-        else:
+        if part.file_name is None:
             texts.append(part)
+        elif part.file_name or part.data:
+            files.setdefault(part.name, []).append(File(part.file_name, part.data, part.charset))
     return Form(_fields(_decoded(texts)), {name: tuple(listed) for name, listed in files.items()})
 
 
@@ -113,7 +118,7 @@ def _decoded(parts: Sequence[_Part]) -> list[tuple[str, str]]:
         except NotText as error:
             raise InvalidRequest(
                 f"{part.name}: {error}. Send UTF-8, or name its charset in the part's "
-                "content-type.",
+                "content-type; a file is sent with its file name.",
                 param=part.name,
             ) from None
     return texts

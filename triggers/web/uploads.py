@@ -57,8 +57,9 @@ def create_file(req: func.HttpRequest) -> NewFile:
             param="expires_after",
             code="unsupported_parameter",
         )
+    as_text = form.fields.pop("file", None) is not None
     body = fields.validated(CreateFile, form.fields, also=["file"])
-    if len(sent) != 1:
+    if as_text or len(sent) != 1:
         raise InvalidRequest(
             "file is sent twice."
             if sent
