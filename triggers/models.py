@@ -1,5 +1,7 @@
 """`/openai/v1/models`: what can be asked for, at what price, and until when."""
 
+import re
+
 import azure.functions as func
 
 from shared.durable.sdk import blueprint
@@ -21,4 +23,6 @@ def list_models(req: func.HttpRequest) -> Response:
 @http(bp, f"{BASE_PATH}/models/{{model}}", ["GET"])
 def get_model(req: func.HttpRequest) -> Response:
     authenticate(req)
-    return json_answer(models.get_model(services(), req.route_params.get("model", "")))
+    # Azure's host decodes a segment of a path, but for a slash in it (seen on 4.1037)
+    model = re.sub("%2f", "/", req.route_params.get("model", ""), flags=re.IGNORECASE)
+    return json_answer(models.get_model(services(), model))

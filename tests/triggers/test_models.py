@@ -33,6 +33,14 @@ def test_both_models_in_openais_list(app: App) -> None:
         assert (model["lifecycle"], model["retires_at"]) == ("active", None)
 
 
+@pytest.mark.parametrize("slash", ["%2F", "%2f"])
+def test_a_model_may_have_a_slash_in_its_name(app: App, upstreams: Upstreams, slash: str) -> None:
+    """As vLLM's and OpenRouter's do. OpenAI's clients encode it; Azure's host leaves it so."""
+    own = {"model": "google/veo", "prices": {"version": "1", "usd_per_second": "0.1"}}
+    app(UPSTREAMS=upstreams(**own, capabilities={"sizes": ["1280x720"], "seconds": [4]}))
+    assert send("GET", f"/models/google{slash}veo").json["id"] == "google/veo"
+
+
 def test_what_a_size_allows_and_costs(app: App) -> None:
     app()
     sora = send("GET", "/models/sora").json["capabilities"]
