@@ -278,6 +278,11 @@ def test_inpaint_items_name_attached_files_or_carry_them_and_come_in_frame_order
         (posted(prompt="p", input_reference={"file_id": 7}), "input_reference.file_id", "Invalid"),
         (posted(prompt="p", input_reference=PNG_URL), "input_reference", "Invalid value"),
         (
+            posted(prompt="p", input_reference={"image_url": "iVBOR" * 1000}),
+            "input_reference",
+            "is sent as a data URL: data:image/png;base64,",
+        ),
+        (
             posted(prompt="p", input_reference={"image_url": "data:image/png,xx"}),
             "input_reference",
             "base64",

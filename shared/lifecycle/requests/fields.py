@@ -406,7 +406,9 @@ def _at(url: str, param: str) -> Source:
         url = url.strip()
         if len(url) > limits.LONGEST_URL:
             raise InvalidRequest(
-                f"{param}: an address has at most {limits.LONGEST_URL} characters.", param=param
+                f"{param}: an address has at most {limits.LONGEST_URL} characters. A file itself "
+                "is sent as a data URL: data:image/png;base64,...",
+                param=param,
             )
         return Source(param, url=url)
     try:
