@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
+import quopri
 import zlib
 from collections.abc import Callable
 
@@ -221,6 +223,28 @@ CHARSET_FIELD = b'--b\r\nContent-Disposition: form-data; name="_charset_"\r\n\r\
 )
 def test_a_part_of_a_form_is_read_in_its_charset(sent: func.HttpRequest) -> None:
     assert bodies.create_video(sent).request.prompt == TEXT
+
+
+@pytest.mark.parametrize(
+    ("encoding", "data"),
+    [
+        ("8bit", TEXT.encode()),
+        ("Base64", base64.encodebytes(TEXT.encode()).replace(b"\n", b"\r\n")),
+        ("quoted-printable", quopri.encodestring(TEXT.encode())),
+    ],
+)
+def test_a_part_of_a_form_may_be_encoded_as_in_mail(encoding: str, data: bytes) -> None:
+    """Python's email writes base64; rendered as a prompt it would be paid for."""
+    sent = form(data, kind=f"text/plain; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}")
+    assert bodies.create_video(sent).request.prompt == TEXT
+
+
+@pytest.mark.parametrize(("encoding", "data"), [("base64", b"a fox!"), ("x-uuencode", b"a fox")])
+def test_a_part_in_no_such_encoding_is_refused(encoding: str, data: bytes) -> None:
+    sent = form(data, kind=f"text/plain\r\nContent-Transfer-Encoding: {encoding}")
+    with pytest.raises(InvalidRequest, match="content-transfer-encoding") as raised:
+        bodies.create_video(sent)
+    assert raised.value.param == "prompt"
 
 
 def test_a_part_that_is_not_text_is_refused_and_not_patched_up() -> None:

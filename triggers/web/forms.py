@@ -5,6 +5,8 @@ with a JSON array; a part with a file name is a file. No name may come twice, ex
 `files[]`). An empty file with an empty name is none: browsers send it where nothing was chosen.
 """
 
+import base64
+import binascii
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -96,7 +98,29 @@ def _parts(boundary: bytes, body: bytes) -> Iterator[_Part]:
                         raise InvalidRequest("The form has a part without a name.")
                     kind = parse_options_header(begun.headers.get("content-type", ""))
                     file_name = begun.filename if isinstance(begun, multipart.File) else None
-                    yield _Part(begun.name, file_name, kind[1].get("charset"), bytes(data))
+                    encoding = begun.headers.get("content-transfer-encoding", "")
+                    sent = _without(encoding, bytes(data), begun.name)
+                    yield _Part(begun.name, file_name, kind[1].get("charset"), sent)
+
+
+def _without(encoding: str, data: bytes, name: str) -> bytes:
+    """What a part holds. Encodings of mail are deprecated in forms (RFC 7578, 4.7), but libraries
+    write them, and base64 must not be rendered as a prompt. Raises InvalidRequest."""
+    encoding = encoding.strip().lower()
+    if encoding in ("", "7bit", "8bit", "binary"):
+        return data
+    try:
+        if encoding == "base64":
+            return base64.b64decode(b"".join(data.split()), validate=True)
+        if encoding == "quoted-printable":
+            return binascii.a2b_qp(data)
+    except binascii.Error:
+        pass
+    raise InvalidRequest(
+        f"{name}: its content-transfer-encoding, {encoding[:40]!r}, cannot be read. Send the part "
+        "as it is, without one.",
+        param=name,
+    )
 
 
 def _pieces(body: bytes) -> Iterator[bytes | None]:
