@@ -88,6 +88,7 @@ def object_id(token: str) -> str:
 
     config = settings()
     authority, tenant = config.entra_authority, config.entra_tenant_id
+    client = config.entra_audience.removeprefix("api://")
     if not tenant:
         raise BadToken("tokens are not accepted here (ENTRA_TENANT_ID is not set)")
     try:
@@ -100,7 +101,8 @@ def object_id(token: str) -> str:
             token,
             key,
             algorithms=["RS256"],
-            audience=[config.entra_audience, f"api://{config.entra_audience}"],
+            # version 2 tokens name the client id, version 1 tokens its URI, whichever is configured
+            audience=[client, f"api://{client}"],
             # the issuers of version 2 and version 1 tokens
             issuer=[f"{authority}/{tenant}/v2.0", f"https://sts.windows.net/{tenant}/"],
             leeway=_LEEWAY,

@@ -111,6 +111,16 @@ def test_a_token_of_the_tenant_for_us_names_its_owner(
     assert tenant.asked == [f"/{TENANT}/discovery/v2.0/keys"]
 
 
+@pytest.mark.parametrize("configured", [AUDIENCE, f"api://{AUDIENCE}"])
+@pytest.mark.parametrize("audience", [AUDIENCE, f"api://{AUDIENCE}"])
+def test_the_audience_may_be_configured_as_client_id_or_as_its_uri(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch, configured: str, audience: str
+) -> None:
+    monkeypatch.setenv("ENTRA_AUDIENCE", configured)
+    app.settings.cache_clear()
+    assert object_id(tenant.token(aud=audience)) == OID
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
