@@ -187,14 +187,16 @@ def _version(method: str, params: Mapping[str, Any], headers: Mapping[str, str])
         return version
     if not isinstance(said, str):
         raise Fault(INVALID_PARAMS, f"{_META}protocolVersion is no string.")
-    if said not in VERSIONS:
-        raise _unsupported(said)
     if said in MODERN:
         assert isinstance(meta, dict), "it said the version"
         _check_modern(said, method, params, meta, headers)
-    elif headers.get("mcp-protocol-version", "").strip() in MODERN:
+        return said
+    header = headers.get("mcp-protocol-version", "").strip()
+    if header != said and (header in MODERN or said not in HANDSHAKE):
         # whoever stands between believes the headers of such a request to be checked
         raise Fault(HEADER_MISMATCH, "The header mcp-protocol-version is not what the body says.")
+    if said not in HANDSHAKE:
+        raise _unsupported(said)
     return said
 
 

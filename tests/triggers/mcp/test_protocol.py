@@ -135,6 +135,8 @@ def test_a_version_that_nobody_speaks_is_refused_with_those_that_are() -> None:
             {"mcp-protocol-version": MODERN},
             -32020,
         ),
+        # and one that nobody speaks: what does not fit is said first
+        (modern(meta={f"{META}protocolVersion": "2031-01-01"}), MIRRORED, -32020),
         (modern(meta={f"{META}clientCapabilities": None}), MIRRORED, -32602),
         (modern(meta={f"{META}protocolVersion": 7}), MIRRORED, -32602),
         ({**PING, "method": "tools/list"}, MIRRORED, -32602),
