@@ -144,7 +144,9 @@ def _request(message: Any, headers: Mapping[str, str]) -> Request | None:
         return None
     id = _id(message["id"])  # noqa: A001  # JSON-RPC's name
     try:
-        params = message.get("params", {})
+        params = message.get("params")
+        if params is None:  # some clients write null where they have none
+            params = {}
         if not isinstance(params, dict):
             raise Fault(INVALID_PARAMS, "params is not an object.")
         return Request(id, method, params, _version(method, params, headers))

@@ -203,10 +203,17 @@ def test_it_is_refused_in_the_words_of_json_rpc(body: bytes, code: int | None) -
     assert "id" not in answer.json
 
 
-@pytest.mark.parametrize("params", [[], "x", 7, None])
+@pytest.mark.parametrize("params", [[], "x", "", 7, 0, False])
 def test_params_are_an_object(params: Any) -> None:
     answer = post({**PING, "params": params})
     assert (answer.json["id"], answer.json["error"]["code"]) == (1, -32602)
+
+
+def test_null_is_as_good_as_no_params() -> None:
+    """As clients write it that have none, such as Emacs' until June 2026 (mcp.el#85)."""
+    listed = {**PING, "method": "tools/list"}
+    assert post({**listed, "params": None}).json == post(listed).json
+    assert post({**PING, "params": None}).json == {"jsonrpc": "2.0", "id": 1, "result": {}}
 
 
 @pytest.mark.parametrize(

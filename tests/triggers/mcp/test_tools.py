@@ -170,6 +170,18 @@ def test_it_is_the_video_of_the_api(mcp: Mcp) -> None:
     assert again.headers["idempotent-replayed"] == "true"
 
 
+def test_null_is_as_good_as_no_argument(mcp: Mcp) -> None:
+    """As frameworks send it that fill in every property of a schema, such as mcpadapt."""
+    mcp()
+    for tool, known in (("create_video", {**FOX, **PAID}), ("list_videos", {}), ("get_usage", {})):
+        schema = schemas()[tool]["inputSchema"]
+        empty = dict.fromkeys(schema["properties"])
+        assert not call(tool, **{**empty, **known}).failed, tool
+    made = call("create_video", **FOX, **PAID).answer["id"]
+    assert not call("wait_for_video", video_id=made, seconds=None).failed
+    assert problem(call("get_video", video_id=None)) == ("invalid_value", "video_id")
+
+
 # --- once
 
 
