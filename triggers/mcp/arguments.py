@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from shared.answers.usage import GroupBy
 from shared.answers.videos import ID_PATTERN
@@ -54,6 +54,7 @@ VideoId = Annotated[
     Field(strict=True, json_schema_extra={"pattern": ID_PATTERN}, description="The video's id."),
     AfterValidator(_video_id),
 ]
+_WHOLE = BeforeValidator(fields.integer)
 Day = Annotated[str, Field(strict=True, pattern=r"^[12]\d{3}-\d\d-\d\d$", examples=["2026-11-21"])]
 
 
@@ -92,13 +93,13 @@ class OneVideo(RequestBody):
 
 
 class Wait(OneVideo):
-    seconds: Annotated[int, Field(strict=True, ge=0, le=limits.LONGEST_WAIT)] = Field(
+    seconds: Annotated[int, Field(strict=True, ge=0, le=limits.LONGEST_WAIT), _WHOLE] = Field(
         default=limits.LONGEST_WAIT, description="How long to wait at most."
     )
 
 
 class ListOf(RequestBody):
-    limit: Annotated[int, Field(strict=True, ge=1, le=limits.LONGEST_PAGE)] = Field(
+    limit: Annotated[int, Field(strict=True, ge=1, le=limits.LONGEST_PAGE), _WHOLE] = Field(
         default=limits.DEFAULT_PAGE, description="How many."
     )
     after: VideoId | None = Field(

@@ -36,12 +36,17 @@ WHOLE = r"^[0-9]{1,6}(\.0{1,6})?$"
 """A whole number as text."""
 
 
+def integer(value: Any) -> Any:
+    """8.0 is 8: JSON Schema counts it among the integers, some clients have one kind of number, and
+    pandas writes it in a column of whole numbers with gaps."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _whole_number(value: Any) -> Any:
-    """A number, or its text, as OpenAI writes `seconds`. 8.0 is 8: JSON Schema counts it among the
-    integers, and pandas writes it in a column of whole numbers with gaps."""
+    """A number, or its text, as OpenAI writes `seconds`."""
     if isinstance(value, str) and re.fullmatch(WHOLE, value.strip()):
         value = float(value)
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return integer(value)
 
 
 WholeNumber = Annotated[

@@ -182,6 +182,19 @@ def test_null_is_as_good_as_no_argument(mcp: Mcp) -> None:
     assert problem(call("get_video", video_id=None)) == ("invalid_value", "video_id")
 
 
+@pytest.mark.parametrize("kind", [int, float, str])
+def test_a_whole_number_is_one_however_it_is_written(
+    mcp: Mcp, kind: Callable[[int], object]
+) -> None:
+    """Some clients have one kind of number, and JSON Schema counts 4.0 among the integers."""
+    mcp()
+    made = call("create_video", **FOX, **PAID, seconds=kind(4), n_variants=kind(1))
+    assert (made.failed, made.answer.get("seconds")) == (False, "4")
+    if kind is not str:
+        assert not call("list_videos", limit=kind(1)).failed
+        assert not call("wait_for_video", video_id=made.answer["id"], seconds=kind(0)).failed
+
+
 # --- once
 
 
