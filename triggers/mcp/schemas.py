@@ -13,6 +13,7 @@ from shared.answers.model import AnswerModel
 Schema = dict[str, Any]
 
 _HERE = "#/$defs/"
+_EXPLAINS: Mapping[str, type] = {"description": str, "examples": list}
 
 
 def of_arguments(model: type[BaseModel], more: Mapping[str, Schema] | None = None) -> Schema:
@@ -23,9 +24,23 @@ def of_arguments(model: type[BaseModel], more: Mapping[str, Schema] | None = Non
 
 
 def of_answer(model: type[AnswerModel], failure: type[AnswerModel]) -> Schema:
-    """What a tool answers, or how it fails: clients validate both against the one schema."""
+    """What a tool answers, or how it fails: clients validate both against the one schema, and read
+    no explanations, which are in the OpenAPI document."""
     either = [_whole(each.model_json_schema(mode="serialization")) for each in (model, failure)]
-    return {"type": "object", "anyOf": either}
+    return {"type": "object", "anyOf": _bare(either)}
+
+
+def _bare(value: Any) -> Any:
+    """A schema that accepts the same, without what explains it."""
+    if isinstance(value, list):
+        return [_bare(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: _bare(each)
+        for name, each in value.items()
+        if not isinstance(each, _EXPLAINS.get(name, ()))  # a property may have such a name
+    }
 
 
 def _whole(schema: Schema) -> Schema:

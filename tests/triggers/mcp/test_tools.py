@@ -69,6 +69,9 @@ def test_every_schema_is_one_and_refers_to_nothing(mcp: Mcp) -> None:
             Draft202012Validator.check_schema(tool[which])
             assert tool[which]["type"] == "object"
             assert not [key for key, _ in inside(tool[which]) if key in ("$ref", "$defs")], name
+        # a client validates by it, and every client is sent it
+        explained = [key for key, _ in inside(tool["outputSchema"])]
+        assert not {"title", "description", "examples"} & set(explained), name
         assert tool["inputSchema"]["additionalProperties"] is False
         for argument, schema in tool["inputSchema"]["properties"].items():
             assert schema.get("description"), f"{name} does not say what {argument} is"
