@@ -29,13 +29,16 @@ class BadSignature(Exception):
     """The message says why."""
 
 
-def headers(secret: str, message_id: str, body: bytes, now: float) -> dict[str, str]:
-    """The headers that sign a message. Raises BadSecret."""
-    at = int(now)
+def headers(secrets: Iterable[str], message_id: str, body: bytes, now: float) -> dict[str, str]:
+    """The headers that sign a message, with each of the secrets. Raises BadSecret."""
+    at, text = int(now), body.decode()
+    signed = [_signed(_signer(each), message_id, at, text) for each in secrets]
+    if not signed:
+        raise BadSecret("there is none")
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(at),
-        "webhook-signature": _signed(_signer(secret), message_id, at, body.decode()),
+        "webhook-signature": " ".join(signed),
     }
 
 

@@ -56,8 +56,8 @@ def payload(announcement: Announcement) -> bytes:
 def _signed(webhook: Webhook, event_id: str, body: bytes) -> dict[str, str]:
     """Raises Undelivered if the secret is missing or malformed."""
     try:
-        key = secret(webhook.secret_setting, of="WEBHOOKS")
-        signed = signatures.headers(key, event_id, body, time.time())
+        secrets = secret(webhook.secret_setting, of="WEBHOOKS").split()
+        signed = signatures.headers(secrets, event_id, body, time.time())
     except SettingsError as error:
         raise Undelivered(str(error)) from None
     except BadSecret:

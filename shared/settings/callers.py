@@ -50,7 +50,8 @@ class Caller(Strict):
 class Webhook(Strict):
     """An endpoint that is notified when videos end.
 
-    `secret_setting` names the app setting with its Standard Webhooks secret (`whsec_...`).
+    `secret_setting` names the app setting with its Standard Webhooks secret (`whsec_...`); two of
+    them, separated by a space, while one is being replaced.
     `callers` are the names in CALLERS that may ask for it; None: all may.
     """
 

@@ -36,9 +36,13 @@ def signed(secret: str = OURS, at: float = NOW, body: bytes = BODY) -> dict[str,
 def test_what_we_sign_openais_own_client_takes() -> None:
     now = datetime.now(UTC).timestamp()
     client = OpenAI(api_key="k", webhook_secret=OURS)
-    client.webhooks.verify_signature(BODY.decode(), signatures.headers(OURS, "evt_1", BODY, now))
+    for secrets in ([OURS], [OURS, OLD], [OLD, OURS]):
+        sent = signatures.headers(secrets, "evt_1", BODY, now)
+        client.webhooks.verify_signature(BODY.decode(), sent)
+        Webhook(OURS).verify(BODY, sent)
+    sent = signatures.headers([OLD], "evt_1", BODY, now)
     with pytest.raises(InvalidWebhookSignatureError):
-        client.webhooks.verify_signature(BODY.decode(), signatures.headers(OLD, "evt_1", BODY, now))
+        client.webhooks.verify_signature(BODY.decode(), sent)
 
 
 @pytest.mark.parametrize("at", [NOW, NOW - 300, NOW + 300])

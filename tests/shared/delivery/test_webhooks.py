@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from standardwebhooks import Webhook as Signer
 
 from shared.delivery import webhooks
 from shared.delivery.outcome import Undelivered
@@ -52,6 +53,18 @@ def test_the_body_is_openais_and_says_no_more(receiver: Receiver) -> None:
     assert "authorization" not in request.headers
 
 
+@pytest.mark.parametrize("length", [24, 32])
+def test_while_a_secret_is_replaced_receivers_accept_either(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, length: int
+) -> None:
+    new, old = ("whsec_" + base64.b64encode(each * length).decode() for each in (b"n", b"o"))
+    monkeypatch.setenv("HOOK_SECRET", f"{new} {old}\n")
+    webhooks.send(hook(receiver.url), ANNOUNCEMENT)
+    (request,) = receiver.received
+    for each in (new, old):
+        assert Signer(each).verify(request.body, request.headers)["id"] == "evt_1"
+
+
 @pytest.mark.parametrize("status", [301, 307, 400, 401, 404, 410, 429, 500])
 def test_whatever_is_no_2xx_is_a_failure(receiver: Receiver, status: int) -> None:
     receiver.answers, receiver.headers = [status], {"location": f"{receiver.url}/other"}
@@ -71,6 +84,8 @@ def test_whatever_is_no_2xx_is_a_failure(receiver: Receiver, status: int) -> Non
         ),
         ("whsec_a", "HOOK_SECRET is not a Standard Webhooks secret"),
         ("whsec_", "HOOK_SECRET is not a Standard Webhooks secret"),
+        (" ", "HOOK_SECRET is not a Standard Webhooks secret"),
+        (f"{SECRET} whsec_a", "HOOK_SECRET is not a Standard Webhooks secret"),
     ],
 )
 def test_without_a_secret_nothing_is_sent(
