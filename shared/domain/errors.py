@@ -68,6 +68,14 @@ class Problem(Exception):
         self.retry_after = self.retry_after if retry_after is None else retry_after
 
     @property
+    def param_to_log(self) -> str | None:
+        """`param` for the log: the name of an unknown field, or a metadata key, is the caller's own
+        text and not for it."""
+        if self.param is None or self.code == "unknown_parameter":
+            return None
+        return self.param.split(".")[0]
+
+    @property
     def retry_after_seconds(self) -> int | None:
         """`retry_after` for a caller: whole seconds, at least one."""
         return None if self.retry_after is None else whole_seconds(self.retry_after)

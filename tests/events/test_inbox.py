@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import socket
 import time
 import uuid
@@ -271,6 +272,24 @@ def test_what_can_never_work_is_put_aside_with_its_reason(
     assert (record["error"]["code"], record["error"]["param"]) == (code, param)
     assert record["caller"] == "key:local"
     assert record["source"]["topic"] == TOPIC
+
+
+@pytest.mark.parametrize(
+    ("data", "logged"),
+    [
+        ({"prompt": "p", "a secret otter": 1}, '""'),
+        ({"prompt": "p", "metadata": {"a secret otter": 1}}, "metadata"),
+    ],
+)
+def test_what_is_put_aside_is_logged_without_its_publishers_words(
+    told: Told, caplog: pytest.LogCaptureFixture, data: Any, logged: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    record = rejected_once(told, requested(data))
+    assert "a secret otter" in record["error"]["param"]
+    (line,) = {each for each in caplog.messages if each.startswith("event=event_rejected ")}
+    assert line.endswith(f" param={logged}")
+    assert "otter" not in caplog.text
 
 
 @pytest.mark.parametrize(

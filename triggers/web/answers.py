@@ -154,9 +154,12 @@ def _failed(error: Exception) -> Response:
 def logged(error: Exception, request_id: str) -> Problem:
     """The problem that a caller sees, after the log has got what happened."""
     if isinstance(error, Problem):
-        # the name of an unknown field, or a metadata key, is the caller's own text: not logged
-        param = None if error.code == "unknown_parameter" else (error.param or "").split(".")[0]
-        emit(Event.REQUEST_REFUSED, status=error.status, code=error.code, param=param)
+        emit(
+            Event.REQUEST_REFUSED,
+            status=error.status,
+            code=error.code,
+            param=error.param_to_log,
+        )
         return error
     if isinstance(error, SettingsError):
         emit(Event.MISCONFIGURED, message=str(error))

@@ -412,7 +412,7 @@ def _put_aside(services: Services, provenance: Provenance, problem: Problem) -> 
         rejection=rejection_id,
         caller=provenance.caller,
         code=problem.code,
-        param=error["param"],
+        param=problem.param_to_log,
     )
 
 
