@@ -5,6 +5,7 @@ help: Event Grid retries failed events. An event that can never work becomes a r
 """
 
 import asyncio
+import base64
 from typing import Any
 
 import azure.functions as func
@@ -65,7 +66,7 @@ def read(event: Any) -> Incoming:
             type=_text(event.type),
             topic=None,
             source=_text(event.source),
-            data=event.get_json(),
+            data=_data(event),
         )
     return Incoming(
         id=_text(event.id),
@@ -74,6 +75,18 @@ def read(event: Any) -> Incoming:
         source="",
         data=event.get_json(),
     )
+
+
+def _data(event: Any) -> Any:
+    """A CloudEvent's data. Its publisher's library may have sent bytes (`data_base64`, CloudEvents'
+    JSON format, 3.1), which the SDK takes for an extension."""
+    encoded = event.extension_attrs.get("data_base64")
+    if not isinstance(encoded, str):
+        return event.get_json()
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except ValueError:
+        return None
 
 
 def _text(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import logging
@@ -13,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+import azure.functions as func
 import pytest
 from PIL import Image
 
@@ -35,6 +37,7 @@ from tests.conftest import Simulator
 from tests.events.conftest import Inbox, Told, tell
 from tests.support.driver import drive
 from tests.support.receivers import Receiver
+from triggers.events import read
 
 TOPIC = "/subscriptions/s/resourceGroups/g/providers/Microsoft.EventGrid/topics/orders"
 
@@ -255,6 +258,9 @@ def rejected_once(told: Told, event: Incoming) -> dict[str, Any]:
     ("data", "code", "param"),
     [
         ("a string", "invalid_json", None),
+        ('"a string"', "invalid_json", None),
+        ("\ud800", "invalid_json", None),
+        (b"\xff", "invalid_json", None),
         (None, "invalid_json", None),
         ({}, "missing_required_parameter", "prompt"),
         ({"prompt": "p", "seconds": "5"}, "invalid_value", "seconds"),
@@ -365,6 +371,32 @@ def test_what_is_worth_another_try_is_raised(
 )
 def test_events_that_are_nobodys_are_put_aside(told: Told, event: Incoming, code: str) -> None:
     assert rejected_once(told, event)["error"]["code"] == code
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"data": '{"prompt": "a fox"}'},
+        {"data": None, "data_base64": base64.b64encode(b'{"prompt": "a fox"}').decode()},
+    ],
+    ids=["text", "bytes"],
+)
+def test_the_data_of_a_cloud_event_may_be_text_or_bytes(told: Told, sent: dict[str, Any]) -> None:
+    """Libraries for CloudEvents send what they are given: an object, a text or bytes."""
+    event = func.CloudEvent(
+        id="order-1", source="/shops/north", type=VIDEO_REQUESTED, specversion="1.0", **sent
+    )
+    assert receive(told.services, read(event)) is not None
+    (video,) = videos(told.services)
+    assert video.request.prompt == "a fox"
+
+
+def test_bytes_that_are_no_base64_are_no_request(told: Told) -> None:
+    sent: dict[str, Any] = {"data": None, "data_base64": "!"}
+    event = func.CloudEvent(
+        id="order-1", source="/", type=VIDEO_REQUESTED, specversion="1.0", **sent
+    )
+    assert rejected_once(told, read(event))["error"]["code"] == "invalid_json"
 
 
 def test_a_cloud_event_cannot_choose_among_callers(told: Told) -> None:

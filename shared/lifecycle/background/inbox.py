@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from shared.domain.announcement import EVENT_PREFIX
 from shared.domain.errors import InvalidRequest, Problem
 from shared.domain.limits import EVENTS_KEPT, INBOX_MINUTES, LARGEST_FILE
-from shared.domain.text import plain
+from shared.domain.text import parsed_json, plain
 from shared.lifecycle.background import announce, dropped
 from shared.lifecycle.background.dropped import BATCH, IMAGES, PROMPT, REQUEST, Ignored
 from shared.lifecycle.requests import batches, fields
@@ -166,7 +166,7 @@ def _asked(services: Services, event: Incoming) -> Made | None:
 
 def _requested(services: Services, event: Incoming) -> Admitted | None:
     provenance = _of_event(event, _charged(services, event))
-    return _video(services, provenance, lambda: fields.parse(_object(event.data)))
+    return _video(services, provenance, lambda: fields.parse(_object(_decoded(event.data))))
 
 
 def _charged(services: Services, event: Incoming) -> str:
@@ -444,6 +444,18 @@ def _without_secrets(url: str) -> str:
     except ValueError:
         return ""
     return plain(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:500])
+
+
+def _decoded(data: Any) -> Any:
+    """An event's data; many publishers' libraries send JSON as a text, or as bytes."""
+    if isinstance(data, str):
+        data = plain(data).encode()
+    if not isinstance(data, bytes):
+        return data
+    try:
+        return parsed_json(data)
+    except ValueError as error:
+        raise InvalidRequest(f"The data is not valid JSON: {error}.", code="invalid_json") from None
 
 
 def _object(data: Any) -> Mapping[str, Any]:
