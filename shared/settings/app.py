@@ -12,14 +12,7 @@ from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as PydanticSettingsError
 
@@ -31,6 +24,7 @@ from shared.settings.upstreams import Upstream
 from shared.settings.values import (
     LOOPBACK,
     Dollars,
+    Guid,
     Https,
     Name,
     is_reference,
@@ -78,9 +72,7 @@ class Settings(BaseSettings):
     content_delivery: Literal["redirect", "stream"] = "redirect"
     input_url_hosts: str = ""
     """Comma-separated hosts from which images may be fetched over https; none by default."""
-    entra_tenant_id: Annotated[
-        str, Field(pattern=r"^[0-9a-fA-F-]{0,36}$"), AfterValidator(str.lower)
-    ] = ""
+    entra_tenant_id: Annotated[Guid, Field(pattern=r"^[0-9a-fA-F-]{0,36}$")] = ""
     """The tenant whose tokens are accepted; empty: only keys are."""
     entra_audience: str = ""
     """The `aud` of those tokens: the app registration's client id or its application id URI."""

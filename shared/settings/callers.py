@@ -2,16 +2,13 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from shared.domain import limits
 from shared.domain.money import micro_usd
 from shared.domain.request import Allowance
 from shared.settings.successors import AllowanceConfig
-from shared.settings.values import Dollars, Name, Receiver, Strict
-
-ObjectId = Annotated[str, AfterValidator(str.lower)]
-"""As tokens have it: a GUID in upper case is the same one."""
+from shared.settings.values import Dollars, Guid, Name, Receiver, Strict
 
 
 class Caller(Strict):
@@ -22,7 +19,7 @@ class Caller(Strict):
     """
 
     key_sha256: list[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field(default_factory=list)
-    entra: list[ObjectId] = Field(default_factory=list)
+    entra: list[Guid] = Field(default_factory=list)
     budget_usd_per_month: Dollars = -1
     max_unfinished: int = -1
     creates_per_minute: Annotated[int, Field(ge=-1, le=limits.MOST_CREATES)] = -1

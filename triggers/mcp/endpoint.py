@@ -151,7 +151,7 @@ async def _called(
     if not isinstance(arguments, dict):
         raise request.fault(protocol.INVALID_PARAMS, "arguments is not an object.")
     try:
-        answered = await tool.run(calls.Call(caller, client, tool.given(arguments)))
+        answered = await tool.run(calls.Call(caller, client, arguments))
     except Exception as error:  # noqa: BLE001  # an agent gets every failure as a tool's
         return _content(_failure(logged(error, request_id)), failed=True)
     return _content(answered, links=request.version != protocol.BATCHING)

@@ -35,14 +35,6 @@ class Tool:
     parameters: bool = False
     """Whether it takes the parameters of a model (`UPSTREAMS`) too."""
 
-    def given(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """The arguments, without those that are null and not needed: whoever fills in a form made
-        of the schema writes that for what was left out."""
-        needed = {name for name, field in self.takes.model_fields.items() if field.is_required()}
-        return {
-            name: value for name, value in arguments.items() if value is not None or name in needed
-        }
-
     def listed(self) -> dict[str, Any]:
         return {
             "name": self.name,
