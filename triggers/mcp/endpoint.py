@@ -7,6 +7,7 @@ a server. Who calls is found out as everywhere; nothing is said to anybody who i
 import asyncio
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import azure.functions as func
@@ -42,6 +43,18 @@ _INSTRUCTIONS = (
 _FRESH_FOR = {"ttlMs": 300_000, "cacheScope": "private"}
 
 
+@dataclass(frozen=True)
+class _Sender:
+    """Who asks. `links`: whether a finished video comes with links to its files. Some frameworks
+    read a link at once, or hand it to a model that takes no such file, which ends the agent's run
+    (langchain-mcp-adapters#591, pydantic-ai#3099): they say `/mcp?links=false`."""
+
+    caller: str
+    client: Client
+    request_id: str
+    links: bool
+
+
 @http_with_client(bp, "mcp", ["POST"])
 async def mcp(req: func.HttpRequest, client: Client) -> Response:
     request_id = new_request_id()
@@ -49,9 +62,9 @@ async def mcp(req: func.HttpRequest, client: Client) -> Response:
         authenticated, incoming = await in_thread(lambda: _received(req))
     except Fault as fault:
         return _json(fault.as_message(), request_id, status=fault.status)
-    answers = await asyncio.gather(
-        *(_answer(each, authenticated.caller, client, request_id) for each in incoming.requests)
-    )
+    links = req.params.get("links", "").lower() != "false"
+    sender = _Sender(authenticated.caller, client, request_id, links)
+    answers = await asyncio.gather(*(_answer(each, sender) for each in incoming.requests))
     if incoming.batch and (answers or incoming.faults):
         told = [answer.as_message() if isinstance(answer, Fault) else answer for answer in answers]
         told += [fault.as_message() for fault in incoming.faults]
@@ -89,18 +102,16 @@ def _lowered(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
-async def _answer(request: Request, caller: str, client: Client, request_id: str) -> Any:
+async def _answer(request: Request, sender: _Sender) -> Any:
     """The response to a request, or the Fault that is one."""
     try:
-        result = await _result(request, caller, client, request_id)
+        result = await _result(request, sender)
     except Fault as fault:
         return fault
     return protocol.completed(request, result, _SERVER)
 
 
-async def _result(
-    request: Request, caller: str, client: Client, request_id: str
-) -> Mapping[str, Any]:
+async def _result(request: Request, sender: _Sender) -> Mapping[str, Any]:
     match request.method:
         case "initialize" if not request.modern:
             return {
@@ -121,7 +132,7 @@ async def _result(
         case "tools/list":
             return await _listed(request)
         case "tools/call":
-            return await _called(request, caller, client, request_id)
+            return await _called(request, sender)
     status = 404 if request.modern else 200
     raise request.fault(protocol.METHOD_NOT_FOUND, "There is no such method here.", status=status)
 
@@ -136,9 +147,7 @@ async def _listed(request: Request) -> Mapping[str, Any]:
     return {"tools": listed, **(_FRESH_FOR if request.modern else {})}
 
 
-async def _called(
-    request: Request, caller: str, client: Client, request_id: str
-) -> Mapping[str, Any]:
+async def _called(request: Request, sender: _Sender) -> Mapping[str, Any]:
     from triggers.mcp import calls, tools
 
     name, arguments = request.params.get("name"), request.params.get("arguments")
@@ -151,10 +160,11 @@ async def _called(
     if not isinstance(arguments, dict):
         raise request.fault(protocol.INVALID_PARAMS, "arguments is not an object.")
     try:
-        answered = await tool.run(calls.Call(caller, client, arguments))
+        answered = await tool.run(calls.Call(sender.caller, sender.client, arguments))
     except Exception as error:  # noqa: BLE001  # an agent gets every failure as a tool's
-        return _content(_failure(logged(error, request_id)), failed=True)
-    return _content(answered, links=request.version != protocol.BATCHING)
+        return _content(_failure(logged(error, sender.request_id)), failed=True)
+    # the version with batches has no links
+    return _content(answered, links=sender.links and request.version != protocol.BATCHING)
 
 
 def _content(answered: AnswerModel, *, failed: bool = False, links: bool = False) -> dict[str, Any]:

@@ -38,9 +38,14 @@ def callers(**of_local: Any) -> str:
 
 
 def post(
-    body: Any, *, headers: Mapping[str, str] | None = None, key: str | None = API_KEY
+    body: Any,
+    *,
+    headers: Mapping[str, str] | None = None,
+    key: str | None = API_KEY,
+    query: str = "",
 ) -> Answer:
-    return send("POST", "/mcp", base="", body=body, headers=headers, key=key, client=Durable())
+    path = f"/mcp{query}"
+    return send("POST", path, base="", body=body, headers=headers, key=key, client=Durable())
 
 
 def request(

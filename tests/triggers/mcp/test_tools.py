@@ -20,7 +20,15 @@ from tests.conftest import Simulator
 from tests.support.driver import drive
 from tests.support.media import picture
 from tests.support.surface import Durable, send
-from tests.triggers.mcp.conftest import EVERY, OTHER_KEY, Told, call, request
+from tests.triggers.mcp.conftest import (
+    EVERY,
+    NEWEST_HANDSHAKE,
+    OTHER_KEY,
+    Told,
+    call,
+    post,
+    request,
+)
 from triggers.web import prefer
 
 pytestmark = pytest.mark.real_storage
@@ -131,6 +139,20 @@ def test_an_answer_fits_its_schema_in_every_version(mcp: Mcp, version: str) -> N
         links = [each for each in result["content"] if each["type"] == "resource_link"]
         expected = name in ("get_video", "create_video", "wait_for_video")
         assert len(links) == (expected and version != "2025-03-26"), name
+
+
+@pytest.mark.parametrize(("query", "links"), [("", 1), ("?links=true", 1), ("?links=false", 0)])
+def test_a_framework_that_cannot_take_links_gets_none(mcp: Mcp, query: str, links: int) -> None:
+    """It would end the agent's run, once the video is paid for."""
+    services = mcp()
+    made = call("create_video", **FOX, **PAID).answer["id"]
+    drive(services, payload(services, made, "key:local", 1))
+    params = {"name": "get_video", "arguments": {"video_id": made}}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    version = {"mcp-protocol-version": NEWEST_HANDSHAKE}
+    result = post(body, headers=version, query=query).json["result"]
+    assert [each["type"] for each in result["content"]] == ["text"] + ["resource_link"] * links
+    assert result["structuredContent"]["outputs"][0]["url"]
 
 
 def test_an_agent_takes_a_video_from_a_quote_to_its_mp4(mcp: Mcp) -> None:
