@@ -13,7 +13,8 @@ from shared.lifecycle.background.sweep import suspects
 from shared.lifecycle.background.sweep import sweep as take_over
 from shared.lifecycle.batches.revive import silent_batches
 from shared.lifecycle.requests import approvals
-from shared.lifecycle.services import services
+from shared.lifecycle.services import Services, services
+from shared.settings.app import SettingsError
 from shared.telemetry.events import Event, emit
 from shared.telemetry.offload import LONG, in_thread
 
@@ -26,7 +27,7 @@ _PURGE_WINDOW = timedelta(days=30)
 @timer_with_client(bp, "%SWEEP_SCHEDULE%")
 async def sweep(timer: func.TimerRequest, client: Client) -> None:  # noqa: ARG001
     """Restart videos and batches that have no live worker."""
-    asked = await in_thread(lambda: suspects(services()))
+    asked = await in_thread(lambda: suspects(_services()))
     gone = await workers.gone(client, asked)
     missing = [instance for instance, why in gone.items() if why is Presence.MISSING]
     ended = [instance for instance, why in gone.items() if why is Presence.ENDED]
@@ -55,6 +56,16 @@ async def purge(timer: func.TimerRequest, client: Client) -> None:  # noqa: ARG0
     purged = await purge_finished(client, until - _PURGE_WINDOW / scale, until)
     emit(Event.INSTANCES_PURGED, count=purged)
     await in_thread(lambda: approvals.forget_expired(services()))
+
+
+def _services() -> Services:
+    """The services, or a line about the setting that is wrong: nobody may ask for anything for
+    hours, while what is under way waits."""
+    try:
+        return services()
+    except SettingsError as error:
+        emit(Event.MISCONFIGURED, message=str(error))
+        raise
 
 
 def _move_the_line() -> tuple[Hint, ...]:
