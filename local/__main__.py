@@ -114,6 +114,7 @@ def settings(
 @app.command()
 def new_key(name: str) -> None:
     """Make a key for the caller NAME: print it, once, and its entry for CALLERS."""
+    _check_name(name)
     key = secrets.token_urlsafe(32)
     console.print(f"key for {name} (shown only here): {key}")
     console.print(
@@ -127,6 +128,21 @@ def reference() -> None:
     from local import reference as section
 
     section.write()
+
+
+def _check_name(caller: str) -> None:
+    """Raises StackError for a name that the app refuses, and with it every other caller."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from shared.settings.values import Name
+
+    try:
+        TypeAdapter(Name).validate_python(caller)
+    except ValidationError:
+        raise StackError(
+            f"{caller!r} cannot be the name of a caller: use up to 63 letters, digits, '.', '_' "
+            "and '-', the first of them a letter or a digit."
+        ) from None
 
 
 def _say_where(stack: Stack) -> None:

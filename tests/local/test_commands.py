@@ -89,6 +89,14 @@ def test_a_wrong_option_is_explained(option: str) -> None:
     assert "Traceback" not in answer.stderr
 
 
+@pytest.mark.parametrize("name", ["Team A", "_a", 'a"b', "a" * 64])
+def test_no_key_is_made_for_a_name_that_the_app_refuses(name: str) -> None:
+    """One such entry makes all of CALLERS invalid."""
+    answer = run("new-key", name)
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert "cannot be the name of a caller" in answer.stderr
+
+
 def test_a_new_key_is_shown_once_with_its_entry() -> None:
     printed = run("new-key", "alice").stdout
     key = printed.splitlines()[0].split(": ")[1]
