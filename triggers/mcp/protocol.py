@@ -18,9 +18,10 @@ from typing import Any
 from shared.domain.limits import MOST_MESSAGES
 
 MODERN = ("2026-07-28",)
-HANDSHAKE = ("2025-11-25", "2025-06-18", "2025-03-26")
+HANDSHAKE = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
 VERSIONS = (*MODERN, *HANDSHAKE)
-"""Newest first. The one of 2024-11-05 has another transport."""
+"""Newest first. The one of 2024-11-05 has another transport, but programs that know it only come
+through mcp-remote, which hands on their messages as they are; the official servers agree to it."""
 _WITHOUT_HEADER = "2025-03-26"
 """What a request without the header speaks: the one version that has no such header."""
 BATCHING = "2025-03-26"

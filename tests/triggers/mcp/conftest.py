@@ -16,7 +16,7 @@ from tests.support.surface import Answer, Durable, send
 from triggers.mcp import tools
 
 MODERN = "2026-07-28"
-HANDSHAKE = ["2025-11-25", "2025-06-18", "2025-03-26"]
+HANDSHAKE = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"]
 EVERY = [MODERN, *HANDSHAKE]
 NEWEST_HANDSHAKE = HANDSHAKE[0]
 BOSS_KEY, OTHER_KEY = "key-of-the-boss", "key-of-somebody-else"

@@ -54,7 +54,7 @@ def test_a_version_that_is_spoken_is_agreed_on(version: str) -> None:
     assert "mcp-session-id" not in answer.headers
 
 
-@pytest.mark.parametrize("asked", ["2024-11-05", "2099-01-01", "", 7, None, ["2025-11-25"], MODERN])
+@pytest.mark.parametrize("asked", ["2024-10-07", "2099-01-01", "", 7, None, ["2025-11-25"], MODERN])
 def test_any_other_is_answered_with_the_newest_that_has_a_handshake(asked: Any) -> None:
     answer = post({**PING, "method": "initialize", "params": {"protocolVersion": asked}})
     assert answer.json["result"]["protocolVersion"] == "2025-11-25"
@@ -248,7 +248,7 @@ def test_only_the_version_that_has_batches_takes_one() -> None:
         answer = post(both, headers=headers)
         assert answer.status == 200
         assert [(each["id"], "result" in each) for each in answer.json] == [(1, True), (2, False)]
-    for version in EVERY[:-1]:
+    for version in set(EVERY) - {"2025-03-26"}:
         answer = post(both, headers={"mcp-protocol-version": version})
         assert (answer.status, answer.json["error"]["code"]) == (400, -32600)
 
