@@ -1,14 +1,16 @@
 """One request to a server that a caller or an operator named.
 
 It follows no redirect and uses no proxy, and its total bytes and seconds are bounded, even if the
-server sends its headers one byte at a time.
+server sends its headers one byte at a time, or nobody says where it is.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 from shared.telemetry.events import silence_urls
 from shared.tls import tls
@@ -30,6 +32,14 @@ class Reply:
     whole: bool = False
 
 
+class _Lookups(ThreadPoolExecutor):
+    """Looks up names. One that gets no answer is left to itself: `asyncio.run` would wait for it,
+    half a minute and longer, at its end."""
+
+    def shutdown(self, *_: Any, **__: Any) -> None:
+        super().shutdown(wait=False, cancel_futures=True)
+
+
 def request(
     method: str,
     url: str,
@@ -46,6 +56,7 @@ def request(
     replies: list[Reply] = []
 
     async def ask() -> None:
+        asyncio.get_running_loop().set_default_executor(_Lookups(1))
         async with (
             asyncio.timeout(seconds),
             httpx.AsyncClient(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 import pytest
@@ -52,6 +53,22 @@ def flood(connection: socket.socket) -> None:
     connection.sendall(_HEAD)
     while True:
         connection.sendall(b"x" * 10_000)
+
+
+def test_a_name_that_gets_no_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+
+    def never(*_: object, **__: object) -> None:
+        over.wait()
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", never)
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            asked = pool.submit(ask, "http://nowhere.example/").exception(timeout=60)
+        finally:
+            over.set()
+    assert isinstance(asked, NotAnswered)
 
 
 def test_headers_that_never_end_are_given_up() -> None:
