@@ -59,7 +59,7 @@ def play(rig: Rig, seed: int, videos: int, kills: int) -> list[str]:
     """One round: the breaches that it left behind."""
     chance = random.Random(seed)
     survives: Survives = chance.choice(("tables", "host state"))
-    rig.survive(survives)
+    rig.begin(survives)
     rig.ensure_host()
     rig.clear(*script(chance))
     bodies = [dict(chance.choice(shapes())[1]) for _ in range(videos)]

@@ -33,7 +33,7 @@ class Crowd:
 
     def play(self, rig: Rig) -> list[str]:
         """What is wrong afterwards."""
-        rig.survive("tables")
+        rig.begin("tables")
         rig.ensure_host()
         rig.clear(*self.script)
         shape = profiles.shapes()[self.column]

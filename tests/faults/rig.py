@@ -31,6 +31,8 @@ TIME_SCALE = 200
 CALM = {"TIME_SCALE": "100"}
 """For a few scenarios beside many other tests. At 200 a worker is dead after 0.9 seconds: on a busy
 machine one after another is followed by the next, and none comes to its end."""
+JOB_MINUTES = 15
+"""Soon over, for the faults that last until then."""
 NEVER = "0 0 0 1 1 *"
 DAY_CEILING_USD = "0.40"
 """Exactly the dearest video that a scenario orders: whatever is booked twice is refused."""
@@ -75,7 +77,7 @@ class Rig:
                 "TIME_SCALE": str(TIME_SCALE),
                 "SWEEP_SCHEDULE": NEVER,
                 "PURGE_SCHEDULE": NEVER,
-                "JOB_DEADLINE_MINUTES": "15",
+                "JOB_DEADLINE_MINUTES": str(JOB_MINUTES),
                 "BUDGET_USD_PER_DAY": DAY_CEILING_USD,
                 **dict(profiles.SECRETS.values()),
                 **self.settings,
@@ -167,10 +169,13 @@ class Rig:
         with contextlib.suppress(StopIteration, ProcessLookupError):
             os.kill(self.stack.child(HOST).pid, signal.SIGKILL)
 
-    def survive(self, survives: Survives) -> None:
-        """From now on a kill leaves only the tables, or the host's own state as well."""
-        if survives != self.survives:
+    def begin(self, survives: Survives, *, job_minutes: int = JOB_MINUTES) -> None:
+        """From now on a kill leaves only the tables, or the host's own state as well, and a job has
+        so many minutes."""
+        deadline = {"JOB_DEADLINE_MINUTES": str(job_minutes)}
+        if survives != self.survives or not deadline.items() <= self.stack.overrides.items():
             self.survives = survives
+            self.stack.overrides = {**self.stack.overrides, **deadline}
             self.kill_host()
             self.ensure_host()
 
