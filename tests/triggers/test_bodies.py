@@ -212,6 +212,32 @@ def test_an_image_may_be_a_file_that_was_uploaded() -> None:
         assert (source.param, source.file_id, source.url) == ("input_reference", "file-1", None)
 
 
+def as_json(**fields: Any) -> func.HttpRequest:
+    """A form whose every part is JSON."""
+    kind = "Content-Type: application/json; charset=UTF-8"
+    parts = "".join(
+        f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n{kind}\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    )
+    return post((parts + "--b--\r\n").encode(), "multipart/form-data; boundary=b")
+
+
+def test_a_part_of_a_form_may_be_json() -> None:
+    """Objects of Spring and Refit, and of OpenAPI's clients; Retrofit with Gson sends all so."""
+    fields = {
+        "prompt": 'a "fox"',
+        "seconds": 8,
+        "size": "1280x720",
+        "metadata": {"order": "7"},
+        "allow_successor": {"max_usd": "1.00"},
+        "input_reference": {"file_id": "file-1"},
+    }
+    sent = as_json(**{name: json.dumps(value) for name, value in fields.items()})
+    assert bodies.create_video(sent) == bodies.create_video(posted(**fields))
+    with pytest.raises(InvalidRequest, match="prompt is not valid JSON"):
+        bodies.create_video(as_json(prompt="a fox"))
+
+
 def test_a_form_in_which_no_file_was_chosen_has_none() -> None:
     """What browsers send then: https://html.spec.whatwg.org/#constructing-entry-list"""
     nothing = (

@@ -1,8 +1,9 @@
 """Multipart forms, which OpenAI's clients always use for creates.
 
 A text part is a scalar as text; `metadata[key]` is one level of object; `inpaint_items` is one part
-with a JSON array; a part with a file name is a file. No name may come twice, except `files` (or
-`files[]`). An empty file with an empty name is none: browsers send it where nothing was chosen.
+with a JSON array, and any part may say that it is JSON; a part with a file name is a file. No name
+may come twice, except `files` (or `files[]`). An empty file with an empty name is none: browsers
+send it where nothing was chosen.
 """
 
 import base64
@@ -44,6 +45,7 @@ class Form:
 class _Part:
     name: str
     file_name: str | None
+    kind: str
     charset: str | None
     data: bytes
 
@@ -100,7 +102,9 @@ def _parts(boundary: bytes, body: bytes) -> Iterator[_Part]:
                     file_name = begun.filename if isinstance(begun, multipart.File) else None
                     encoding = begun.headers.get("content-transfer-encoding", "")
                     sent = _without(encoding, bytes(data), begun.name)
-                    yield _Part(begun.name, file_name, kind[1].get("charset"), sent)
+                    yield _Part(
+                        begun.name, file_name, kind[0].lower(), kind[1].get("charset"), sent
+                    )
 
 
 def _without(encoding: str, data: bytes, name: str) -> bytes:
@@ -129,8 +133,9 @@ def _pieces(body: bytes) -> Iterator[bytes | None]:
     yield None
 
 
-def _decoded(parts: Sequence[_Part]) -> list[tuple[str, str]]:
-    """Names and texts. Raises InvalidRequest for a part that is not text."""
+def _decoded(parts: Sequence[_Part]) -> list[tuple[str, Any]]:
+    """Names and texts, or what is in a part that is JSON. Raises InvalidRequest for a part that is
+    not what it says."""
     stated = [part.data for part in parts if part.name == _CHARSET_FIELD]
     default = stated[0].decode("ascii", "replace") if stated else None
     texts = []
@@ -138,17 +143,20 @@ def _decoded(parts: Sequence[_Part]) -> list[tuple[str, str]]:
         if part.name == _CHARSET_FIELD:
             continue
         try:
-            texts.append((part.name, decoded(part.data, part.charset or default)))
+            text = decoded(part.data, part.charset or default)
         except NotText as error:
             raise InvalidRequest(
                 f"{part.name}: {error}. Send UTF-8, or name its charset in the part's "
                 "content-type; a file is sent with its file name.",
                 param=part.name,
             ) from None
+        # so typed clients (Spring, Refit, Retrofit) send objects, and some of them every value
+        as_json = part.kind == "application/json" or part.name == "inpaint_items"
+        texts.append((part.name, _parsed(part.name, text) if as_json else text))
     return texts
 
 
-def _fields(texts: list[tuple[str, str]]) -> dict[str, Any]:
+def _fields(texts: list[tuple[str, Any]]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for name, value in texts:
         nested = _NESTED.fullmatch(name)
@@ -156,7 +164,7 @@ def _fields(texts: list[tuple[str, str]]) -> dict[str, Any]:
         if inner is None:
             if outer in fields:
                 raise InvalidRequest(f"{outer} is sent twice.", param=outer)
-            fields[outer] = _items(value) if outer == "inpaint_items" else value
+            fields[outer] = value
             continue
         group = fields.setdefault(outer, {})
         if not isinstance(group, dict) or inner in group:
@@ -165,11 +173,10 @@ def _fields(texts: list[tuple[str, str]]) -> dict[str, Any]:
     return fields
 
 
-def _items(text: str) -> Any:
+def _parsed(name: str, text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
         raise InvalidRequest(
-            "inpaint_items is not valid JSON: send one part that holds a JSON array.",
-            param="inpaint_items",
+            f"{name} is not valid JSON: one part holds the whole value.", param=name
         ) from None
