@@ -189,9 +189,13 @@ def _prepared(document: Mapping[str, Any], caller: Client) -> dict[str, Any]:
         if "properties" in schema:
             schema.setdefault("additionalProperties", False)
     create = schemas["CreateVideo"]["properties"]
-    create["model"] |= {"enum": ["sora-2", PARKED]}
+    create["model"] = {"enum": ["sora-2", PARKED, None]}
     create["size"] = {"enum": ["1280x720", None]}
     create["seconds"] = {"enum": ["4", 4, None]}
+    create["n_variants"] = {"enum": ["1", 1, None]}
+    create["webhook"] = {"type": "null"}
+    # the files that a run uploads are no images
+    schemas["InputReference"]["properties"]["file_id"] = {"type": "null"}
     finished = [caller.create(prompt="a fox")["id"] for _ in range(4)]
     ready = {
         "getVideo": finished[0],
