@@ -126,9 +126,13 @@ PROFILES: Mapping[ProfileName, Profile] = {
         lists_as_asked=False,
     ),
     # vllm-omni 0.30.0, run: creates are read from forms only; any `variant` gives the MP4; DELETE
-    # aborts a running job; its list has the whole jobs, prompt included
+    # aborts a running job; its list has the whole jobs, prompt included, and every job since its
+    # start unless it is asked for a page
     "vllm-omni": Profile(
-        create="form", can_delete_running=True, list_shows=("prompt", "size", "seconds")
+        create="form",
+        can_delete_running=True,
+        list_query=_OPENAI_LIST,
+        list_shows=("prompt", "size", "seconds"),
     ),
     # sglang 0.5.23, run: `variant` is an output's number, else 404; its list has the length that
     # was really made; DELETE forgets a job that goes on running

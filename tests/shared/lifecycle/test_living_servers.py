@@ -500,6 +500,26 @@ def test_a_list_that_surely_shows_all_of_a_gateways_jobs_proves_that_there_is_no
     assert (code_of(job), len(upstream.sent)) == ("upstream_failed", 2)
 
 
+@pytest.mark.parametrize("profile", ["vllm-omni", "sglang"])
+def test_a_server_that_forgets_no_job_is_asked_for_the_newest(
+    start: Start, upstream: FakeUpstream, profile: str
+) -> None:
+    """After some thousand renders all of them are more than the app reads at once."""
+    lost(upstream)
+
+    def listing(jobs: list[dict[str, Any]]) -> Any:
+        if "limit=100&order=desc" in upstream.requests[-1]:
+            return 200, {"object": "list", "data": jobs, "has_more": True}
+        return 200, {"object": "list", "data": [*jobs, {**jobs[0], "prompt": "x" * 9_000_000}]}
+
+    upstream.listing = listing
+    job = start(profile=profile)()
+    take_turn.take_turn(job.services, job.id, 1, "h")
+    outcomes = [submit_job.submit_job(job.services, job.id, 1).result["outcome"] for _ in range(5)]
+    assert "submitted" in outcomes
+    assert len(upstream.sent) == 1
+
+
 @pytest.mark.parametrize(
     "answer",
     [
