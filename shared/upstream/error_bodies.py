@@ -64,6 +64,7 @@ _KEY_CODES = frozenset(
             "token_not_found_in_db",
         ),
         *("no_db_connection", "expired_key", "key_model_access_denied"),
+        "model_price_error",  # new-api, for a model that it has no price for
     }
 )
 _BILL_CODES = frozenset(

@@ -566,6 +566,7 @@ def test_a_refusal_reaches_its_reader(
                          "type": "budget_exceeded", "param": None, "code": "422"}}),
         (400, {"error": {"message": "No connected db.", "type": "no_db_connection",
                          "param": None, "code": "400"}}),
+        (400, {"code": "model_price_error", "message": "no price is set for wan", "data": None}),
         (503, {"error": {"message": "No available channel for model wan under group default "
                          "(distributor)", "type": "new_api_error", "code": "model_not_found"}}),
     ],
