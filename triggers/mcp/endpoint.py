@@ -163,8 +163,7 @@ async def _called(request: Request, sender: _Sender) -> Mapping[str, Any]:
         answered = await tool.run(calls.Call(sender.caller, sender.client, arguments))
     except Exception as error:  # noqa: BLE001  # an agent gets every failure as a tool's
         return _content(_failure(logged(error, sender.request_id)), failed=True)
-    # the version with batches has no links
-    return _content(answered, links=sender.links and request.version != protocol.BATCHING)
+    return _content(answered, links=sender.links and request.version in protocol.LINKING)
 
 
 def _content(answered: AnswerModel, *, failed: bool = False, links: bool = False) -> dict[str, Any]:

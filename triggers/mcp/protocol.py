@@ -26,6 +26,8 @@ _WITHOUT_HEADER = "2025-03-26"
 """What a request without the header speaks: the one version that has no such header."""
 BATCHING = "2025-03-26"
 """The only version in which several messages may come in one array."""
+LINKING = VERSIONS[: VERSIONS.index("2025-06-18") + 1]
+"""The versions in which a result may have resource links."""
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
