@@ -42,7 +42,18 @@ def no_list(check: str = "list") -> Finding:
 
 
 def shown(listing: Listing) -> str:
-    """What of its jobs a list shows."""
+    """What of its jobs a list shows, and how wrong its server's clock is."""
+    return _shown(listing) + _wrong_clock(listing.skew)
+
+
+def _wrong_clock(skew: float) -> str:
+    if not skew:
+        return ""
+    side = "ahead of" if skew > 0 else "behind"
+    return f"; its clock is {abs(skew):.0f} s {side} ours: set it right, a lost answer needs it"
+
+
+def _shown(listing: Listing) -> str:
     if not listing.jobs:
         return "empty; --render shows what is in it"
     facts = {

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from time import time
 from typing import Any
 
 from shared.domain.job import JobSummary
@@ -20,6 +22,8 @@ _POINTERS = (
     *("continuation_token", "next_after"),
 )
 _TOTALS = ("total", "total_count", "total_items")
+_SMALL_SKEW = 10.0
+"""Seconds that are no skew: a `Date` has whole ones, and an answer takes its time."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class Page:
     """The jobs of the whole list, where the page says it."""
     readable: bool = True
     """Whether each row is a job with an id: any other may be the job that is sought."""
+    skew: float = 0.0
+    """As of a `Listing`."""
 
 
 def read_page(
@@ -57,7 +63,16 @@ def read_page(
         last=reading.text(around.get("last_id")) or None,
         total=_total(around),
         readable=len(jobs) == len(rows) and not reading.is_error(answer.data),
+        skew=_skew(answer.headers),
     )
+
+
+def _skew(headers: Mapping[str, str]) -> float:
+    try:
+        skew = parsedate_to_datetime(headers.get("date", "")).timestamp() - time()
+    except (ValueError, OverflowError):
+        return 0.0
+    return skew if abs(skew) > _SMALL_SKEW else 0.0
 
 
 def _around(data: Any) -> dict[str, Any]:
@@ -89,7 +104,7 @@ def _total(around: Mapping[str, Any]) -> int:
 
 
 def read_list(since: float, page: Callable[[Mapping[str, str]], Page]) -> Listing:
-    """The list, page by page, as far back as `since`.
+    """The list, page by page, as far back as `since` by our clock and by that of its server.
 
     `page` takes the extra query (`after`). Not every server lists the newest first as asked, and a
     job missed here would be paid for twice: paging stops early only after a page that is visibly in
@@ -98,7 +113,7 @@ def read_list(since: float, page: Callable[[Mapping[str, str]], Page]) -> Listin
     """
     query: dict[str, str] = {}
     found: dict[str, JobSummary] = {}
-    readable = True
+    readable, skew = True, 0.0
     for _ in range(_MOST_PAGES):
         try:
             read = page(query)
@@ -107,15 +122,15 @@ def read_list(since: float, page: Callable[[Mapping[str, str]], Page]) -> Listin
                 raise
             break  # it pages in a way of its own
         found |= {job.job_id: job for job in read.jobs}
-        readable = readable and read.readable
+        readable, skew = readable and read.readable, read.skew
         last = read.last or (read.jobs[-1].job_id if read.jobs else None)
         more = read.more or read.total > len(found)
-        if not more or _is_past(read.jobs, since):
-            return Listing(tuple(found.values()), whole=readable)
+        if not more or _is_past(read.jobs, since + min(0.0, skew)):
+            return Listing(tuple(found.values()), whole=readable, skew=skew)
         if last is None or query.get("after") == last:
             break
         query = {"after": last}
-    return Listing(tuple(found.values()), whole=False)
+    return Listing(tuple(found.values()), whole=False, skew=skew)
 
 
 def _is_past(jobs: list[JobSummary], since: float) -> bool:

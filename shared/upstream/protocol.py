@@ -129,10 +129,12 @@ class Media:
 
 @dataclass(frozen=True)
 class Listing:
-    """The jobs of a list, in any order. `whole`: whether it went back as far as was asked."""
+    """The jobs of a list, in any order. `whole`: whether it went back as far as was asked. `skew`:
+    seconds by which the clock of who answered is ahead of ours, as far as its `Date` says."""
 
     jobs: Sequence[JobSummary]
     whole: bool = True
+    skew: float = 0.0
 
 
 class Dialect(Protocol):

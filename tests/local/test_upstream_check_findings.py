@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -98,6 +99,15 @@ def test_what_the_list_shows_of_other_jobs_is_said(server: Server) -> None:
     server.make(prompt=None, seconds=None, created_at=0)
     says = run(server.url, key=None).findings["list"]["says"]
     assert says == "1 job with size, without prompt, seconds, created_at"
+
+
+@pytest.mark.parametrize(
+    ("ahead", "says"),
+    [(-90.5, "its clock is 9. s behind ours"), (90.5, "its clock is [89]. s ahead of ours")],
+)
+def test_a_wrong_clock_is_told(server: Server, ahead: float, says: str) -> None:
+    server.ahead = ahead
+    assert re.search(says, run(server.url, key=None).findings["list"]["says"])
 
 
 def rows_with(server: Server, **changes: Any) -> None:

@@ -45,6 +45,8 @@ class FakeUpstream:
     )
     content: Callable[[bytes, str], Answer] = lambda file, variant: (200, file, "video/mp4")
     missing: Answer = (404, {"error": {"message": "Video not found."}})
+    ahead: float = 0.0
+    """Seconds by which its clock is ahead of ours."""
 
     def answer(self, method: str, path: str, kind: str, body: bytes) -> Answer:
         parts = urlsplit(path)
@@ -73,7 +75,7 @@ class FakeUpstream:
             "model": "wan",
             "status": "queued",
             "progress": 0,
-            "created_at": int(time.time()),
+            "created_at": int(time.time() + self.ahead),
             "completed_at": None,
             "expires_at": None,
             "seconds": "4",
@@ -111,6 +113,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(raw)
 
     do_GET = do_POST = do_DELETE = _serve  # noqa: N815  # the library's names
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string(timestamp or time.time() + self.upstream.ahead)
 
     def log_message(self, *_: Any) -> None:
         """Silent."""

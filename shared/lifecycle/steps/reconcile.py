@@ -22,7 +22,7 @@ MOST_POSTS = 2
 ABSENCE = 120.0
 """Seconds after a connection ended in which its job may still appear in the upstream's list."""
 _CLOCK_TOLERANCE = 60.0
-"""Seconds by which the upstream's clock may be behind ours."""
+"""Seconds by which the upstream's clock may be behind ours without a `Date` that says so."""
 
 
 def reconcile(services: Services, work: Work) -> Done:
@@ -187,12 +187,19 @@ def find_candidates(services: Services, work: Work, client: Dialect, *, ended: f
     claims = [upstream.name, *(each.name for each in beside)]
     names = (upstream.deployment, upstream.model)
     fits: dict[Fit, list[JobSummary]] = {each: [] for each in Fit}
+
+    def in_time(at: float) -> bool:
+        return since <= at and (alone or at <= until)
+
     for job in listing.jobs:
         how = fit(job, video.video.request, names, upstream.speaks)
         if job.created_at is None:
             how = how if alone else min(how, Fit.MAYBE)
-        elif job.created_at < since or (job.created_at > until and not alone):
-            continue
+        elif not in_time(job.created_at):
+            if not in_time(job.created_at - listing.skew):
+                continue
+            # only by what a `Date` says of the server's clock, and that may be a proxy's
+            how = how if how is Fit.SURE else min(how, Fit.MAYBE)
         if how and any(neighbours.may_be(job, each) for each in theirs):
             how = Fit.MAYBE
         if how and all(services.jobs.free_for(work.video_id, at, job.job_id) for at in claims):

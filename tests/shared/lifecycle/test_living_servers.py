@@ -456,6 +456,31 @@ def test_a_list_that_cannot_be_read_does_not_hold_up_the_others(
     assert len(upstream.sent) == len(upstream.jobs) == 2
 
 
+@pytest.mark.parametrize("ahead", [-3600.0, -600.0, 600.0])
+@pytest.mark.parametrize(
+    ("profile", "ends"),
+    [("vllm-omni", None), ("sglang", "submit_unknown")],
+    ids=["prompts", "none"],
+)
+def test_a_server_whose_clock_is_wrong_renders_once(
+    start: Start, upstream: FakeUpstream, profile: str, ends: str | None, ahead: float
+) -> None:
+    """A machine with GPUs and no time server: its jobs look as if they were made before they were
+    asked for. The `Date` of its answers says so. Where its list shows no prompt, that is too little
+    to adopt a job that looks too old, and enough not to send another one."""
+    upstream.ahead = ahead
+    lost(upstream)
+    if profile == "sglang":
+        upstream.listing = lambda jobs: (200, {"data": [each | {"prompt": None} for each in jobs]})
+    job = start(profile=profile)()
+    if ends and ahead < 0:
+        until_ended(job)
+    else:
+        job.drive()
+    assert code_of(job) == (ends if ahead < 0 else None)
+    assert len(upstream.sent) == 1
+
+
 def _submitting(services: Services) -> list[str]:
     return list(line.deployments(services)[0].state.submitting)
 
