@@ -35,10 +35,11 @@ async def sweep(timer: func.TimerRequest, client: Client) -> None:  # noqa: ARG0
         lambda: take_over(services(), missing=missing, ended=ended), patience=LONG
     )
     await workers.start_all(client, restarts)
-    for worker in await in_thread(lambda: silent_batches(services())):
-        await workers.start_batch(client, worker)
     # move the line, in case nothing else does: a deployment was resumed, or a hint was lost
     await workers.wake(client, await in_thread(_move_the_line))
+    # last, so that their table can hold up nothing else
+    for worker in await in_thread(lambda: silent_batches(services())):
+        await workers.start_batch(client, worker)
 
 
 @timer(bp, "%SWEEP_SCHEDULE%")
