@@ -21,6 +21,8 @@ RESERVED = frozenset(
         # the fields of a create, as bodies and as forms
         *("model", "prompt", "size", "seconds", "n_variants", "input_reference", "inpaint_items"),
         *("files", "fit", "metadata", "webhook", "parameters", "allow_successor"),
+        # what agents say beside them
+        *("request_id", "max_usd", "video_id"),
         # what decides size, length and number on the wires of the upstreams
         *("width", "height", "n_seconds", "n", "duration", "aspect_ratio", "resolution"),
     }

@@ -139,6 +139,7 @@ def test_a_rule_replaces_the_sizes_of_a_built_in_model(monkeypatch: pytest.Monke
         ({"seconds": {"min": 5, "max": 4}}, "min is above max"),
         ({"sizes": ["832x480"]}, "needs sizes .* and seconds"),
         ({"parameters": {"seconds": {"type": "integer"}}}, "is of the API itself"),
+        ({"parameters": {"max_usd": {"type": "number"}}}, "is of the API itself"),
         ({"parameters": {"Seed": {"type": "integer"}}}, "match pattern"),
         ({"parameters": {"seed": {"type": "int"}}}, "type"),
         ({"parameters": {"seed": {"type": "integer", "minimum": 2, "maximum": 1}}}, "above"),
