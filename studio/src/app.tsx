@@ -9,7 +9,7 @@ import { lostUntil, restored, tryNow } from "./store/connection";
 import { now } from "./store/clock";
 import { clear } from "./store/draft";
 import { follow, stopFollowing } from "./store/follow";
-import { loadModels, models } from "./store/models";
+import { loadModels } from "./store/models";
 import { loadMonth, month } from "./store/money";
 import { removeNow } from "./store/removal";
 import { leave, refusal, signedIn } from "./store/session";
@@ -28,8 +28,6 @@ export function App() {
     return () => {
       stopFollowing();
       forgetAll();
-      models.value = null;
-      month.value = null;
       if (refusal.value === null) clear(); // who was refused comes back, with what was typed
     };
   }, [signedIn.value]);

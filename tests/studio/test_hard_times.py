@@ -175,3 +175,28 @@ def test_a_fragment_that_nobody_can_read_is_no_blank_page(mine: Client) -> None:
         page.open(f"{address(mine.stack)}#/%")
         page.call("reload")
         page.call("waitForSelector", "text=There is nothing here.")
+
+
+def test_nothing_that_one_caller_was_told_is_shown_to_the_next(mine: Client) -> None:
+    """The price of the form is one of those things: with it the next one's first press came to
+    nothing, because what can be asked for was not known yet."""
+    with studio(mine.stack) as page:
+        page.until(PRICED)
+        page.run(
+            "{ const real = window.fetch;"
+            " const refusal = {error: {message: 'Said to the first one', charged: false}};"
+            " window.fetch = (url, ...more) => /models$/.test(url) ? new Promise(() => {})"
+            " : /videos$/.test(url) && more[0].method === 'POST'"
+            " ? Promise.resolve(new Response(JSON.stringify(refusal), {status: 400}))"
+            " : real(url, ...more); }"
+        )
+        make(page, "A fox for the first one")
+        page.until("document.body.innerText.includes('Said to the first one')")
+        page.click("text=Sign out")
+        page.call("waitForSelector", "#key")
+        enter(page, OTHER_KEY)
+        page.call("waitForSelector", "#prompt")
+        assert not page.run(PRICED)
+        page.becomes("document.querySelector('#prompt').value", "")
+        assert "first one" not in page.run("document.body.innerText")
+        page.problems.clear()

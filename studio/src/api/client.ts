@@ -46,6 +46,7 @@ const ENDED = "session_ended";
 let credential: Credential = async () => null;
 let heard: Heard = () => {};
 let session = 0;
+let left = new AbortController();
 
 /** Who asks (the value of `Authorization`), and who is told of every answer's headers. */
 export function connect(by: Credential, listener: Heard): void {
@@ -53,9 +54,12 @@ export function connect(by: Credential, listener: Heard): void {
   heard = listener;
 }
 
-/** From now on somebody else asks: what is under way for the last one gets no answer any more. */
+/** From now on somebody else asks: what is under way for the last one ends, without an answer, but
+ * for what is to outlive even the page. */
 export function nextSession(): void {
   session += 1;
+  left.abort();
+  left = new AbortController();
 }
 
 /** A check, to be kept: throws once somebody else asks, so that nothing is sent in their name. */
@@ -112,6 +116,8 @@ async function fetched<T>(
   const stop = (): void => late.abort();
   const patience = call.patience ?? (call.form ? Infinity : PATIENCE);
   const timer = patience < Infinity ? setTimeout(stop, patience) : undefined;
+  const leaving = call.keepalive ? undefined : left.signal;
+  leaving?.addEventListener("abort", stop);
   call.signal?.addEventListener("abort", stop);
   if (call.signal?.aborted) stop();
   try {
@@ -129,6 +135,7 @@ async function fetched<T>(
     throw new ApiError(0, plain("connection_lost", ""));
   } finally {
     clearTimeout(timer);
+    leaving?.removeEventListener("abort", stop);
     call.signal?.removeEventListener("abort", stop);
   }
 }

@@ -1,13 +1,12 @@
 // What can be asked for.
 
-import { signal } from "@preact/signals";
 import { get } from "../api/client";
 import type { Model } from "../api/types";
 import { persist } from "./connection";
-import { isNobody } from "./session";
+import { isNobody, ofCaller } from "./session";
 
 /** All models, in the operator's order; null until they are read. */
-export const models = signal<Model[] | null>(null);
+export const models = ofCaller<Model[] | null>(null);
 
 export async function loadModels(): Promise<void> {
   try {

@@ -1,15 +1,15 @@
 // What is spent and what is left this month.
 
-import { computed, signal } from "@preact/signals";
+import { computed } from "@preact/signals";
 import { get } from "../api/client";
 import type { Usage } from "../api/types";
 import { persist } from "./connection";
-import { isNobody } from "./session";
+import { isNobody, ofCaller } from "./session";
 
 /** This month; null until it is read, and after the session. */
-export const month = signal<Usage["month_to_date"] | null>(null);
+export const month = ofCaller<Usage["month_to_date"] | null>(null);
 
-const everybody = signal(false);
+const everybody = ofCaller(false);
 
 /** Whether the caller is an admin: only an admin is shown everybody's money. */
 export const admin = computed(() => month.value !== null && everybody.value);

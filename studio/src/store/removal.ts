@@ -6,7 +6,7 @@ import { ApiError } from "../api/client";
 import type { Video } from "../api/types";
 import { persist } from "./connection";
 import { loadMonth } from "./money";
-import { isNobody, signedIn } from "./session";
+import { isNobody, ofCaller } from "./session";
 import { forget, remove } from "./videos";
 
 /** Seconds in which a deletion can be undone. */
@@ -21,7 +21,7 @@ export interface Removal {
 }
 
 /** The deletions that are shown, the latest last. */
-export const removals = signal<readonly Removal[]>([]);
+export const removals = ofCaller<readonly Removal[]>([]);
 /** Set while somebody reads or reaches for the way back. */
 export const held = signal(false);
 
@@ -83,10 +83,6 @@ effect(() => {
     clearInterval(timer);
     timer = 0;
   }
-});
-
-effect(() => {
-  if (!signedIn.value) removals.value = [];
 });
 
 /** Without a way back: whoever leaves has made up their mind. It resolves once all are gone. */

@@ -1,6 +1,6 @@
 // Who asks: a key, kept in this tab unless it is to be remembered, or an Entra account.
 
-import { computed, signal } from "@preact/signals";
+import { computed, effect, type Signal, signal } from "@preact/signals";
 import { ApiError, connect, isAboutSession, nextSession, send } from "../api/client";
 import type { Usage } from "../api/types";
 import { heard } from "./clock";
@@ -27,6 +27,15 @@ if (!who.value) forgetPictures(); // of one who has closed the tab without signi
 
 /** Whether the page has a credential; the API may still refuse it. */
 export const signedIn = computed(() => who.value !== null);
+
+/** A signal about who asks: empty again for the next one. */
+export function ofCaller<T>(empty: T): Signal<T> {
+  const made = signal(empty);
+  effect(() => {
+    if (!signedIn.value) made.value = empty;
+  });
+  return made;
+}
 
 /** Why the credential was refused, in the API's words; null where it was not. */
 export const refusal = signal<string | null>(null);

@@ -1,10 +1,11 @@
 // Says the end of a video to who does not see its card change.
 
-import { effect, signal } from "@preact/signals";
+import { effect } from "@preact/signals";
+import { ofCaller } from "../store/session";
 import { isUnfinished, videos } from "../store/videos";
 import { wait as words } from "../strings";
 
-const said = signal("");
+const said = ofCaller("");
 
 export function startAnnouncing(): void {
   let before = new Set<string>();

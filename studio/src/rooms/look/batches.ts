@@ -1,12 +1,12 @@
 // Which videos a batch has made. A video does not say which batch it belongs to; the table that a batch
 // writes at its end names all of them.
 
-import { effect, signal } from "@preact/signals";
+import { effect } from "@preact/signals";
 import { get } from "../../api/client";
 import type { Page } from "../../api/types";
 import { download } from "../../media/media";
 import { persist } from "../../store/connection";
-import { isNobody, signedIn } from "../../store/session";
+import { isNobody, ofCaller } from "../../store/session";
 import { batch } from "./filters";
 
 export interface BatchName {
@@ -18,9 +18,9 @@ export interface BatchName {
 }
 
 /** The newest ones. */
-export const batches = signal<BatchName[]>([]);
+export const batches = ofCaller<BatchName[]>([]);
 /** Those of the chosen batch; null until its table is read. */
-export const batchVideos = signal<ReadonlySet<string> | null>(null);
+export const batchVideos = ofCaller<ReadonlySet<string> | null>(null);
 
 export async function loadBatches(): Promise<void> {
   try {
@@ -34,10 +34,6 @@ effect(() => {
   const chosen = batches.value.find((each) => each.id === batch.value);
   batchVideos.value = null;
   if (chosen?.table_file_id) void read(chosen.id, chosen.table_file_id);
-});
-
-effect(() => {
-  if (!signedIn.value) batches.value = [];
 });
 
 async function read(id: string, file: string): Promise<void> {

@@ -1,18 +1,19 @@
 // Which of the known videos the gallery shows.
 
-import { computed, signal } from "@preact/signals";
+import { computed } from "@preact/signals";
 import type { Video } from "../../api/types";
 import { isGoing } from "../../store/removal";
+import { ofCaller } from "../../store/session";
 import { isUnfinished, videos } from "../../store/videos";
 import { batchVideos } from "./batches";
 
 export type StatusFilter = "completed" | "unfinished" | "failed" | "cancelled" | "";
 
-export const text = signal("");
-export const status = signal<StatusFilter>("completed");
-export const model = signal("");
+export const text = ofCaller("");
+export const status = ofCaller<StatusFilter>("completed");
+export const model = ofCaller("");
 /** The id of a batch. */
-export const batch = signal("");
+export const batch = ofCaller("");
 
 export const isFiltered = computed(
   () => Boolean(text.value.trim() || model.value || batch.value) || status.value !== "completed",

@@ -1,10 +1,10 @@
 // The film that was chosen first, of the two that are to be compared.
 
-import { signal } from "@preact/signals";
 import type { Video } from "../../api/types";
 import { go } from "../../router";
+import { ofCaller } from "../../store/session";
 
-export const picked = signal<string | null>(null);
+export const picked = ofCaller<string | null>(null);
 
 /** Choose a film; the second one opens both. Whether it was the second one. */
 export function pick(video: Video): boolean {

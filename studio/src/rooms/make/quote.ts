@@ -1,16 +1,16 @@
 // The price of the form as it stands, asked a moment after the last change. The prompt costs nothing,
 // so typing asks nothing.
 
-import { computed, effect, signal } from "@preact/signals";
+import { computed, effect } from "@preact/signals";
 import { ApiError, send } from "../../api/client";
 import type { ErrorDetail, Quote } from "../../api/types";
-import { isNobody, signedIn } from "../../store/session";
+import { isNobody, ofCaller, signedIn } from "../../store/session";
 import { fields } from "./form";
 
 const AFTER = 350;
 
-export const quote = signal<Quote | null>(null);
-export const quoteProblem = signal<ErrorDetail | null>(null);
+export const quote = ofCaller<Quote | null>(null);
+export const quoteProblem = ofCaller<ErrorDetail | null>(null);
 
 /** What the price depends on. */
 const priced = computed(() =>

@@ -9,7 +9,7 @@ import { persist } from "../../store/connection";
 import { change, draft, spendPicture } from "../../store/draft";
 import { loadMonth } from "../../store/money";
 import { drop, keep, kept } from "../../store/kept";
-import { isNobody, PENDING } from "../../store/session";
+import { isNobody, ofCaller, PENDING } from "../../store/session";
 import { learn } from "../../store/videos";
 import { asForm, type Fields, fields, startImage } from "./form";
 import { requote } from "./quote";
@@ -22,9 +22,9 @@ interface Pending {
 
 export const sending = signal(false);
 /** What the API refused, to be shown beside the field that it names. */
-export const problem = signal<ErrorDetail | null>(null);
+export const problem = ofCaller<ErrorDetail | null>(null);
 /** The video that was made last, for whoever announces it. */
-export const made = signal<Video | null>(null);
+export const made = ofCaller<Video | null>(null);
 
 export async function make(): Promise<void> {
   const body = fields.value;
