@@ -291,8 +291,10 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        # Tools wait for this line to learn the port, so no log level leaves it out.
-        print(f"Listening on {self._origin}", flush=True)
+        # Tools wait for this line to learn the port, so no log level leaves it out, and it is one
+        # write: print has two where nothing is buffered, and a line of the log fits in between.
+        sys.stdout.write(f"Listening on {self._origin}\n")
+        sys.stdout.flush()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

@@ -316,6 +316,28 @@ def test_a_worker_that_dies(tmp_path: Path, arguments: list[str], output: str) -
         assert response.json()["output"].startswith(output)
 
 
+def test_the_line_that_tools_wait_for_is_one_write(tmp_path: Path) -> None:
+    """Into a file that is the log's, too: a line of the log must not get between it and its end."""
+    app = write_app(tmp_path, GOOD)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)  # it keeps writes apart
+    with ours, theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-m", package, "start", "--port", "0"],
+            cwd=app,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+            stdout=theirs.fileno(),
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            ours.settimeout(90)
+            line = ours.recv(1000).decode()
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
+    assert line.startswith("Listening on http://")
+    assert line.endswith("\n")
+
+
 @contextlib.contextmanager
 def like_func_start(app: Path, *arguments: str, **environ: str) -> Iterator[str]:
     """Run ``start`` in the app's folder; where it listens."""
