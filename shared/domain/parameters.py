@@ -143,11 +143,16 @@ def _outer(choose: Callable[..., Any], one: Any, other: Any) -> Any:
     return None if one is None or other is None else choose(one, other)
 
 
+def integer(value: object) -> object:
+    """8.0 is 8: JSON Schema counts it among the integers, some clients have one kind of number, and
+    pandas writes it in a column of whole numbers with gaps."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _integer(value: object) -> int | None:
     if isinstance(value, str) and (written := _WHOLE.fullmatch(value.strip())):
         value = int(written[1])
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
+    value = integer(value)
     if not isinstance(value, int) or isinstance(value, bool):
         return None
     return value if -(2**63) <= value < 2**63 else None

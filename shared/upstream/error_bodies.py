@@ -140,26 +140,16 @@ def error_body(answer: Answer, *, prompt: str = "") -> ErrorBody:
     if answer.data is None:
         plain = answer.body[:_LARGEST_PLAIN].decode(errors="replace").strip()
         nothing = f"HTTP {answer.status} without a JSON body"
-        found = Said(nothing if not plain or is_page(answer) else reading.text(plain))
+        found = Said(nothing if not plain or _is_page(answer) else reading.text(plain))
     else:
         found = said({"error": answer.data})
     message = _without(found.message or f"HTTP {answer.status}", prompt)
     return ErrorBody(message[:_LARGEST_MESSAGE], found.codes)
 
 
-def is_page(answer: Answer) -> bool:
-    """Whether an answer is a page for people, which a proxy sends."""
-    if answer.data is not None:
-        return False
+def _is_page(answer: Answer) -> bool:
+    """Whether an answer without JSON is a page for people, which a proxy sends."""
     return re.search(rb"<(!|[a-z])", answer.body[:_LARGEST_PLAIN], re.IGNORECASE) is not None
-
-
-def of_a_proxy(answer: Answer) -> bool:
-    """Whether a 404 is of a proxy that finds no server: a page, or a text without a word of a job.
-    Servers say in JSON that they do not know one."""
-    if answer.data is not None or not answer.body.strip():
-        return False
-    return is_page(answer) or not error_body(answer).unknown_job
 
 
 def _without(message: str, prompt: str) -> str:

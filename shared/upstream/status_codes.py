@@ -8,7 +8,7 @@ from time import time
 from typing import NoReturn
 
 from shared.domain import retry_after
-from shared.upstream.error_bodies import error_body, of_a_proxy
+from shared.upstream.error_bodies import ErrorBody, error_body
 from shared.upstream.protocol import (
     AnswerLost,
     DeploymentOut,
@@ -62,13 +62,19 @@ def denies_access(answer: Answer) -> bool:
     return answer.status in _OF_ACCESS
 
 
+def _of_a_proxy(answer: Answer, said: ErrorBody) -> bool:
+    """Whether a 404 is of a proxy that finds no server: a page, or a text without a word of a job.
+    Servers say in JSON that they do not know one."""
+    return answer.data is None and bool(answer.body.strip()) and not said.unknown_job
+
+
 def raise_for_read(answer: Answer) -> NoReturn:
     """For reads of what is not the answer, whatever its status: status and code as the message,
     because the sentence may repeat the job's prompt; that is `said`."""
     said, status = error_body(answer), answer.status
     code = next((code for code in said.codes if _CODE.fullmatch(code)), "")
     words = f"HTTP {status} {code}".strip()
-    if status == 404 and of_a_proxy(answer):
+    if status == 404 and _of_a_proxy(answer, said):
         raise Unreadable("HTTP 404 of something in front of the upstream")
     if status == 404 or (status in (200, 400, 410, 422, 500) and said.unknown_job):
         raise JobGone(words)

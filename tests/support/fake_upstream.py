@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 from urllib.parse import parse_qs, urlsplit
 
 Answer = tuple[int, Any] | tuple[int, bytes, str]
@@ -86,6 +86,11 @@ class FakeUpstream:
         }
         self.jobs[job["id"]] = job
         return job
+
+    def unmade(self, job: dict[str, Any]) -> NoReturn:
+        """For `creating`: the create was lost before it did anything."""
+        del self.jobs[job["id"]]
+        raise DroppedError
 
     def looks(self, ending: str) -> list[str]:
         """The GETs whose path ends so, with their queries."""

@@ -10,6 +10,7 @@ from shared.answers.usage import GroupBy
 from shared.answers.videos import ID_PATTERN
 from shared.domain import limits, money
 from shared.domain.errors import InvalidRequest
+from shared.domain.parameters import integer
 from shared.domain.video import Status
 from shared.lifecycle.requests import fields
 from shared.lifecycle.requests.claims import Repeatable
@@ -54,7 +55,7 @@ VideoId = Annotated[
     Field(strict=True, json_schema_extra={"pattern": ID_PATTERN}, description="The video's id."),
     AfterValidator(_video_id),
 ]
-_WHOLE = BeforeValidator(fields.integer)
+_WHOLE = BeforeValidator(integer)
 Day = Annotated[str, Field(strict=True, pattern=r"^[12]\d{3}-\d\d-\d\d$", examples=["2026-11-21"])]
 
 

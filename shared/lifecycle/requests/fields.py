@@ -26,7 +26,7 @@ from shared.domain.data_url import BadDataUrl, TooLong
 from shared.domain.errors import InvalidRequest
 from shared.domain.limits import mib
 from shared.domain.money import micro_usd
-from shared.domain.parameters import Value
+from shared.domain.parameters import Value, integer
 from shared.domain.request import Allowance, Crop, VideoRequest
 from shared.lifecycle.requests import parameters
 from shared.lifecycle.requests.inputs import Source
@@ -34,12 +34,6 @@ from shared.settings.app import settings
 
 WHOLE = r"^[0-9]{1,6}(\.0{1,6})?$"
 """A whole number as text."""
-
-
-def integer(value: Any) -> Any:
-    """8.0 is 8: JSON Schema counts it among the integers, some clients have one kind of number, and
-    pandas writes it in a column of whole numbers with gaps."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _whole_number(value: Any) -> Any:

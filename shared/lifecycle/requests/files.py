@@ -58,7 +58,9 @@ def upload(
             name, data = _as_lines(name), _requests(data, charset)
         else:
             data = _in_utf8(data, charset)
-    content_type = _batch(data) if purpose == Purpose.BATCH else _image(data)
+        content_type = _batch(data)
+    else:
+        content_type = _image(data)
     sent = f"{purpose}\n{hashlib.sha256(data).hexdigest()}\n{name}"
     digest = hashlib.sha256(sent.encode()).hexdigest()
     claim, _ = claim_of(services, caller, new_file_id, digest, repeatable)

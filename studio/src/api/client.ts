@@ -45,8 +45,7 @@ const ENDED = "session_ended";
 
 let credential: Credential = async () => null;
 let heard: Heard = () => {};
-let session = 0;
-let left = new AbortController();
+let session = new AbortController();
 
 /** Who asks (the value of `Authorization`), and who is told of every answer's headers. */
 export function connect(by: Credential, listener: Heard): void {
@@ -57,16 +56,15 @@ export function connect(by: Credential, listener: Heard): void {
 /** From now on somebody else asks: what is under way for the last one ends, without an answer, but
  * for what is to outlive even the page. */
 export function nextSession(): void {
-  session += 1;
-  left.abort();
-  left = new AbortController();
+  session.abort();
+  session = new AbortController();
 }
 
 /** A check, to be kept: throws once somebody else asks, so that nothing is sent in their name. */
 export function sameSession(): () => void {
-  const asked = session;
+  const { signal } = session;
   return () => {
-    if (asked !== session) throw ended();
+    if (signal.aborted) throw ended();
   };
 }
 
@@ -116,7 +114,7 @@ async function fetched<T>(
   const stop = (): void => late.abort();
   const patience = call.patience ?? (call.form ? Infinity : PATIENCE);
   const timer = patience < Infinity ? setTimeout(stop, patience) : undefined;
-  const leaving = call.keepalive ? undefined : left.signal;
+  const leaving = call.keepalive ? undefined : session.signal;
   leaving?.addEventListener("abort", stop);
   call.signal?.addEventListener("abort", stop);
   if (call.signal?.aborted) stop();

@@ -111,15 +111,11 @@ def test_a_lost_answer_takes_no_job_whose_answer_is_still_on_its_way(
     mine, other = order("a fox"), order("an owl")
     assert [turn(mine), turn(other)] == ["granted"] * 2
 
-    def lost_before(job: dict[str, Any]) -> Any:
-        del upstream.jobs[job["id"]]
-        raise DroppedError
-
     def seen_meanwhile(job: dict[str, Any]) -> Any:
         assert send(mine) == "reconcile"
         return 200, job
 
-    upstream.creating = lost_before
+    upstream.creating = upstream.unmade
     send(mine)
     upstream.listing = lambda jobs: (200, {"data": [{**job, "prompt": None} for job in jobs]})
     upstream.creating = seen_meanwhile
@@ -199,11 +195,7 @@ def test_one_that_was_given_up_keeps_no_later_one_from_its_own_job(
 ) -> None:
     """Nobody alike was sent until its job could not be confused with one of theirs."""
 
-    def lost_before(job: dict[str, Any]) -> Any:
-        del upstream.jobs[job["id"]]
-        raise DroppedError
-
-    upstream.creating = lost_before
+    upstream.creating = upstream.unmade
     order = start(wire={"list_is_own": False})  # so that no absence is proved
     given_up, later = order("a fox"), order("a fox")
     assert turn(given_up) == "granted"

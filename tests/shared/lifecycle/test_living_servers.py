@@ -497,11 +497,7 @@ def test_a_list_that_may_be_of_another_server_proves_nothing_whatever_it_shows(
     assert order().drive() is not None
     known_job = next(iter(upstream.jobs.values()))
 
-    def none(job: dict[str, Any]) -> Any:
-        del upstream.jobs[job["id"]]
-        raise DroppedError
-
-    upstream.creating = none
+    upstream.creating = upstream.unmade
     stranger = order()
     until_ended(stranger)
     assert code_of(stranger) == "submit_unknown"
@@ -515,11 +511,7 @@ def test_a_list_that_may_be_of_another_server_proves_nothing_whatever_it_shows(
 def test_a_list_that_surely_shows_all_of_a_gateways_jobs_proves_that_there_is_none(
     start: Start, upstream: FakeUpstream
 ) -> None:
-    def none(job: dict[str, Any]) -> Any:
-        del upstream.jobs[job["id"]]
-        raise DroppedError
-
-    upstream.creating = none
+    upstream.creating = upstream.unmade
     job = start(profile="litellm", wire={"list_is_own": True})()
     until_ended(job)
     assert (code_of(job), len(upstream.sent)) == ("upstream_failed", 2)

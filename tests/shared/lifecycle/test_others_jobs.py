@@ -8,7 +8,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
@@ -22,7 +22,7 @@ from shared.storage.rows import as_key
 from tests.conftest import Simulator
 from tests.shared.lifecycle.conftest import Job, Order
 from tests.shared.lifecycle.test_living_servers import lost, until_ended
-from tests.support.fake_upstream import DroppedError, FakeUpstream, serving
+from tests.support.fake_upstream import FakeUpstream, serving
 from tests.support.movies import movie
 
 Patch = pytest.MonkeyPatch
@@ -77,12 +77,6 @@ def submitting(services: Services) -> list[str]:
     return list(line.deployments(services)[0].state.submitting)
 
 
-def unmade(upstream: FakeUpstream, job: dict[str, Any]) -> NoReturn:
-    """The create was lost before it did anything."""
-    del upstream.jobs[job["id"]]
-    raise DroppedError
-
-
 def send(job: Job) -> None:
     take_turn.take_turn(job.services, job.id, 1, "h")
     submit_job.submit_job(job.services, job.id, 1)
@@ -117,7 +111,7 @@ def test_a_cancelled_video_whose_worker_died_takes_no_later_job(
 
     def creating(job: dict[str, Any]) -> Any:
         cancel_video(services, cancelled.video)
-        unmade(upstream, job)
+        upstream.unmade(job)
 
     upstream.creating = creating
     with monkeypatch.context() as patched:
@@ -144,7 +138,7 @@ def test_a_cancelled_video_whose_worker_died_takes_no_later_job(
 def test_who_dies_on_the_way_to_a_second_turn_does_not_send_beside_another(
     begin: Begin, upstream: FakeUpstream, monkeypatch: Patch, freed: bool
 ) -> None:
-    upstream.creating = lambda job: unmade(upstream, job)
+    upstream.creating = upstream.unmade
     order = begin("wan")
     first, second = wan(order), wan(order)
     services, hand_over = first.services, slots.hand_over
@@ -186,7 +180,7 @@ def test_a_job_of_another_deployment_of_the_same_gateway_is_its_own(
     order = begin("wan", "veo", profile="litellm")
     veo = wan(order, "veo")
     veo.drive()
-    upstream.creating = lambda job: unmade(upstream, job)
+    upstream.creating = upstream.unmade
     job = wan(order)
     until_ended(job)
     assert job.video.status is Status.FAILED
@@ -201,7 +195,7 @@ def test_a_job_that_another_deployment_is_about_to_get_is_left_to_it(
 
     def creating(made: dict[str, Any]) -> Any:
         if len(upstream.sent) == 1:
-            unmade(upstream, made)
+            upstream.unmade(made)
         submit_job.submit_job(job.services, job.id, 1)  # looks while the other's answer is coming
         return 200, made
 
@@ -225,7 +219,7 @@ def test_a_list_that_was_read_before_is_not_given_up_for_one_answer(
 
     def creating(job: dict[str, Any]) -> Any:
         if len(upstream.sent) == 1:
-            unmade(upstream, job)
+            upstream.unmade(job)
         return 200, job
 
     upstream.creating, upstream.listing = creating, listing
