@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import secrets
 import shutil
 import sys
 import time
@@ -15,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from local import batch, compare, events, operate, operate_videos
+from local import batch, callers, compare, events, operate, operate_videos
 from local.processes import StackError
 from local.signals import end_on_signals
 from local.stack import API_KEY, ROOT, Ports, Stack
@@ -26,6 +24,7 @@ app = typer.Typer(
 )
 console = Console(highlight=False, soft_wrap=True)
 batch.add_commands(app)
+callers.add_commands(app)
 compare.add_commands(app)
 events.add_commands(app)
 operate.add_commands(app)
@@ -112,37 +111,11 @@ def settings(
 
 
 @app.command()
-def new_key(name: str) -> None:
-    """Make a key for the caller NAME: print it, once, and its entry for CALLERS."""
-    _check_name(name)
-    key = secrets.token_urlsafe(32)
-    console.print(f"key for {name} (shown only here): {key}")
-    console.print(
-        f'CALLERS entry: "{name}": {{"key_sha256": ["{hashlib.sha256(key.encode()).hexdigest()}"]}}'
-    )
-
-
-@app.command()
 def reference() -> None:
     """Rewrite the README's table of routes after a route was added or changed."""
     from local import reference as section
 
     section.write()
-
-
-def _check_name(caller: str) -> None:
-    """Raises StackError for a name that the app refuses, and with it every other caller."""
-    from pydantic import TypeAdapter, ValidationError
-
-    from shared.settings.values import Name
-
-    try:
-        TypeAdapter(Name).validate_python(caller)
-    except ValidationError:
-        raise StackError(
-            f"{caller!r} cannot be the name of a caller: use up to 63 letters, digits, '.', '_' "
-            "and '-', the first of them a letter or a digit."
-        ) from None
 
 
 def _say_where(stack: Stack) -> None:

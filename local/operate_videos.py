@@ -35,7 +35,7 @@ from shared.upstream.protocol import Content, JobGone, UpstreamError
 
 Say = Callable[[str], None]
 
-_AN_END_NEEDS = ("API_BASE_URL", "EVENT_TOPIC_ENDPOINT")
+AN_END_NEEDS = ("API_BASE_URL", "EVENT_TOPIC_ENDPOINT")
 """A video that is collected here ends here: its URLs, and where its end is announced. (Webhooks are
 on record, and the app delivers to them.)"""
 _LONG_AGO = 86400.0
@@ -64,7 +64,7 @@ def add_commands(app: typer.Typer) -> None:
     @app.command("collect")
     def _collect(video_id: _VideoId) -> None:
         """Copy the outputs of a video's job now, from this machine."""
-        with services_here(needs=_AN_END_NEEDS) as services:
+        with services_here(needs=AN_END_NEEDS) as services:
             collect(services, video_id, print)
 
 

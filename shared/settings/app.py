@@ -18,7 +18,7 @@ from pydantic_settings.exceptions import SettingsError as PydanticSettingsError
 
 from shared.domain.succession import Successor
 from shared.settings import successors
-from shared.settings.callers import Caller, Webhook
+from shared.settings.callers import Caller, Callers, Webhook
 from shared.settings.durations import Durations
 from shared.settings.upstreams import Upstream
 from shared.settings.values import (
@@ -26,7 +26,6 @@ from shared.settings.values import (
     Dollars,
     Guid,
     Https,
-    Name,
     is_reference,
     on_azure,
     receiver,
@@ -53,7 +52,7 @@ class Settings(BaseSettings):
     )
 
     upstreams: list[Upstream]
-    callers: dict[Name, Caller]
+    callers: Callers
     public_base_url: str
     cors_origins: list[str] = []
     """Origins whose scripts may read answers in a browser, or `*`; none by default."""
@@ -117,22 +116,6 @@ class Settings(BaseSettings):
                     raise ValueError(f"two deployments of {each.model} give {name} another type")
         return value
 
-    @field_validator("callers")
-    @classmethod
-    def _approvers(cls, value: dict[str, Caller]) -> dict[str, Caller]:
-        for name, caller in value.items():
-            if name in caller.approves:
-                raise ValueError(f"{name} may not approve its own requests")
-            for other in caller.approves:
-                if other not in value:
-                    raise ValueError(f"{name} approves {other[:63]!r}, which is not a caller")
-                if caller.shares_credentials(value[other]):
-                    raise ValueError(
-                        f"{name} approves {other}, and both have the same key or object id: "
-                        "whoever has it would approve their own requests"
-                    )
-        return value
-
     @field_validator("upstreams")
     @classmethod
     def _successors(cls, value: list[Upstream]) -> list[Upstream]:
@@ -194,7 +177,7 @@ class Settings(BaseSettings):
 
     def may_approve(self, approver: str, caller: str) -> bool:
         """Whether one caller (`key:NAME` or `entra:OID`) may approve the requests of another. None
-        names itself: see `_approvers`."""
+        names itself: see `Callers`."""
         known, asking = self.caller(approver), self.caller(caller)
         return known is not None and any(self.callers[name] is asking for name in known.approves)
 
@@ -213,7 +196,7 @@ def settings() -> Settings:
     try:
         return Settings()  # type: ignore[call-arg]  # read from the environment
     except ValidationError as error:
-        raise SettingsError(_explain(error)) from None
+        raise SettingsError(explain(error)) from None
     except (PydanticSettingsError, RecursionError) as error:
         field = re.search(r'"(\w+)"', str(error))
         name = field.group(1).upper() if field else "a setting"
@@ -231,7 +214,7 @@ def secret(setting: str, *, of: str = "UPSTREAMS") -> str:
     return value
 
 
-def _explain(error: ValidationError) -> str:
+def explain(error: ValidationError) -> str:
     """The problems by setting; pydantic's own text would show the values."""
     problems = []
     for problem in error.errors(include_url=False, include_context=False, include_input=False):

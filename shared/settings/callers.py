@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from shared.domain import limits
 from shared.domain.money import micro_usd
@@ -42,6 +42,31 @@ class Caller(Strict):
         """Whether somebody is both callers."""
         keys, ids = set(self.key_sha256), set(self.entra)
         return not (keys.isdisjoint(other.key_sha256) and ids.isdisjoint(other.entra))
+
+
+def _approvable(callers: dict[str, Caller]) -> dict[str, Caller]:
+    for name, caller in callers.items():
+        if name in caller.approves:
+            raise ValueError(f"{name} may not approve its own requests")
+        for other in caller.approves:
+            if other not in callers:
+                raise ValueError(f"{name} approves {other[:63]!r}, which is not a caller")
+            if caller.shares_credentials(callers[other]):
+                raise ValueError(
+                    f"{name} approves {other}, and both have the same key or object id: "
+                    "whoever has it would approve their own requests"
+                )
+    return callers
+
+
+Callers = Annotated[dict[Name, Caller], AfterValidator(_approvable)]
+"""`CALLERS`: entries by name. Nobody approves what they asked for themselves."""
+
+
+class CallersFile(Strict):
+    """`CALLERS` alone, for whoever changes it."""
+
+    callers: Callers
 
 
 class Webhook(Strict):

@@ -23,6 +23,12 @@ _CODE = re.compile(r"(?=.*[a-z_])[\w.-]{1,64}", re.ASCII)
 """A code in words; a number repeats the status."""
 _OF_ACCESS = frozenset({401, 402, 403, 407})
 """A key, a role, the bill, a proxy."""
+_PATH = re.compile(
+    r"\bno route\b|\broute\b.{0,200}\bnot found\b|\bcannot [A-Z]+ /|\binvalid url\b", re.IGNORECASE
+)
+"""Kong, APISIX and Fastify, NestJS, OpenAI and new-api: of a path that they do not have."""
+_NOTHING_HERE = re.compile(r"(resource )?not found\.?", re.IGNORECASE)
+"""API Management, AWS, Starlette, Spring."""
 _MAYBE_DONE = frozenset({408, 409, 424, 425, 499})
 """What a gateway answers that does not know what became of a request."""
 
@@ -62,10 +68,16 @@ def denies_access(answer: Answer) -> bool:
     return answer.status in _OF_ACCESS
 
 
-def _of_a_proxy(answer: Answer, said: ErrorBody) -> bool:
-    """Whether a 404 is of a proxy that finds no server: a page, or a text without a word of a job.
-    Servers say in JSON that they do not know one."""
-    return answer.data is None and bool(answer.body.strip()) and not said.unknown_job
+def _of_a_path(answer: Answer, said: ErrorBody) -> bool:
+    """Whether a 404 is of a proxy that finds no server, or of another server: a page, or a text
+    without a word of a job, or JSON about the path. What has the form of OpenAI's errors and does
+    not name the path is of the upstream: Azure says "Resource not found" of a job, too."""
+    if said.unknown_job or not answer.body.strip():
+        return False
+    if answer.data is None or _PATH.search(said.message):
+        return True
+    ours = isinstance(answer.data, Mapping) and isinstance(answer.data.get("error"), Mapping)
+    return not ours and _NOTHING_HERE.fullmatch(said.message) is not None
 
 
 def raise_for_read(answer: Answer) -> NoReturn:
@@ -74,8 +86,8 @@ def raise_for_read(answer: Answer) -> NoReturn:
     said, status = error_body(answer), answer.status
     code = next((code for code in said.codes if _CODE.fullmatch(code)), "")
     words = f"HTTP {status} {code}".strip()
-    if status == 404 and _of_a_proxy(answer, said):
-        raise Unreadable("HTTP 404 of something in front of the upstream")
+    if status == 404 and _of_a_path(answer, said):
+        raise Unreadable("HTTP 404 of the path: no word of a job")
     if status == 404 or (status in (200, 400, 410, 422, 500) and said.unknown_job):
         raise JobGone(words)
     if status in (401, 403, 410):

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from local.callers import check_callers
+from local.processes import StackError
 from local.stack import ROOT
 from shared.settings.callers import Caller
 
@@ -105,3 +107,42 @@ def test_a_new_key_is_shown_once_with_its_entry() -> None:
     import hashlib
 
     assert Caller(**entry["alice"]).key_sha256 == [hashlib.sha256(key.encode()).hexdigest()]
+
+
+ALICE = {"alice": {"key_sha256": ["a" * 64]}}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (json.dumps(ALICE).encode("utf-8-sig"), "without a byte order mark"),
+        (json.dumps(ALICE).encode("utf-16"), "is not JSON in UTF-8"),
+        (b'{"alice": {"key_sha256": []},}', "is not JSON in UTF-8"),
+        (b"[" * 100_000, "is not JSON in UTF-8"),
+        (b"[]", "CALLERS: Input should be a valid dictionary"),
+        (b'{"alice": {"key_sha256": ["KEY"]}}', "CALLERS.alice.key_sha256[0]: String should match"),
+        (b'{"alice": {"budget": 1}}', "CALLERS.alice.budget: Extra inputs are not permitted"),
+        (b'{"al ice": {}}', "CALLERS.al ice.[key]: String should match"),
+        (b'{"alice": {"approves": ["bob"]}}', "alice approves 'bob', which is not a caller"),
+    ],
+)
+def test_wrong_callers_are_found_before_they_are_stored(
+    tmp_path: Path, text: bytes, said: str
+) -> None:
+    file = tmp_path / "callers.json"
+    file.write_bytes(text)
+    with pytest.raises(StackError) as raised:
+        check_callers(file)
+    assert said in str(raised.value)
+    assert "KEY" not in str(raised.value)
+
+
+def test_callers_are_checked_as_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "callers.json"
+    missing = run("check-callers", str(file))
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert f"{file}: No such file or directory" in missing.stderr
+    file.write_text(json.dumps(ALICE))
+    found = run("check-callers", str(file))
+    assert (found.returncode, found.stderr) == (0, "")
+    assert found.stdout == f"{file} can be stored. Callers: alice.\n"

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from local.operate_videos import _AN_END_NEEDS, collect, retry, services_here
+from local.operate_videos import AN_END_NEEDS, collect, retry, services_here
 from local.processes import StackError
 from local.stack import ROOT, Stack
 from local.video_facts import show
@@ -310,7 +310,7 @@ def test_on_azure_an_end_is_recorded_by_the_apps_own_settings(
     monkeypatch: pytest.MonkeyPatch, days: int
 ) -> None:
     as_azd_says(monkeypatch, videoRetentionDays=days, jobDeadlineMinutes=240)
-    with services_here(needs=_AN_END_NEEDS) as services:
+    with services_here(needs=AN_END_NEEDS) as services:
         assert services.settings.video_retention_days == (days or None)
         assert services.settings.job_deadline_minutes == 240
         assert services.settings.event_topic_endpoint

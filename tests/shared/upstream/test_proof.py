@@ -53,15 +53,50 @@ def test_what_stands_between_us_and_the_upstream_does_not_end_a_job(status: int,
         sora2(lambda request: httpx.Response(status, text=text)).status("video_1", trace="t")
 
 
-NOWHERE = [b"<html><h1>404 Not Found</h1>nginx</html>", b"404 page not found\n"]
-"""nginx; Traefik."""
+NOWHERE = [
+    "<html><h1>404 Not Found</h1>nginx</html>",
+    "404 page not found\n",  # Traefik
+    '{"statusCode": 404, "message": "Resource not found"}',  # API Management
+    '{"message": "Not Found"}',  # AWS API Gateway
+    '{"message": "no Route matched with those values"}',  # Kong
+    '{"error_msg": "404 Route Not Found"}',  # APISIX
+    '{"detail": "Not Found"}',  # Starlette, without such a path
+    '{"message": "Cannot GET /v1/videos/1", "error": "Not Found", "statusCode": 404}',  # NestJS
+    '{"message": "Route GET:/v1/videos/1 not found", "error": "Not Found", "statusCode": 404}',
+    '{"timestamp": "2026-11-28", "status": 404, "error": "Not Found", "path": "/v1/videos/1"}',
+    '{"error": {"message": "Invalid URL (GET /v1/videos/1)", "type": "invalid_request_error"}}',
+]
+"""What is said where there is no server, or another one: Fastify's and Spring's are the last but
+one; new-api has the last from OpenAI."""
+
+GONE = [
+    "",
+    "Video not found",
+    '{"detail": "Video not found"}',
+    '{"error": {"code": "NotFound", "message": "Video generation job 1 not found."}}',
+    '{"error": {"code": "404", "message": "Resource not found"}}',  # Azure OpenAI, of anything
+    '{"error": {"message": "No such output"}}',
+    '{"message": "Task not found"}',
+]
 
 
-@pytest.mark.parametrize("page", NOWHERE)
-def test_a_proxy_that_finds_no_server_has_not_lost_the_job(page: bytes) -> None:
+def looked(body: str) -> Any:
+    """What a look at a job raises when this is the body of a 404."""
+    kind = "application/json" if body.startswith("{") else "text/html"
+    answer = httpx.Response(404, content=body, headers={"content-type": kind})
     with pytest.raises(UpstreamError) as raised:
-        sora2(lambda request: httpx.Response(404, content=page)).status("video_1", trace="t")
-    assert not isinstance(raised.value, JobGone)
+        sora2(lambda request: answer).status("video_1", trace="t")
+    return raised.value
+
+
+@pytest.mark.parametrize("body", NOWHERE)
+def test_who_does_not_know_the_path_has_not_lost_the_job(body: str) -> None:
+    assert not isinstance(looked(body), JobGone)
+
+
+@pytest.mark.parametrize("body", GONE)
+def test_a_404_of_the_server_is_about_the_job(body: str) -> None:
+    assert isinstance(looked(body), JobGone)
 
 
 @pytest.mark.parametrize(
