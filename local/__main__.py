@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from local import batch, callers, compare, events, operate, operate_videos
+from local import batch, callers, compare, events, operate
 from local.processes import StackError
 from local.signals import end_on_signals
 from local.stack import API_KEY, ROOT, Ports, Stack
@@ -28,7 +28,6 @@ callers.add_commands(app)
 compare.add_commands(app)
 events.add_commands(app)
 operate.add_commands(app)
-operate_videos.add_commands(app)
 upstream_check.add_commands(app)
 
 

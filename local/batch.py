@@ -31,7 +31,7 @@ from shared.domain.errors import InvalidRequest
 from shared.domain.limits import LARGEST_UPLOAD, mib
 from shared.domain.text import NotText, decoded
 from shared.durable.names import BASE_PATH
-from shared.settings.values import LOOPBACK
+from shared.loopback import LOOPBACK
 
 if TYPE_CHECKING:
     from openai import OpenAI

@@ -1,4 +1,5 @@
-"""An operator's commands for a running app, here or on Azure: pause, resume, audit.
+"""An operator's commands for a running app, here or on Azure: pause, resume, audit, show, retry and
+collect.
 
 With `STORAGE_ACCOUNT_NAME` in the environment the commands work on that account, as the user of
 `az login`; otherwise on the running local stack.
@@ -30,6 +31,12 @@ def add_commands(app: typer.Typer) -> None:
     app.command()(pause)
     app.command()(resume)
     app.command()(audit)
+    app.command()(show)
+    app.command()(retry)
+    app.command()(collect)
+
+
+_VideoId = Annotated[str, typer.Argument(metavar="VIDEO_ID", help="video_ and 32 digits.")]
 
 
 def pause(deployment: Annotated[str, typer.Argument(help="Its name in UPSTREAMS.")]) -> None:
@@ -72,6 +79,32 @@ def audit(
         print(breach, file=sys.stderr)
     if breaches:
         raise typer.Exit(1)
+
+
+def show(video_id: _VideoId) -> None:
+    """Show all about a video: rows, jobs, money, blobs, and where to look in the log."""
+    from local import operate_videos as videos
+    from local import video_facts as facts
+
+    with videos.services_here() as services:
+        for line in facts.show(services, video_id):
+            print(line)
+
+
+def retry(video_id: _VideoId) -> None:
+    """Give an unfinished video a new worker: the next sweep starts it."""
+    from local import operate_videos as videos
+
+    with videos.services_here() as services:
+        print(videos.retry(services, video_id))
+
+
+def collect(video_id: _VideoId) -> None:
+    """Copy the outputs of a video's job now, from this machine."""
+    from local import operate_videos as videos
+
+    with videos.services_here(needs=videos.AN_END_NEEDS) as services:
+        videos.collect(services, video_id, print)
 
 
 def _change(name: str, how: Callable[..., DeploymentState]) -> DeploymentState:

@@ -1,4 +1,4 @@
-"""`python -m local show|retry|collect VIDEO_ID`: inspect one video, or help it along by hand.
+"""What `show`, `retry` and `collect` do: inspect one video, or help it along by hand.
 
 They work on the stack of `make up`, or on Azure with the values of an environment (`azd env
 get-values`), as the user of the Azure CLI. All three use the app's own use cases, with the
@@ -14,14 +14,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from local.ports import listens
 from local.processes import StackError
 from local.stack import ROOT, Ports, Stack
-from local.video_facts import checked, find_video, show, standing
+from local.video_facts import checked, find_video, standing
 from shared.domain.video import Output, Status
 from shared.domain.work import Phase, Work, phase
 from shared.lifecycle.services import Services, build
@@ -42,30 +39,6 @@ _LONG_AGO = 86400.0
 _MOST_STEPS = 20
 _MOST_TRIES = 5
 """Tries per output; the app itself goes on for longer."""
-
-_VideoId = Annotated[str, typer.Argument(metavar="VIDEO_ID", help="video_ and 32 digits.")]
-
-
-def add_commands(app: typer.Typer) -> None:
-
-    @app.command("show")
-    def _show(video_id: _VideoId) -> None:
-        """Show all about a video: rows, jobs, money, blobs, and where to look in the log."""
-        with services_here() as services:
-            for line in show(services, video_id):
-                print(line)
-
-    @app.command("retry")
-    def _retry(video_id: _VideoId) -> None:
-        """Give an unfinished video a new worker: the next sweep starts it."""
-        with services_here() as services:
-            print(retry(services, video_id))
-
-    @app.command("collect")
-    def _collect(video_id: _VideoId) -> None:
-        """Copy the outputs of a video's job now, from this machine."""
-        with services_here(needs=AN_END_NEEDS) as services:
-            collect(services, video_id, print)
 
 
 @contextmanager

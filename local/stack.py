@@ -26,7 +26,7 @@ import httpx
 from local.loopback import NO_TLS
 from local.ports import check_port_free, free_ports, listens
 from local.processes import Child, StackError
-from shared.settings.values import LOOPBACK
+from shared.loopback import LOOPBACK
 
 ROOT = Path(__file__).resolve().parent.parent
 API_KEY = "local-dev-key"

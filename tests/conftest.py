@@ -34,7 +34,7 @@ hypothesis_settings.register_profile(
 hypothesis_settings.load_profile("timeless")
 
 TIME_SCALE = 100
-SWEEP_SCHEDULE = "*/5 * * * * *"
+SWEEP_SCHEDULE = "*/10 * * * * *"
 """Of hosts that idle beside other tests. In the scale of time it would be each second."""
 _ACCOUNTS = 2000
 LAST_ACCOUNT = _ACCOUNTS - 1

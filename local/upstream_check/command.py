@@ -9,12 +9,6 @@ from typing import Annotated, cast
 import typer
 
 from local.processes import StackError
-from local.upstream_check import entry as entries
-from local.upstream_check import report
-from local.upstream_check.checkup import Checkup
-from local.upstream_check.entry import Takes
-from local.upstream_check.findings import is_usable
-from local.upstream_check.promises import promises
 from shared.domain.profiles import PROFILES, ProfileName
 
 DEFAULT_KEY = "UPSTREAM_KEY"
@@ -52,6 +46,12 @@ def check(
     """
     if profile and profile not in PROFILES:
         raise StackError(f"There is no profile {profile!r}. There are: {_PROFILES}.")
+    from local.upstream_check import entry as entries
+    from local.upstream_check import report
+    from local.upstream_check.checkup import Checkup
+    from local.upstream_check.findings import is_usable
+    from local.upstream_check.promises import promises
+
     key = os.environ.get(key_setting, "")
     if not key and key_setting != DEFAULT_KEY:
         raise StackError(f"{key_setting} is not in the environment; it is to hold the key.")
@@ -59,7 +59,7 @@ def check(
         for finding in checkup.run(
             cast("ProfileName | None", profile or None),
             model,
-            Takes(entries.sizes(size), [seconds] if seconds else []),
+            entries.Takes(entries.sizes(size), [seconds] if seconds else []),
             patience * 60 if render else None,
         ):
             if not as_json:

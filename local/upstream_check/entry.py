@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from local.processes import StackError
 from shared.domain.models import MODELS
 from shared.domain.profiles import PROFILES, ProfileName
+from shared.loopback import LOOPBACK
 from shared.settings.upstreams import Upstream
-from shared.settings.values import LOOPBACK
 
 PREFIXES = ("/openai/v1", "/api/v1", "/v1")
 NO_MODEL = "REPLACE-WITH-THE-MODEL"

@@ -17,12 +17,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as PydanticSettingsError
 
 from shared.domain.succession import Successor
+from shared.loopback import LOOPBACK
 from shared.settings import successors
 from shared.settings.callers import Caller, Callers, Webhook
 from shared.settings.durations import Durations
 from shared.settings.upstreams import Upstream
 from shared.settings.values import (
-    LOOPBACK,
     Dollars,
     Guid,
     Https,

@@ -9,8 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from shared.domain.money import micro_usd
-
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+from shared.loopback import LOOPBACK
 
 _PRIVATE_NAMES = (".internal", ".local", ".lan", ".svc", ".home.arpa")
 """Kubernetes' services, Container Apps' internal names, and what RFC 8375 and habit set apart."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from shared.entra.app_credential import credential
-from shared.settings.values import LOOPBACK
+from shared.loopback import LOOPBACK
 from shared.storage.rows import Table
 
 if TYPE_CHECKING:

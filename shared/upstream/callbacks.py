@@ -16,9 +16,9 @@ from urllib.parse import quote, urlsplit
 from shared import signatures
 from shared.domain.text import parsed_json
 from shared.durable.names import CALLBACKS_PATH
+from shared.loopback import LOOPBACK
 from shared.settings.app import secret
 from shared.settings.upstreams import Upstream
-from shared.settings.values import LOOPBACK
 
 _LONGEST_ID = 1000
 

@@ -17,9 +17,9 @@ import httpx
 
 from shared.domain.parameters import as_text
 from shared.entra.app_credential import credential
+from shared.loopback import LOOPBACK
 from shared.settings.app import SettingsError, secret
 from shared.settings.upstreams import EntraAuth, HeaderAuth, Upstream
-from shared.settings.values import LOOPBACK
 from shared.telemetry.events import silence_urls
 from shared.tls import tls
 from shared.upstream import reading

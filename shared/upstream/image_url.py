@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from shared import bounded_http
 from shared.bounded_http import NotAnswered
 from shared.domain.limits import LONGEST_FETCH, mib
-from shared.settings.values import LOOPBACK
+from shared.loopback import LOOPBACK
 
 
 class NotFetched(Exception):

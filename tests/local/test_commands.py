@@ -146,3 +146,14 @@ def test_callers_are_checked_as_a_file(tmp_path: Path) -> None:
     found = run("check-callers", str(file))
     assert (found.returncode, found.stderr) == (0, "")
     assert found.stdout == f"{file} can be stored. Callers: alice.\n"
+
+
+def test_the_list_of_commands_waits_for_nothing_that_only_some_of_them_need() -> None:
+    code = (
+        "import runpy, sys; sys.argv = ['local', '--help']\n"
+        "try: runpy.run_module('local', run_name='__main__')\n"
+        "except SystemExit: print([m for m in ('azure', 'pydantic', 'PIL') if m in sys.modules])"
+    )
+    command = [sys.executable, "-c", code]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert answer.stdout.splitlines()[-1] == "[]"
