@@ -17,6 +17,10 @@ find_python
 caller=${FIRST_CALLER:-main}
 key_secret=first-caller-key
 group="/subscriptions/$AZURE_SUBSCRIPTION_ID/resourceGroups/$AZURE_RESOURCE_GROUP"
+is_name() {
+    case $1 in [!A-Za-z0-9]* | *[!A-Za-z0-9._-]*) return 1 ;; esac
+    [ "${#1}" -le 63 ]
+}
 secret_url() { printf '%s' "$group/providers/Microsoft.KeyVault/vaults/$KEY_VAULT_NAME/secrets/$1?api-version=2023-07-01"; }
 
 if answer=$(az rest --method get --url "$(secret_url callers)" --query name --output tsv 2>&1); then
@@ -27,11 +31,8 @@ case $answer in
     *SecretNotFound* | *"Not Found"*) ;;
     *) fail "the vault cannot be asked for CALLERS: $answer" ;;
 esac
-case $caller in
-    [!A-Za-z0-9]* | *[!A-Za-z0-9._-]*)
-        fail "FIRST_CALLER is '$caller', which the app would refuse, and with it all of CALLERS: use letters, digits, '.', '_' and '-' ('azd env set FIRST_CALLER NAME'), then run 'azd provision' again."
-        ;;
-esac
+is_name "$caller" ||
+    fail "FIRST_CALLER is '$caller', which the app would refuse, and with it all of CALLERS: use up to 63 letters, digits, '.', '_' and '-' ('azd env set FIRST_CALLER NAME'), then run 'azd provision' again."
 
 shown=true
 ! in_pipeline || shown=false

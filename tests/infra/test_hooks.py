@@ -465,11 +465,12 @@ def test_the_first_key_is_printed_once_and_only_its_hash_is_kept(
 
 
 def test_the_first_caller_may_have_another_name(hook: Hook) -> None:
-    ran = hook("postprovision", NO_SECRET, FIRST_CALLER="studio")
-    assert list(json.loads(ran.bodies[0]["properties"]["value"])) == ["studio"]
+    for name in ("studio", "a" * 63):
+        ran = hook("postprovision", NO_SECRET, FIRST_CALLER=name)
+        assert list(json.loads(ran.bodies[0]["properties"]["value"])) == [name]
 
 
-@pytest.mark.parametrize("name", ["Team A", "-a", "a/b", "\u00e9", 'a"b'])
+@pytest.mark.parametrize("name", ["Team A", "-a", "a/b", "\u00e9", 'a"b', "a" * 64])
 def test_a_first_caller_that_the_app_would_refuse_is_not_made(hook: Hook, name: str) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(Name).validate_python(name)
