@@ -27,7 +27,7 @@ up: setup  ## serve the whole stack on loopback until Ctrl-C
 
 # the long modules first (tests/conftest.py); xdist itself would begin those with the most tests
 test: setup  ## run all tests
-	@$(PY) -m pytest -n 5 --dist loadscope --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest -n 4 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 pythons: setup  ## run the main job and the quick tests on every other Python of this machine
 	@local/pythons.sh
