@@ -66,6 +66,24 @@ def test_a_reload_while_a_create_is_under_way_makes_one_video(mine: Client, answ
     assert prompts(mine).count(prompt) == 1
 
 
+def test_an_answer_that_is_cut_off_is_asked_for_again(mine: Client) -> None:
+    """Of a create, which is made once all the same, and of what is looked at."""
+    with studio(mine.stack) as page:
+        page.until(PRICED)
+        page.run(
+            "{ const real = window.fetch, cut = new Set();"
+            " window.fetch = async (url, options) => {"
+            " const answer = await real(url, options);"
+            " const kind = (options?.method ?? 'GET') + url.replace(/video_\\w+/, 'one');"
+            " if (!/videos(.one)?$/.test(kind) || cut.has(kind)) return answer;"
+            " cut.add(kind);"
+            " return new Response((await answer.text()).slice(0, -1), answer); }; }"
+        )
+        make(page, "A path that goes on")
+        plays(page, "A path that goes on")
+    assert prompts(mine).count("A path that goes on") == 1
+
+
 def test_two_tabs_with_two_keys_never_mix(mine: Client) -> None:
     """They share a service worker, which asks the tab that wants the film."""
     other = client(mine.stack, OTHER_KEY)

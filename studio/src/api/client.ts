@@ -75,8 +75,9 @@ export const isAboutSession = (error: ApiError): boolean => error.detail.code !=
 
 export async function send<T>(method: string, path: string, call: Call = {}): Promise<Answer<T>> {
   return fetched(method, path, call, async (response) => {
-    const data = response.status === 204 ? null : await response.json().catch(() => null);
-    if (!response.ok) throw refused(response, data);
+    if (!response.ok) throw refused(response, await response.json().catch(() => null));
+    // one that cannot be read, as it was cut off or is a sign-in page of the network, is none
+    const data = response.status === 204 ? null : await response.json();
     return { data: data as T, headers: response.headers };
   });
 }
