@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.studio.pages import make, studio
+from tests.studio.pages import PRICED, make, studio
 from tests.support.browser import Page
 from tests.support.stacks import Client
 
@@ -48,6 +48,52 @@ def test_a_size_of_a_rule_a_length_and_parameters(mine: Client) -> None:
     assert (video["size"], video["seconds"]) == ("640x640", "1")
     assert video["parameters"]["seed"] == 42
     assert video["status"] == "completed"
+
+
+@pytest.fixture
+def video(mine: Client) -> dict[str, Any]:
+    """One that is finished."""
+    return mine.wait(mine.create(prompt="Made before", model="sora-2")["id"])
+
+
+def answers_creates(page: Page, video: dict[str, Any]) -> None:
+    """Each create of the page is counted in `posts`, and answered with this video: at once, or
+    after `answered()` where `held` is set."""
+    page.run(
+        "{ const real = window.fetch; window.posts = 0; window.held = false;"
+        " window.fetch = async (url, options) => {"
+        " if (options?.method !== 'POST' || !url.endsWith('/videos')) return real(url, options);"
+        " window.posts += 1;"
+        " if (window.held) await new Promise(resolve => { window.answered = resolve; });"
+        f" return new Response({json.dumps(json.dumps(video))}); }}; }}"
+    )
+
+
+SENT = "document.querySelector('.send .button:not([aria-disabled])') !== null"
+
+
+def test_one_press_makes_one_video_however_long_or_often(
+    mine: Client, video: dict[str, Any]
+) -> None:
+    with studio(mine.stack) as page:
+        answers_creates(page, video)
+        page.fill("#prompt", "Only one of these")
+        page.until(PRICED)
+        for number, (field, keys) in enumerate(
+            [("#prompt", ["Control", "Enter"]), (".send .button", ["Enter"])], start=1
+        ):
+            page.call("focus", field)
+            for key in keys:
+                page.call("keyboard.down", key)
+            page.until(f"window.posts === {number} && {SENT}")
+            page.call("keyboard.down", "Enter")  # it is still held
+            page.call("waitForTimeout", 100)
+            for key in reversed(keys):
+                page.call("keyboard.up", key)
+            assert page.run("window.posts") == number
+        page.call("dblclick", ".send .button")
+        page.call("waitForTimeout", 100)
+        assert page.run("window.posts") == 3
 
 
 def test_variants_and_what_the_next_model_lacks(mine: Client) -> None:

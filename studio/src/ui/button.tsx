@@ -9,13 +9,14 @@ export interface ButtonProps extends Omit<ButtonHTMLAttributes<HTMLButtonElement
   children: ComponentChildren;
 }
 
-/** A button; a busy one stays focusable, and says that it is. */
+/** A button; a busy one stays focusable, and says that it is. Enter presses it once, also when held. */
 export function Button({ kind = "plain", busy = false, submit = false, children, ...rest }: ButtonProps) {
   return (
     <button
       type={submit ? "submit" : "button"}
       class={`button ${kind}`}
       aria-disabled={busy || undefined}
+      onKeyDown={(event) => event.key === "Enter" && event.repeat && event.preventDefault()}
       {...rest}
     >
       {children}

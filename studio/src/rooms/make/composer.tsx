@@ -27,10 +27,11 @@ export function Composer() {
   const choice = chosen.value;
   const remixing = draft.value.remixOf !== null;
   const onKey = (event: KeyboardEvent): void => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-      event.preventDefault();
-      void make();
-    }
+    if (event.key !== "Enter") return;
+    const sends = event.ctrlKey || event.metaKey;
+    const writes = event.target instanceof HTMLTextAreaElement && !sends;
+    if (sends || (event.repeat && !writes)) event.preventDefault();
+    if (sends && !event.repeat) void make(); // a key that is held asks once
   };
   const onSubmit = (event: Event): void => {
     event.preventDefault();
@@ -120,6 +121,11 @@ function ModelChoice() {
   );
 }
 
+/** The second click of a double one may come after the answer to the first. */
+function once(event: MouseEvent): void {
+  if (event.detail > 1) event.preventDefault();
+}
+
 function Send() {
   const busy = sending.value;
   const found = problem.value;
@@ -128,7 +134,7 @@ function Send() {
   return (
     <div class="send">
       <Price />
-      <Button kind="primary" submit busy={busy} disabled={!fields.value?.prompt}>
+      <Button kind="primary" submit busy={busy} disabled={!fields.value?.prompt} onClick={once}>
         {busy ? words.submitting : draft.value.remixOf ? words.remix : words.submit}
         <kbd aria-hidden="true">{words.shortcut}</kbd>
       </Button>
