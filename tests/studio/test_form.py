@@ -50,6 +50,24 @@ def test_a_size_of_a_rule_a_length_and_parameters(mine: Client) -> None:
     assert video["status"] == "completed"
 
 
+def test_a_price_is_that_of_the_form_or_none(mine: Client) -> None:
+    """While the app answers no quotes, the price of another form would be a wrong one."""
+    with studio(mine.stack) as page:
+        page.until(PRICED)
+        page.run(
+            "{ const real = window.fetch; window.late = true;"
+            " const refusal = {error: {message: 'Too many quotes', code: 'rate_limit_exceeded'}};"
+            " const many = {status: 429, headers: {'retry-after': '1'}};"
+            " window.fetch = (url, ...more) => late && /quotes$/.test(url)"
+            " ? Promise.resolve(new Response(JSON.stringify(refusal), many))"
+            " : real(url, ...more); }"
+        )
+        page.call("check", "[name=seconds][value='12']")
+        page.until(f"!({PRICED})")
+        page.run("window.late = false")
+        page.until("/1.20/.test(document.querySelector('.price .amount').textContent)")
+
+
 @pytest.fixture
 def video(mine: Client) -> dict[str, Any]:
     """One that is finished."""
