@@ -114,6 +114,35 @@ def test_one_press_makes_one_video_however_long_or_often(
         assert page.run("window.posts") == 3
 
 
+def test_what_is_chosen_for_the_next_video_stays_while_one_is_sent(
+    mine: Client, video: dict[str, Any], tmp_path: Path
+) -> None:
+    for name in ("first", "next"):
+        Image.new("RGB", (640, 360), (200, 90, 40)).save(tmp_path / f"{name}.png")
+    with studio(mine.stack) as page:
+        answers_creates(page, video)
+        page.run("window.held = true")
+        page.call("setInputFiles", "input[type=file]", str(tmp_path / "first.png"))
+        page.call("waitForSelector", ".crop img:not([alt=''])")
+        make(page, "Of the first picture")
+        page.until("window.posts === 1")
+        page.click("text=Remove the picture")
+        page.call("setInputFiles", "input[type=file]", str(tmp_path / "next.png"))
+        page.call("waitForSelector", ".crop img:not([alt=''])")
+        page.run("window.answered()")
+        page.until(SENT)
+        page.call("waitForSelector", ".crop img:not([alt=''])")
+        page.click("text=Remove the picture")
+        make(page, "A film without one")
+        page.until("window.posts === 2")
+        page.run(f"void (location.hash = '#/look/{video['id']}')")
+        page.click(".actions .button >> text=Remix")
+        page.call("waitForSelector", ".composer .notice")
+        page.run("window.answered()")
+        page.until(SENT)
+        page.says(".composer .notice", "A remix")
+
+
 def test_variants_and_what_the_next_model_lacks(mine: Client) -> None:
     with studio(mine.stack) as page:
         choose(page, "#model", "sora")

@@ -66,10 +66,10 @@ export function change(values: Partial<Draft>): void {
   draft.value = { ...draft.value, ...values };
 }
 
-/** The picture belongs to a video now, and to the form no more. */
-export function spendPicture(video: Video): void {
-  if (picture.value) pictures.set(video.id, { began: picture.value, fit: draft.value.fit });
-  usePicture(null);
+/** The picture belongs to a video now, and to the form no more; one that was chosen since stays. */
+export function spendPicture(video: Video, began: Picture, fit: Draft["fit"]): void {
+  pictures.set(video.id, { began, fit });
+  if (picture.value === began) usePicture(null);
 }
 
 export function usePicture(chosen: Picture | null): void {

@@ -6,7 +6,7 @@ import { ApiError, send } from "../../api/client";
 import { newKey } from "../../api/key";
 import type { ErrorDetail, Video } from "../../api/types";
 import { persist } from "../../store/connection";
-import { change, draft, spendPicture } from "../../store/draft";
+import { change, draft, type Picture, spendPicture } from "../../store/draft";
 import { loadMonth } from "../../store/money";
 import { drop, keep, kept } from "../../store/kept";
 import { isNobody, ofCaller, PENDING } from "../../store/session";
@@ -30,13 +30,17 @@ export async function make(): Promise<void> {
   const body = fields.value;
   if (sending.value || !body?.prompt) return;
   const { remixOf } = draft.value;
-  const pending: Pending = remixOf
-    ? { key: newKey(), path: `/videos/${remixOf}/remix`, body: { prompt: body.prompt } }
-    : { key: newKey(), path: "/videos", body };
-  const file = startImage.value?.file ?? null;
-  if (!file) keep("tab", PENDING, JSON.stringify(pending));
-  await deliver(pending, file);
+  const pending: Pending = {
+    key: newKey(),
+    path: pathOf(remixOf),
+    body: remixOf ? { prompt: body.prompt } : body,
+  };
+  const began = startImage.value;
+  if (!began) keep("tab", PENDING, JSON.stringify(pending));
+  await deliver(pending, began);
 }
+
+const pathOf = (remixOf: string | null): string => (remixOf ? `/videos/${remixOf}/remix` : "/videos");
 
 /** Send what a reload of the page interrupted. */
 export async function resume(): Promise<void> {
@@ -44,23 +48,24 @@ export async function resume(): Promise<void> {
   if (interrupted && !sending.value) await deliver(JSON.parse(interrupted), null);
 }
 
-async function deliver(pending: Pending, file: File | null): Promise<void> {
+async function deliver(pending: Pending, began: Picture | null): Promise<void> {
   sending.value = true;
   problem.value = null;
   const headers = { "idempotency-key": pending.key };
   try {
     const { data } = await persist(() =>
-      file
+      began
         ? send<Video>("POST", pending.path, {
-            form: asForm(pending.body as Fields, file),
+            form: asForm(pending.body as Fields, began.file),
             headers,
           })
         : send<Video>("POST", pending.path, { body: pending.body, headers }),
     );
     learn(data);
     made.value = data;
-    change({ remixOf: null });
-    if (file) spendPicture(data);
+    // what was chosen meanwhile is for the next one
+    if (pending.path === pathOf(draft.value.remixOf)) change({ remixOf: null });
+    if (began) spendPicture(data, began, (pending.body as Fields).fit ?? "cover");
     void loadMonth();
     requote();
   } catch (error) {
