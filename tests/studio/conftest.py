@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from local.stack import Ports, Stack, local_settings
-from tests.studio.pages import BUSY_KEY, OTHER_KEY, end_browser
+from tests.studio.pages import ASKING_KEY, BUSY_KEY, OTHER_KEY, end_browser
 from tests.support.sign_in import MEMBER, SignIn, signing_in
 from tests.support.stacks import Client, local_caller
 
@@ -53,7 +53,7 @@ def sign_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SignIn]:
 
 @pytest.fixture(scope="session")
 def mine(tmp_path_factory: pytest.TempPathFactory, sign_in: SignIn) -> Iterator[Client]:
-    """A stack that tests may kill, with two callers, a member of a tenant and a third model. A
+    """A stack that tests may kill, with some callers, a member of a tenant and a third model. A
     render takes 4 s, and one of 12 s of film two minutes: it is there until it is cancelled."""
     data = tmp_path_factory.mktemp("studio")
     config = data / "simulator.json"
@@ -80,9 +80,11 @@ def mine(tmp_path_factory: pytest.TempPathFactory, sign_in: SignIn) -> Iterator[
     listed = [{**each, "max_running": 8, "max_creates_per_minute": 600} for each in listed]
     wan = {**WAN, "endpoint": f"{stack.simulator_url}/wires/vllm-omni"}
     callers = json.loads(local_settings()["CALLERS"])
-    keys = {"other": OTHER_KEY, "busy": BUSY_KEY}
+    keys = {"other": OTHER_KEY, "busy": BUSY_KEY, "asking": ASKING_KEY}
     for name, key in keys.items():
         callers[name] = {"key_sha256": [hashlib.sha256(key.encode()).hexdigest()]}
+    callers["asking"]["approval_above_usd"] = 0.2
+    callers["local"]["approves"] = ["asking"]
     stack.overrides = {
         **stack.overrides,
         "UPSTREAMS": json.dumps([*listed, wan]),

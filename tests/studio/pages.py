@@ -11,7 +11,8 @@ from local.stack import API_KEY, ROOT, Stack
 from tests.support.browser import Browser, Page, launched
 
 OTHER_KEY, BUSY_KEY = "another-callers-key", "a-busy-callers-key"
-"""Of callers whom the stack `mine` knows, too."""
+ASKING_KEY = "the-key-of-one-who-asks-first"
+"""Of callers whom the stack `mine` knows, too; a person has to approve the last one's videos."""
 PHONE = {"width": 390, "height": 844}
 AXE = (ROOT / "node_modules/axe-core/axe.min.js").read_text()
 VIOLATIONS = (

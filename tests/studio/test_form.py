@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.studio.pages import PRICED, make, studio
+from tests.studio.pages import ASKING_KEY, PRICED, make, studio
 from tests.support.browser import Page
 from tests.support.stacks import Client
 
@@ -112,6 +112,29 @@ def test_one_press_makes_one_video_however_long_or_often(
         page.call("dblclick", ".send .button")
         page.call("waitForTimeout", 100)
         assert page.run("window.posts") == 3
+
+
+def test_what_a_person_has_approved_is_made_by_the_next_press(mine: Client) -> None:
+    """Once: then it is a new request again."""
+    said = "document.querySelector('.send .field-error').textContent"
+    asked = f"{said}.match(/approval_[0-9a-f]{{40}}/)"
+    with studio(mine.stack, key=ASKING_KEY) as page:
+        make(page, "A dear film")
+        first = page.until(f"{asked}?.[0]")
+        make(page, "Another one, not approved yet")
+        page.until(f"{asked} && {asked}[0] !== {first!r}")
+        approval = f"{mine.stack.api}/approvals/{first}"
+        shown = mine.http.get(approval).raise_for_status().json()
+        given = mine.http.post(f"{approval}/approve", json={"estimated": shown["estimated"]})
+        given.raise_for_status()
+        page.call("reload")
+        page.call("waitForSelector", "#prompt")
+        make(page, "A dear film")
+        page.call("waitForSelector", '.waiting[aria-label="A dear film"]')
+        page.until(SENT)
+        make(page, "A dear film")
+        page.until(f"{asked} && {asked}[0] !== {first!r}")
+        page.problems.clear()  # the browser reports what was refused
 
 
 def test_what_is_chosen_for_the_next_video_stays_while_one_is_sent(

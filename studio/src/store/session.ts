@@ -13,6 +13,8 @@ const ENTRA = "durable-video.entra";
 /** A create that a reload of the page interrupts. It ends with the session: the next one who enters
  * must not pay for it. */
 export const PENDING = "durable-video.pending";
+/** Creates that a person has to approve. They end with the session, too. */
+export const ASKED = "durable-video.asked";
 
 type Who = { by: "key"; key: string } | { by: "entra" };
 
@@ -82,6 +84,7 @@ export async function finishSignIn(): Promise<void> {
 function begin(next: Who): void {
   nextSession();
   drop("tab", PENDING);
+  drop("tab", ASKED);
   refusal.value = null;
   who.value = next;
 }
@@ -93,6 +96,7 @@ export function leave(why: string | null = null): void {
   drop("browser", KEY);
   drop("tab", ENTRA);
   drop("tab", PENDING);
+  drop("tab", ASKED);
   forgetPictures();
   nextSession();
   refusal.value = why;
