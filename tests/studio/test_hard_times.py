@@ -84,6 +84,35 @@ def test_an_answer_that_is_cut_off_is_asked_for_again(mine: Client) -> None:
     assert prompts(mine).count("A path that goes on") == 1
 
 
+def test_what_failed_is_tried_again_where_it_is_seen_and_as_it_was(mine: Client) -> None:
+    """From the room that shows one video, and never with another model in its place."""
+    gone, there = "A film of a model that is gone", "A film of a model that is there"
+    ids = {}
+    for prompt, model in ((gone, "sora"), (there, "sora-2")):
+        ids[prompt] = mine.create(prompt=prompt, model=model)["id"]
+        mine.http.post(f"{mine.stack.api}/videos/{ids[prompt]}/cancel").raise_for_status()
+    with studio(mine.stack) as page:
+        page.call(
+            "addInitScript",
+            {
+                "content": "{ const real = window.fetch; window.fetch = async (url, options) => {"
+                " const answer = await real(url, options);"
+                " if (!/models$/.test(url)) return answer;"
+                " const list = await answer.json();"
+                " const data = list.data.filter(each => each.id !== 'sora');"
+                " return new Response(JSON.stringify({...list, data})); }; }"
+            },
+        )
+        page.call("reload")
+        page.call("waitForSelector", "#model")
+        for prompt in (gone, there):
+            page.run(f"void (location.hash = '#/look/{ids[prompt]}')")
+            page.click(".failure .button >> text=Try again")
+            page.becomes("document.querySelector('#prompt')?.value", prompt)
+        page.call("waitForSelector", f'.waiting[aria-label="{there}"]')
+    assert [prompts(mine).count(each) for each in (gone, there)] == [1, 2]
+
+
 def test_two_tabs_with_two_keys_never_mix(mine: Client) -> None:
     """They share a service worker, which asks the tab that wants the film."""
     other = client(mine.stack, OTHER_KEY)

@@ -1,7 +1,7 @@
 // What the form asks for, made to fit the chosen model: nothing that the model lacks is ever sent.
 
 import { computed } from "@preact/signals";
-import type { Capabilities, Model, SizeRule, Value } from "../../api/types";
+import type { Capabilities, Model, SizeRule, Value, Video } from "../../api/types";
 import { sides } from "../../api/sizes";
 import { draft, model, picture } from "../../store/draft";
 
@@ -107,6 +107,20 @@ export const fields = computed<Fields | null>(() => {
     ...Object.fromEntries(given),
   };
 });
+
+/** Whether the form asks for just what a video was: not where its model is gone, or has changed. */
+export function asksFor(video: Video): boolean {
+  const body = fields.value;
+  if (!body || draft.value.remixOf) return body !== null; // a remix takes all of its original
+  const { size, seconds } = video.asked ?? video;
+  return (
+    body.model === video.model &&
+    body.size === size &&
+    Number(body.seconds) === Number(seconds) &&
+    (body.n_variants ?? 1) === video.n_variants &&
+    Object.entries(video.parameters).every(([name, value]) => body[name] === value)
+  );
+}
 
 /** The picture, where the model takes one. */
 export const startImage = computed(() =>

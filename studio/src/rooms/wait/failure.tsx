@@ -1,13 +1,14 @@
 // A video that ended without its film: why, what it cost, and the one thing to do now.
 
 import type { Video } from "../../api/types";
+import { go, path } from "../../router";
 import { again, remix } from "../../store/draft";
 import { removeSoon } from "../../store/removal";
 import { wait as words } from "../../strings";
 import { Button } from "../../ui/button";
 import { usd } from "../../ui/format";
-import { fields } from "../make/form";
-import { make } from "../make/submit";
+import { asksFor } from "../make/form";
+import { make, sending } from "../make/submit";
 
 export function FailureCard({ video }: { video: Video }) {
   const { error } = video;
@@ -16,13 +17,19 @@ export function FailureCard({ video }: { video: Video }) {
     if (video.remixed_from_video_id) remix(video, video.remixed_from_video_id);
     else again(video);
   };
+  // to the form: it is where one sees what is made, and what was refused
+  const show = (): void => {
+    if (path.value.length) go();
+    else document.getElementById("prompt")?.focus();
+  };
   const retry = (): void => {
     fill();
-    if (fields.value) void make();
+    if (asksFor(video)) void make();
+    if (path.value.length || !sending.value) show();
   };
   const change = (): void => {
     fill();
-    document.getElementById("prompt")?.focus();
+    show();
   };
   return (
     <article class="card failure" aria-label={video.prompt}>
@@ -40,7 +47,7 @@ export function FailureCard({ video }: { video: Video }) {
             {words.dismiss}
           </Button>
           {!error || error.retryable ? (
-            <Button onClick={retry}>{words.again}</Button>
+            <Button onClick={(event) => event.detail < 2 && retry()}>{words.again}</Button>
           ) : (
             <Button onClick={change}>{words.change}</Button>
           )}
