@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from local.stack import API_KEY
-from tests.studio.pages import address, enter, make, plays, studio, visitor
+from tests.studio.pages import OTHER_KEY, address, enter, make, plays, studio, visitor
 from tests.support.stacks import Client
 
 pytestmark = pytest.mark.studio
@@ -98,3 +98,27 @@ def test_who_signs_out_is_signed_out_in_every_tab_that_remembers(mine: Client) -
             tab.call("waitForSelector", "#key")
             assert tab.run("localStorage.length") == 0
             assert tab.problems == []
+
+
+def test_who_enters_in_one_tab_stays_there_while_another_tab_is_left(mine: Client) -> None:
+    with visitor(mine.stack) as page, page.tab() as tab:
+        tab.open(address(mine.stack))
+        for each, key in ((page, API_KEY), (tab, OTHER_KEY)):
+            each.call("check", "[name=remember]")
+            enter(each, key)
+            each.call("waitForSelector", "#prompt")
+        page.call("waitForSelector", "#key")  # what the browser remembers is another one's now
+        assert tab.run("localStorage.length") == 1
+        tab.call("reload")
+        tab.call("waitForSelector", "#prompt")
+
+
+def test_a_page_that_comes_back_from_the_past_asks_who_is_remembered(mine: Client) -> None:
+    """The browser keeps pages whole for its Back button, and tells them nothing meanwhile."""
+    with visitor(mine.stack) as page:
+        page.call("check", "[name=remember]")
+        enter(page, API_KEY)
+        page.call("waitForSelector", "#prompt")
+        page.run("localStorage.clear()")  # as another tab does that signs out
+        page.run("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+        page.call("waitForSelector", "#key")

@@ -91,9 +91,11 @@ function begin(next: Who): void {
 
 /** Forget the credential, here and where it was remembered. */
 export function leave(why: string | null = null): void {
-  if (who.value?.by === "entra") void import("./entra").then(({ forget }) => forget());
+  const mine = who.value;
+  if (mine?.by === "entra") void import("./entra").then(({ forget }) => forget());
   drop("tab", KEY);
-  drop("browser", KEY);
+  // another one may have entered in another tab since, and is remembered now
+  if (mine?.by === "key" && kept("browser", KEY) === mine.key) drop("browser", KEY);
   drop("tab", ENTRA);
   drop("tab", PENDING);
   drop("tab", ASKED);
@@ -117,8 +119,13 @@ export function isNobody(error: unknown): boolean {
 }
 
 /** Who signs out in one tab is signed out in all that live by the remembered key. */
-window.addEventListener("storage", (event) => {
+function leaveIfForgotten(): void {
   const mine = who.value;
-  if (event.storageArea !== localStorage || (event.key !== KEY && event.key !== null)) return;
   if (mine?.by === "key" && !kept("tab", KEY) && kept("browser", KEY) !== mine.key) leave();
+}
+
+window.addEventListener("storage", (event) => {
+  if (event.storageArea === localStorage && (event.key === KEY || event.key === null)) leaveIfForgotten();
 });
+// a page that the browser has kept for its Back button was told nothing meanwhile
+window.addEventListener("pageshow", leaveIfForgotten);
