@@ -84,6 +84,30 @@ def test_an_answer_that_is_cut_off_is_asked_for_again(mine: Client) -> None:
     assert prompts(mine).count("A path that goes on") == 1
 
 
+def test_what_was_made_while_the_page_slept_is_all_there(mine: Client) -> None:
+    """Of which the newest page has only a part."""
+    slept = [f"While the laptop was closed, {number}" for number in range(3)]
+    shown = "[...document.querySelectorAll('.tile .said')].map(each => each.textContent)"
+    with studio(mine.stack) as page:
+        page.call("waitForSelector", ".tile, .first >> nth=0")
+        page.run(
+            "{ const real = window.fetch; window.fetch = async (url, options) => {"
+            " const answer = await real(url, options);"
+            " if (!/videos.limit=20$/.test(url)) return answer;"
+            " const list = await answer.json();"
+            " const data = list.data.slice(0, 1);"
+            " const short = {...list, data, last_id: data[0]?.id ?? null, has_more: true};"
+            " return new Response(JSON.stringify(short)); }; }"
+        )
+        page.call("context.setOffline", True)
+        for each in [mine.create(prompt=each, model="sora-2") for each in slept]:
+            mine.wait(each["id"])
+        page.call("context.setOffline", False)
+        page.until(f"{shown}.includes({slept[2]!r})")
+        page.until(f"{slept!r}.every(each => {shown}.includes(each))", seconds=40)
+        page.problems.clear()
+
+
 def test_what_failed_is_tried_again_where_it_is_seen_and_as_it_was(mine: Client) -> None:
     """From the room that shows one video, and never with another model in its place."""
     gone, there = "A film of a model that is gone", "A film of a model that is there"

@@ -6,11 +6,11 @@ import { ApiError, get } from "../api/client";
 import type { Page, Video } from "../api/types";
 import { persist } from "./connection";
 import { isNobody, signedIn } from "./session";
-import { learn, loadMore, look, unfinished } from "./videos";
+import { learn, loadMore, look, unfinished, videos } from "./videos";
 
 /** Videos that are shown one by one. */
 const FIRST = 12;
-/** Unfinished videos that are read at all. */
+/** Unfinished or new videos that are read at all. */
 const MOST = 1000;
 const AT_ONCE = 4;
 const PAGE = 100;
@@ -34,12 +34,15 @@ export const line = computed(() => {
 });
 
 let running = 0;
+/** The newest video of the last list: whatever is older is in the store, or on the pages to come. */
+let newest = "";
 
 /** Look at what is unfinished until the caller leaves. */
 export async function follow(): Promise<void> {
   const turn = ++running;
   const mine = (): boolean => turn === running && signedIn.value;
   await quietly(loadMore);
+  newest = videos.peek()[0]?.id ?? "";
   await quietly(listUnfinished);
   let listed = performance.now();
   while (mine()) {
@@ -47,8 +50,7 @@ export async function follow(): Promise<void> {
     await quietly(() => lookAt(first, mine));
     if (mine()) await pause(Math.max(1, first.length / AT_ONCE));
     if (!mine() || performance.now() - listed < LISTED_EVERY * 1000) continue;
-    // also what another tab or program has begun meanwhile
-    await quietly(async () => learn(...(await persist(() => page(`?limit=${NEWEST}`))).data));
+    await quietly(listNewest);
     if (rest.length) await quietly(listUnfinished);
     listed = performance.now();
   }
@@ -65,6 +67,21 @@ async function lookAt(some: Video[], mine: () => boolean): Promise<void> {
   for (let start = 0; start < some.length && mine(); start += AT_ONCE) {
     await Promise.all(some.slice(start, start + AT_ONCE).map(({ id }) => look(id)));
   }
+}
+
+/** What another tab or program has begun meanwhile: back to what was known before, however long this
+ * page has slept. */
+async function listNewest(): Promise<void> {
+  const found: Video[] = [];
+  let read = await persist(() => page(`?limit=${NEWEST}`));
+  found.push(...read.data);
+  while (read.has_more && (read.last_id ?? "") > newest && found.length < MOST) {
+    const after = read.last_id;
+    read = await persist(() => page(`?limit=${PAGE}&after=${after}`));
+    found.push(...read.data);
+  }
+  learn(...found);
+  newest = found[0]?.id ?? newest;
 }
 
 /** Everything unfinished: first what is being made, which ends first and is never very much. */
