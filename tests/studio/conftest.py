@@ -31,6 +31,7 @@ WAN: dict[str, Any] = {
         "images": 1,
         "parameters": {
             "seed": {"type": "integer", "minimum": 0, "maximum": 999},
+            "guidance_scale": {"type": "number", "minimum": 0, "maximum": 20},
             "negative_prompt": {"type": "string"},
         },
     },

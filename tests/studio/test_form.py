@@ -50,6 +50,21 @@ def test_a_size_of_a_rule_a_length_and_parameters(mine: Client) -> None:
     assert video["status"] == "completed"
 
 
+def test_a_number_is_what_was_typed_digit_by_digit(mine: Client) -> None:
+    with studio(mine.stack) as page:
+        choose(page, "#model", "wan-2.2")
+        page.click("summary >> text=More settings")
+        page.click("summary >> text=This form as a request")
+        page.click("#guidance_scale")
+        for key in "0.05":
+            page.call("keyboard.press", key)
+        page.becomes("document.querySelector('#guidance_scale').value", "0.05")
+        page.says("pre", '"guidance_scale":0.05')
+        choose(page, "#model", "sora-2")
+        choose(page, "#model", "wan-2.2")
+        page.becomes("document.querySelector('#guidance_scale').value", "0.05")
+
+
 def test_a_price_is_that_of_the_form_or_none(mine: Client) -> None:
     """While the app answers no quotes, the price of another form would be a wrong one."""
     with studio(mine.stack) as page:

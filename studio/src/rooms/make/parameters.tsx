@@ -1,5 +1,6 @@
 // The fields that a model takes beside the API's own, as its operator describes them.
 
+import { useRef } from "preact/hooks";
 import type { Parameter, Value } from "../../api/types";
 import { change, draft } from "../../store/draft";
 import { make as words } from "../../strings";
@@ -64,6 +65,19 @@ function Control({ name, parameter }: { name: string; parameter: Parameter }) {
       />
     );
   }
+  return <NumberInput common={common} parameter={parameter} value={value} put={put} />;
+}
+
+interface NumberInputProps {
+  common: { id: string; "aria-describedby": string };
+  parameter: Parameter;
+  value: Value;
+  put: (given: Value) => void;
+}
+
+/** What is typed stays as it is while it means the value: `0.0` on the way to `0.05`. */
+function NumberInput({ common, parameter, value, put }: NumberInputProps) {
+  const typed = useRef("");
   return (
     <input
       {...common}
@@ -71,8 +85,13 @@ function Control({ name, parameter }: { name: string; parameter: Parameter }) {
       step={parameter.type === "integer" ? 1 : "any"}
       {...(parameter.minimum === null ? {} : { min: parameter.minimum })}
       {...(parameter.maximum === null ? {} : { max: parameter.maximum })}
-      value={String(value)}
-      onInput={(event) => put(event.currentTarget.value === "" ? "" : Number(event.currentTarget.value))}
+      value={meant(typed.current) === value ? typed.current : String(value)}
+      onInput={(event) => {
+        typed.current = event.currentTarget.value;
+        put(meant(typed.current));
+      }}
     />
   );
 }
+
+const meant = (text: string): Value => (text === "" ? "" : Number(text));
