@@ -62,6 +62,19 @@ def test_cancelling_says_what_it_costs(mine: Client) -> None:
         assert "not known yet" in said or "cost" in said
 
 
+def test_escape_closes_the_question_and_not_the_video_behind_it(mine: Client) -> None:
+    video = mine.create(prompt="A ship that stays", model="sora-2", seconds="12")["id"]
+    with studio(mine.stack) as page:
+        page.run(f"void (location.hash = '#/look/{video}')")
+        page.click(".waiting .button >> text=Cancel")
+        page.call("waitForSelector", "dialog[open]")
+        page.call("keyboard.press", "Escape")
+        page.call("waitForSelector", "dialog", {"state": "detached"})
+        page.call("waitForTimeout", 200)
+        assert page.run("location.hash") == f"#/look/{video}"
+    mine.http.post(f"{mine.stack.api}/videos/{video}/cancel").raise_for_status()
+
+
 def test_over_plain_http_everything_works_all_the_same(mine: Client) -> None:
     """A browser gives a page there no service worker, cache, clipboard or random UUIDs."""
     with visitor(mine.stack) as page:

@@ -36,7 +36,8 @@ function Shown({ video }: { video: Video }) {
   const [newer, older] = neighbours(video.id);
   const onKey = (event: KeyboardEvent): void => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (event.target instanceof Element && event.target.matches("select, input:not([type=range])")) return;
+    // a question before a cancel has keys of its own
+    if (event.target instanceof Element && event.target.closest("dialog, select, input:not([type=range])")) return;
     if (event.key === "Escape") go("look");
     else if (event.key === "n" && older) go("look", older);
     else if (event.key === "p" && newer) go("look", newer);
