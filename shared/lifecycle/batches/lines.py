@@ -13,7 +13,7 @@ from threading import Event
 
 from shared.domain import batch as rules
 from shared.domain.batch import Batch, Line, Outcome, Stop, Wrong
-from shared.domain.errors import Conflict, InvalidRequest, LimitReached, Problem
+from shared.domain.errors import Conflict, InvalidRequest, LimitReached, Problem, Unavailable
 from shared.domain.ids import created_ms
 from shared.domain.ledger import Amounts
 from shared.domain.limits import MIB
@@ -188,6 +188,8 @@ def _admit(
 
 
 def _try(services: Services, batch: Batch, line: Line, new: NewVideo | None) -> _Tried:
+    if services.settings.caller(batch.caller) is None:  # its budgets went with it
+        return _Tried(line, held_up=_caller_gone(services))
     try:
         new = new or source.read(source.line_again(services, batch, line)).new
         admitted = admit(
@@ -243,6 +245,13 @@ def _failed(line: Line, problem: Wrong) -> Line:
 def not_started(line: Line, why: Stop) -> Line:
     """The line, ended for that reason."""
     return _failed(line, Wrong(why.value, rules.EXPLAINED[why]))
+
+
+def _caller_gone(services: Services) -> Problem:
+    return Unavailable(
+        "The batch's caller is not in CALLERS any more, so nobody's budget pays for its lines.",
+        retry_after=services.settings.durations.of(_LATER),
+    )
 
 
 def _notice(held_up: Problem | None) -> str | None:
