@@ -44,6 +44,19 @@ def release_unused(services: Services, work: Work) -> None:
         )
 
 
+def spent_before(services: Services, work: Work) -> tuple[int, str]:
+    """Micro-USD that earlier renders of a video have cost, which failed, were charged and were made
+    once more; and the basis of the last of them."""
+    if work.billing == 1:
+        return 0, ""
+    settled = [
+        each
+        for each in entries_of(services, work.video_id)
+        if each.kind is Kind.SETTLE and each.attempt < work.billing
+    ]
+    return sum(each.amount for each in settled), settled[-1].basis if settled else ""
+
+
 def exchange(services: Services, work: Work, move: Move) -> tuple[Entry, Entry]:
     """The entries of a move: the release of what is reserved, and what is reserved instead, in a
     billing of its own."""
