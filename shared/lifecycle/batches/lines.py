@@ -87,7 +87,9 @@ def go_on(services: Services, turn: Turn) -> None:
     phases = _phases(services, admitted)
     _book_ended(services, turn, [line for line in admitted if line.video_id not in phases])
     if turn.batch.stop in (Stop.CANCELLED, Stop.EXPIRED):
-        _call_back(services, turn, [each for each, phase in phases.items() if phase in _IN_LINE])
+        ids = [line.video_id for line in admitted if line.video_id]
+        # also those that the look did not reach: others' videos may keep it from them for hours
+        _call_back(services, turn, [each for each in ids if phases.get(each) in (None, *_IN_LINE)])
     elif held_up and turn.batch.notice is None:
         turn.wait = 0.0
     elif turn.batch.admits and not held_up:  # so never more than one transaction's worth waits

@@ -151,6 +151,26 @@ def test_a_cancel_gives_up_no_video_whose_submission_has_begun(world: World) -> 
     world.end(left)
     batch = world.finish()
     assert (batch.status, batch.completed, batch.failed) == (Status.CANCELLED, 1, 1)
+
+
+def test_a_cancel_reaches_what_waits_behind_the_videos_that_one_look_reads(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.create(film(3), max_running=3)
+    world.turn()
+    first, *_ = sorted(world.running(), key=lambda video: video.id)
+    work = world.services.work.get(first.id)
+    assert work is not None
+    attempt = Attempt(deployment="sora-2", intent=Intent(at=world.now, by="its worker"))
+    for become in ({"admitted": True}, {"attempt": attempt, "posts": 1}):
+        work = world.services.work.replace(replace(work, **become))
+    monkeypatch.setattr(lines, "_MOST_READ", 1)
+    batches.cancel(world.services, world.batch)
+    world.turn()
+    assert [video.id for video in world.running()] == [first.id]
+    world.end(first)
+    batch = world.finish()
+    assert (batch.status, batch.completed, batch.failed) == (Status.CANCELLED, 1, 2)
     assert batch.committed == world.booked() == PRICE
 
 
