@@ -34,9 +34,11 @@ def price_of(services: Services, work: Work) -> Price | None:
 def release_unused(services: Services, work: Work) -> None:
     """Release the reservation for a second render that was not made: the worker that reserved it
     may have died, or lost to a cancellation, before it recorded that."""
+    if work.job is None:
+        return  # there was no first one
     price = price_of(services, work)
-    told = work.job is not None and work.job.cost is not None
-    if not told and (price is None or price.failed_render != "settled"):
+    told = work.job.cost is not None
+    if not told and price is not None and price.failed_render != "settled":
         return  # a second render shares the reservation
     with suppress(LedgerError):  # nothing was reserved: the usual case
         services.ledger.write(
