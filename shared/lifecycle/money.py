@@ -34,14 +34,29 @@ def price_of(services: Services, work: Work) -> Price | None:
 def release_unused(services: Services, work: Work) -> None:
     """Release the reservation for a second render that was not made: the worker that reserved it
     may have died, or lost to a cancellation, before it recorded that."""
+    if work.job is None:
+        return  # there was no first one
     price = price_of(services, work)
-    told = work.job is not None and work.job.cost is not None
-    if not told and (price is None or price.failed_render != "settled"):
+    told = work.job.cost is not None
+    if not told and price is not None and price.failed_render != "settled":
         return  # a second render shares the reservation
     with suppress(LedgerError):  # nothing was reserved: the usual case
         services.ledger.write(
             entry(services, work, Kind.RELEASE, 0, "not_rendered_again", billing=work.billing + 1)
         )
+
+
+def spent_before(services: Services, work: Work) -> tuple[int, str]:
+    """Micro-USD that earlier renders of a video have cost, which failed, were charged and were made
+    once more; and the basis of the last of them."""
+    if work.billing == 1:
+        return 0, ""
+    settled = [
+        each
+        for each in entries_of(services, work.video_id)
+        if each.kind is Kind.SETTLE and each.attempt < work.billing
+    ]
+    return sum(each.amount for each in settled), settled[-1].basis if settled else ""
 
 
 def exchange(services: Services, work: Work, move: Move) -> tuple[Entry, Entry]:

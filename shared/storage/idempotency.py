@@ -67,15 +67,18 @@ class Idempotency:
         """Put this claim on record, whatever was there before."""
         self._table.put(caller, claim.key, _columns(claim))
 
-    def replace(self, caller: str, claim: Claim) -> Claim:
-        """Put this claim in place of the one on record; the loser of a race gets the winner's."""
+    def replace(self, caller: str, old: Claim, claim: Claim) -> Claim:
+        """Put this claim in place of an old one. The claim now on record: this one, or that of
+        another try that was faster."""
         row = self._table.get(caller, claim.key)
         if row is None:
             return self.claim(caller, claim)
+        if row.text("video_id") != old.video_id:
+            return _claim(row)
         try:
             self._table.replace(row, _columns(claim))
         except RowChanged:
-            return self.get(caller, claim.key) or claim
+            return self.claim(caller, claim)
         return claim
 
     def renew(self, caller: str, claim: Claim) -> bool:

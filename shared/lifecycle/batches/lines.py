@@ -13,7 +13,7 @@ from threading import Event
 
 from shared.domain import batch as rules
 from shared.domain.batch import Batch, Line, Outcome, Stop, Wrong
-from shared.domain.errors import Conflict, InvalidRequest, LimitReached, Problem
+from shared.domain.errors import Conflict, InvalidRequest, LimitReached, Problem, Unavailable
 from shared.domain.ids import created_ms
 from shared.domain.ledger import Amounts
 from shared.domain.limits import MIB
@@ -87,7 +87,9 @@ def go_on(services: Services, turn: Turn) -> None:
     phases = _phases(services, admitted)
     _book_ended(services, turn, [line for line in admitted if line.video_id not in phases])
     if turn.batch.stop in (Stop.CANCELLED, Stop.EXPIRED):
-        _call_back(services, turn, [each for each, phase in phases.items() if phase in _IN_LINE])
+        ids = [line.video_id for line in admitted if line.video_id]
+        # also those that the look did not reach: others' videos may keep it from them for hours
+        _call_back(services, turn, [each for each in ids if phases.get(each) in (None, *_IN_LINE)])
     elif held_up and turn.batch.notice is None:
         turn.wait = 0.0
     elif turn.batch.admits and not held_up:  # so never more than one transaction's worth waits
@@ -188,6 +190,8 @@ def _admit(
 
 
 def _try(services: Services, batch: Batch, line: Line, new: NewVideo | None) -> _Tried:
+    if services.settings.caller(batch.caller) is None:  # its budgets went with it
+        return _Tried(line, held_up=_caller_gone(services))
     try:
         new = new or source.read(source.line_again(services, batch, line)).new
         admitted = admit(
@@ -243,6 +247,13 @@ def _failed(line: Line, problem: Wrong) -> Line:
 def not_started(line: Line, why: Stop) -> Line:
     """The line, ended for that reason."""
     return _failed(line, Wrong(why.value, rules.EXPLAINED[why]))
+
+
+def _caller_gone(services: Services) -> Problem:
+    return Unavailable(
+        "The batch's caller is not in CALLERS any more, so nobody's budget pays for its lines.",
+        retry_after=services.settings.durations.of(_LATER),
+    )
 
 
 def _notice(held_up: Problem | None) -> str | None:

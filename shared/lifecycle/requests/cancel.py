@@ -37,10 +37,7 @@ def cancel_video(services: Services, video: Video, *, unsent: bool = False) -> C
     """
     if video.status is Status.CANCELLED:
         return Cancelled(video)
-    work = services.work.get(video.id)
-    if video.terminal or work is None:
-        raise _too_late(video)
-    decided = services.work.change(work, lambda current: _verdict(services, current, unsent))
+    decided = None if video.terminal else _decided(services, video.id, unsent)
     if decided is None or decided.verdict is None or decided.verdict.status is not Status.CANCELLED:
         raise _too_late(video)
     log_decision(video.id, decided.verdict)
@@ -59,6 +56,16 @@ def cancel_video(services: Services, video: Video, *, unsent: bool = False) -> C
         hints += ({"instance": instance_id(video.id, decided.epoch), "event": decided.hint},)
     stored = services.videos.find(video.caller, video.id)
     return Cancelled(stored.video if stored else video, hints)
+
+
+def _decided(services: Services, video_id: str, unsent: bool) -> Work | None:
+    """The work with its end, this one or an earlier one; None where it is done. A new worker that
+    is started meanwhile keeps nobody from cancelling."""
+    while (work := services.work.get(video_id)) is not None:
+        decided = services.work.change(work, lambda current: _verdict(services, current, unsent))
+        if decided is not None:
+            return decided
+    return None
 
 
 def _verdict(services: Services, current: Work, unsent: bool) -> Work | None:

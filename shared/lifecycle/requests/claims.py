@@ -95,10 +95,10 @@ def claim_of(
         return claim, False
     claim = Claim(by_key(repeatable.route, repeatable.key), made, digest, now, asked)
     first = services.idempotency.claim(caller, claim)
-    if first.video_id == claim.video_id:
+    if first.video_id != made and _is_over(services, repeatable, first, unfinished):
+        first = services.idempotency.replace(caller, first, claim)
+    if first.video_id == made:
         return claim, False
-    if _is_over(services, repeatable, first, unfinished):
-        return services.idempotency.replace(caller, claim), False
     _check_same(first, digest, repeatable)
     return first, True
 

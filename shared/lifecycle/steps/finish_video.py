@@ -232,14 +232,19 @@ def _end(
     price_version: str,
 ) -> Video | None:
     """Write the end into the video's row; retried after a conflict, kept where it has ended."""
+    before, basis = money.spent_before(services, work)
+    state = _STATES[verdict.money]
+    if before and verdict.money is Kind.RELEASE:  # only the last of its renders costs nothing
+        failure = verdict.failure and replace(verdict.failure, charged=True)
+        state, verdict = CostState.SETTLED, replace(verdict, failure=failure, basis=basis)
     for _ in range(_CONFLICTS):
         stored = services.videos.find(work.caller, work.video_id)
         if stored is None:
             return None
         cost = Cost(
             estimated=stored.video.cost.estimated,
-            actual=None if verdict.money is Kind.UNKNOWN else verdict.amount,
-            state=_STATES[verdict.money],
+            actual=None if verdict.money is Kind.UNKNOWN else before + verdict.amount,
+            state=state,
             price_version=price_version,
             basis=verdict.basis,
         )

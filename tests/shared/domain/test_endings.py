@@ -148,6 +148,16 @@ def test_a_render_that_nobody_wants_any_more_is_billed_and_changes_no_status() -
     )
 
 
+@pytest.mark.parametrize(("says", "amount"), [(8, 400_000), (4, 400_000), (2, 200_000)])
+def test_a_render_that_nobody_wants_costs_no_more_than_was_asked_for(
+    says: int, amount: int
+) -> None:
+    """As a completed one, whatever its job says of its length."""
+    cancelled = replace(VIDEO, status=Status.CANCELLED, stage=None)
+    job = replace(reported(JobState.SUCCEEDED), parts=(Part("job", says),))
+    assert endings.rendered_for_nobody(RENDERING, cancelled, job, PRICE).amount == amount
+
+
 PER_VIDEO = Price(version="v", rate=250_000, unit="video")
 PER_GPU = Price(version="v", rate=1_000, unit="gpu_second", gpus=2)
 TOLD = RENDERED.with_job(cost=123_456)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from shared.domain.errors import Conflict
 from shared.domain.job import JobState, JobStatus
 from shared.domain.ledger import Amounts, Kind
 from shared.domain.request import VideoRequest
-from shared.domain.video import Status
+from shared.domain.video import CostState, Status
 from shared.lifecycle import expect, money
 from shared.lifecycle.requests import views
 from shared.lifecycle.requests.admit import admit
@@ -22,6 +24,7 @@ from shared.lifecycle.requests.claims import Repeatable
 from shared.lifecycle.requests.quote import quote
 from shared.lifecycle.requests.remix import remix_video
 from shared.lifecycle.services import Services
+from shared.lifecycle.steps import take_turn
 from shared.storage.names import manifest_blob
 from tests.conftest import Simulator
 from tests.shared.lifecycle.conftest import CALLER, Job, Order
@@ -177,6 +180,32 @@ def test_a_failed_render_that_the_upstream_charges_is_booked_and_made_again(
     assert job.booked == Amounts(settled=100_000)
     settled = [(each.attempt, each.basis) for each in job.entries if each.kind is Kind.SETTLE]
     assert settled == [(1, "upstream_reported"), (2, "upstream_reported")]
+    assert job.video.cost.actual == 100_000, "both renders"
+
+
+def test_a_video_that_ends_before_its_second_render_shows_what_the_first_one_cost(
+    services: Services, order: Order, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulator.script(FAILS_ONCE)
+    tell(services, cost=50_000)
+    job = order()
+    later = replace(services, clock=lambda: time.time() + 25 * 3600 / 100)
+    take, turns = take_turn.take_turn, count()
+
+    def too_late(_: Services, *asked: Any) -> Any:
+        return take(services if next(turns) == 0 else later, *asked)
+
+    monkeypatch.setattr(take_turn, "take_turn", too_late)
+    job.drive()
+    assert job.video.error is not None
+    assert (job.video.error.code, job.video.error.charged) == ("queue_timeout", True)
+    cost = job.video.cost
+    assert (cost.state, cost.actual, cost.basis) == (
+        CostState.SETTLED,
+        50_000,
+        "upstream_reported",
+    )
+    assert job.booked == Amounts(settled=50_000)
 
 
 @pytest.mark.parametrize(("cancelled", "settled"), [(True, 50_000), (False, 450_000)])

@@ -498,6 +498,21 @@ def test_what_was_reserved_for_a_second_render_that_never_came_is_released(
     assert job.booked == Amounts(settled=400_000)
 
 
+def test_it_is_released_also_where_the_deployment_and_its_price_are_gone(
+    services_with: Callable[..., Services], upstreams: Callable[..., str], simulator: Simulator
+) -> None:
+    strict = {"version": "strict", "usd_per_second": "0.10", "failed_render": "settled"}
+    services = services_with(UPSTREAMS=upstreams(prices=strict, can_delete_running=False))
+    job = begin(services, simulator)
+    to_submitted(job)
+    assert job.work is not None
+    money.book_failed_render(services, job.work)  # and its worker died
+    left = [each for each in services.settings.upstreams if each.name != "sora-2"]
+    settings = services.settings.model_copy(update={"upstreams": left})
+    cancel_video(replace(services, settings=settings), job.video)
+    assert job.booked == Amounts(settled=400_000)
+
+
 def test_requests_without_a_key_are_each_their_own(services: Services, monkeypatch: Patch) -> None:
     """Also when they are remembered in the same moment."""
     keep, tries, made = services.idempotency.put, count(), list[str]()

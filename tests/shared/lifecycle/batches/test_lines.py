@@ -151,6 +151,26 @@ def test_a_cancel_gives_up_no_video_whose_submission_has_begun(world: World) -> 
     world.end(left)
     batch = world.finish()
     assert (batch.status, batch.completed, batch.failed) == (Status.CANCELLED, 1, 1)
+
+
+def test_a_cancel_reaches_what_waits_behind_the_videos_that_one_look_reads(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.create(film(3), max_running=3)
+    world.turn()
+    first, *_ = sorted(world.running(), key=lambda video: video.id)
+    work = world.services.work.get(first.id)
+    assert work is not None
+    attempt = Attempt(deployment="sora-2", intent=Intent(at=world.now, by="its worker"))
+    for become in ({"admitted": True}, {"attempt": attempt, "posts": 1}):
+        work = world.services.work.replace(replace(work, **become))
+    monkeypatch.setattr(lines, "_MOST_READ", 1)
+    batches.cancel(world.services, world.batch)
+    world.turn()
+    assert [video.id for video in world.running()] == [first.id]
+    world.end(first)
+    batch = world.finish()
+    assert (batch.status, batch.completed, batch.failed) == (Status.CANCELLED, 1, 2)
     assert batch.committed == world.booked() == PRICE
 
 
@@ -195,6 +215,42 @@ def test_a_batch_leaves_room_for_other_requests_of_its_caller(
     world.turn()
     assert len(world.running()) == 3, "three quarters of four"
     assert world.finish().completed == 9
+
+
+def test_a_batch_whose_caller_was_removed_spends_nothing_until_they_are_back(
+    services_with: Callable[..., Services],
+) -> None:
+    """No budget of theirs is left to count against."""
+    entry = {"key_sha256": ["0" * 64]}
+    known = services_with(CALLERS=json.dumps({"local": entry})).settings
+    others = services_with(CALLERS=json.dumps({"another": entry}))
+    world = World(all_in_memory(others))
+    world.services = replace(world.services, settings=known)
+    world.create(film(4), max_running=1)
+    world.turn()
+    world.services = replace(world.services, settings=others.settings)
+    for _ in range(3):
+        world.end_all()
+        world.now += 60
+        assert world.turn().result["wait"] > 0
+    assert (world.batch.completed, len(world.videos()), world.booked()) == (1, 1, PRICE)
+    assert "not in CALLERS" in (world.batch.notice or "")
+    world.services = replace(world.services, settings=known)
+    batch = world.finish()
+    assert (batch.completed, batch.notice, world.booked()) == (4, None, 4 * PRICE)
+
+
+def test_a_batch_of_a_removed_caller_ends_with_its_window(
+    services_with: Callable[..., Services],
+) -> None:
+    world = World(all_in_memory(services_with()))
+    world.create(film(2), max_running=1, completion_window="1h")
+    others = services_with(CALLERS=json.dumps({"another": {"key_sha256": ["0" * 64]}}))
+    world.services = replace(world.services, settings=others.settings)
+    world.turn()
+    world.now += 3600
+    batch = world.finish()
+    assert (batch.status, batch.failed, world.booked()) == (Status.EXPIRED, 1, 0)
 
 
 def test_a_deleted_input_file_ends_the_batch_after_what_runs(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import pytest
@@ -59,6 +60,30 @@ def test_before_its_submission_nothing_is_charged(order: Order, simulator: Simul
     assert job.work is None
     assert job.drive() == ["take_turn"]  # the worker finds nothing left to do
     assert simulator.journal()["jobs"] == []
+
+
+@pytest.mark.parametrize("end", [cancel_video, delete_video])
+def test_a_new_worker_at_the_same_moment_keeps_nobody_from_cancelling(
+    order: Order, monkeypatch: pytest.MonkeyPatch, end: Callable[..., Any]
+) -> None:
+    job = order()
+    work = job.services.work
+    read, reads = work.get, count()
+
+    def beside(video_id: str) -> Work | None:
+        """The sweep takes the video over just after the cancellation has read its row."""
+        found = read(video_id)
+        if found is not None and next(reads) == 0:
+            work.replace(replace(found, epoch=found.epoch + 1))
+        return found
+
+    monkeypatch.setattr(work, "get", beside)
+    end(job.services, job.video)
+    stored = job.services.videos.get(CALLER, job.id)
+    assert stored is None or stored.video.status is Status.CANCELLED
+    assert (stored is None) == (end is delete_video)
+    assert job.booked == Amounts()
+    assert job.work is None
 
 
 @pytest.mark.real_storage

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import pytest
@@ -80,6 +81,31 @@ def test_an_unfinished_video_answers_for_its_key_beyond_the_day(services: Servic
     first = admit(services, CALLER, REQUEST, KEYED)
     tomorrow = replace(services, clock=lambda: time.time() + 25 * 3600 / 100)
     assert admit(tomorrow, CALLER, REQUEST, KEYED).video.id == first.video.id
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["repeat", "other"])
+def test_a_key_whose_day_is_over_is_taken_by_one_of_two_at_once(
+    services: Services, simulator: Simulator, monkeypatch: pytest.MonkeyPatch, same: bool
+) -> None:
+    """The other one repeats it, or is told that the key is another request's now."""
+    drive(services, admit(services, CALLER, REQUEST, KEYED).payload)
+    tomorrow = replace(services, clock=lambda: time.time() + 25 * 3600 / 100)
+    claim, tries, faster = services.idempotency.claim, count(), list[str]()
+
+    def meanwhile(*asked: Any) -> Any:
+        found = claim(*asked)
+        if next(tries) == 0:
+            faster.append(admit(tomorrow, CALLER, REQUEST, KEYED).video.id)
+        return found
+
+    monkeypatch.setattr(services.idempotency, "claim", meanwhile)
+    if same:
+        again = admit(tomorrow, CALLER, REQUEST, KEYED)
+        assert (again.video.id, again.replayed) == (faster[0], True)
+    else:
+        with pytest.raises(Conflict):
+            admit(tomorrow, CALLER, replace(REQUEST, seconds=8), KEYED)
+    assert len(videos(services)) == 2, "that of yesterday and one of today"
 
 
 def test_a_repeat_without_a_key_is_known_by_its_content(services: Services) -> None:
