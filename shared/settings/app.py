@@ -159,8 +159,11 @@ class Settings(BaseSettings):
         return next((webhook for webhook in self.webhooks if webhook.name == name), None)
 
     def webhooks_of(self, caller: str) -> list[Webhook]:
-        """The webhooks that a caller (`key:NAME` or `entra:OID`) may ask for."""
+        """The webhooks that a caller (`key:NAME` or `entra:OID`) may ask for; none once it was
+        removed."""
         configured = self.caller(caller)
+        if configured is None:
+            return []
         return [
             webhook
             for webhook in self.webhooks

@@ -94,3 +94,5 @@ def test_its_settings_are_accepted(make_settings: Callable[..., Settings]) -> No
     assert settings.event_callers == callers
     assert [webhook.name for webhook in settings.webhooks_of("key:shop")] == ["shop"]
     assert settings.webhooks_of("key:studio") == []
+    removed = make_settings(WEBHOOKS=json.dumps(webhooks), CALLERS=json.dumps({"local": {}}))
+    assert removed.webhooks_of("key:shop") == []

@@ -66,22 +66,31 @@ def test_a_reload_while_a_create_is_under_way_makes_one_video(mine: Client, answ
     assert prompts(mine).count(prompt) == 1
 
 
-def test_an_answer_that_is_cut_off_is_asked_for_again(mine: Client) -> None:
+CUT_OFF = (
+    "real(url, options).then(async answer =>"
+    " new Response((await answer.text()).slice(0, -1), answer))"
+)
+STOPPED = "new Response('<h1>404 Web Site not found.</h1>', {status: 404})"
+"""What Azure says in front of an app that is stopped, or begins."""
+
+
+@pytest.mark.parametrize("instead", [CUT_OFF, STOPPED], ids=["cut off", "stopped"])
+def test_an_answer_that_is_none_of_the_apps_is_asked_for_again(mine: Client, instead: str) -> None:
     """Of a create, which is made once all the same, and of what is looked at."""
+    prompt = f"A path that goes on {len(instead)}"
     with studio(mine.stack) as page:
         page.until(PRICED)
         page.run(
             "{ const real = window.fetch, cut = new Set();"
-            " window.fetch = async (url, options) => {"
-            " const answer = await real(url, options);"
+            " window.fetch = (url, options) => {"
             " const kind = (options?.method ?? 'GET') + url.replace(/video_\\w+/, 'one');"
-            " if (!/videos(.one)?$/.test(kind) || cut.has(kind)) return answer;"
+            " if (!/videos(.one)?$/.test(kind) || cut.has(kind)) return real(url, options);"
             " cut.add(kind);"
-            " return new Response((await answer.text()).slice(0, -1), answer); }; }"
+            f" return Promise.resolve({instead}); }}; }}"
         )
-        make(page, "A path that goes on")
-        plays(page, "A path that goes on")
-    assert prompts(mine).count("A path that goes on") == 1
+        make(page, prompt)
+        plays(page, prompt)
+    assert prompts(mine).count(prompt) == 1
 
 
 def test_what_was_made_while_the_page_slept_is_all_there(mine: Client) -> None:

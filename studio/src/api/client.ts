@@ -15,9 +15,12 @@ export class ApiError extends Error {
     super(detail.message);
   }
 
-  /** Whether the request may be sent again by itself: nobody answered, or only for now. */
+  /** Whether the request may be sent again by itself: nobody answered, or only for now, or what is in
+   * front of an app that is stopped or begins (403, 404): the app's own errors have an envelope. */
   get passing(): boolean {
-    return this.status === 0 || this.status === 408 || (this.status >= 500 && this.detail.retryable);
+    if (this.status >= 500) return this.detail.retryable;
+    if (this.status === 403 || this.status === 404) return this.detail.code === NO_ENVELOPE;
+    return this.status === 0 || this.status === 408;
   }
 }
 
@@ -42,6 +45,7 @@ type Heard = (headers: Headers) => void;
 /** Of an answer that is no film. A laptop that was closed has connections on which none will come. */
 const PATIENCE = 60_000;
 const ENDED = "session_ended";
+const NO_ENVELOPE = "no_envelope";
 
 let credential: Credential = async () => null;
 let heard: Heard = () => {};
@@ -149,7 +153,7 @@ function refused(response: Response, data: unknown): ApiError {
   const detail = (data as { error?: ErrorDetail } | null)?.error;
   return new ApiError(
     response.status,
-    detail ?? plain("no_envelope", `HTTP ${response.status}`),
+    detail ?? plain(NO_ENVELOPE, `HTTP ${response.status}`),
     after > 0 ? after : null,
   );
 }
