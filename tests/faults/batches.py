@@ -11,7 +11,7 @@ from typing import Any, get_args
 import httpx
 
 from tests.faults.gate import When
-from tests.faults.rig import Rig, TookTooLong
+from tests.faults.rig import HANGS, Rig, Sweeps, TookTooLong
 from tests.faults.scenarios import Outcome, killed
 
 _EVERY = 12
@@ -77,13 +77,13 @@ def play(rig: Rig) -> list[str]:
         "budget_usd": _BUDGET,
     }
     batch = _asked(rig, "POST", "/batches", key="batch", json=asked)
-    began = swept = time.monotonic()
+    until, sweeps = time.monotonic() + HANGS, Sweeps(_PATIENCE)
     while batch["status"] not in _ENDED:
-        now = time.monotonic()
-        if now > began + 80:
+        if time.monotonic() > until:
             raise TookTooLong(f"the batch is {batch['status']}: {batch['request_counts']}")
-        if rig.ensure_host() or now > swept + _PATIENCE:
-            swept = now
+        if rig.ensure_host():
+            sweeps.now()
+        if sweeps.due():
             rig.sweep()
         time.sleep(0.3)
         batch = _asked(rig, "GET", f"/batches/{batch['id']}")
@@ -110,7 +110,7 @@ def _wrong_with(rig: Rig, batch: dict[str, Any]) -> list[str]:
 def _asked(rig: Rig, method: str, path: str, *, key: str | None = None, **sent: Any) -> Any:
     """The answer to a client that repeats what is not answered."""
     headers = {} if key is None else {"Idempotency-Key": key}
-    until = time.monotonic() + 30
+    until = time.monotonic() + HANGS
     while True:
         rig.ensure_host()
         with contextlib.suppress(httpx.TransportError):

@@ -19,7 +19,7 @@ from local.ports import free_ports
 from local.processes import Child
 from local.stack import HUB
 from tests.faults.gate import Gate, Trap, When
-from tests.faults.rig import Rig, TookTooLong
+from tests.faults.rig import HANGS, Rig, TookTooLong
 
 Fault = Literal["kill", "scale in", "freeze"]
 STRIKES: tuple[Fault, ...] = ("kill", "kill", "scale in", "freeze")
@@ -33,7 +33,6 @@ _GRACE = 2.0
 one lets some renders' copies be cut off as well."""
 _CLIENT_PATIENCE = 3.0
 """Seconds after which a client asks another host: one that is frozen answers nobody."""
-_LONGEST = 60.0
 
 
 @dataclass
@@ -185,7 +184,7 @@ class Fleet(Rig):
         """Order a video as a client does that asks another host when one does not answer."""
         prompt = body.pop("prompt", f"scenario {number}")
         chance = random.Random(number)
-        until = time.monotonic() + _LONGEST
+        until = time.monotonic() + HANGS
         while time.monotonic() < until:
             serving = self.serving()
             if not serving:

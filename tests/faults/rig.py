@@ -34,9 +34,12 @@ machine one after another is followed by the next, and none comes to its end."""
 JOB_MINUTES = 15
 """Soon over, for the faults that last until then."""
 NEVER = "0 0 0 1 1 *"
+HANGS = 240.0
+"""Seconds until something hangs. A busy machine is no failure."""
 DAY_CEILING_USD = "0.40"
 """Exactly the dearest video that a scenario orders: whatever is booked twice is refused."""
 Survives = Literal["tables", "host state"]
+_SWEEP_PAUSE = 0.5
 
 
 def _simulator(functions: str) -> dict[str, Any]:
@@ -54,6 +57,26 @@ def _simulator(functions: str) -> dict[str, Any]:
 
 class TookTooLong(Exception):
     """A scenario did not come to its end; the message says where it stood."""
+
+
+class Sweeps:
+    """When the next sweep is due: after ever longer pauses. In scaled time a worker is taken for
+    dead after a second or two. On a busy machine each step takes longer: under steady sweeps one
+    worker after another is replaced, and none comes to its end."""
+
+    def __init__(self, first: float) -> None:
+        self._due, self._pause = time.monotonic() + first, _SWEEP_PAUSE
+
+    def now(self) -> None:
+        """A host has died: sweep at once, and as often as in the beginning."""
+        self._due, self._pause = 0.0, _SWEEP_PAUSE
+
+    def due(self) -> bool:
+        """Whether it is time; the next one is later then."""
+        if (now := time.monotonic()) < self._due:
+            return False
+        self._due, self._pause = now + self._pause, self._pause * 1.5
+        return True
 
 
 @dataclass
@@ -191,7 +214,7 @@ class Rig:
     def order(self, number: int = 0, **body: Any) -> str:
         """Order a video as a client does that repeats what was not answered. Its id."""
         prompt = body.pop("prompt", f"scenario {number}")
-        until = time.monotonic() + 30
+        until = time.monotonic() + HANGS
         while True:
             self.ensure_host()
             with contextlib.suppress(httpx.TransportError):
@@ -208,7 +231,7 @@ class Rig:
 
     def cancel(self, video_id: str) -> None:
         """Cancel a video as a client does that repeats what was not answered."""
-        until = time.monotonic() + 30
+        until, sweeps = time.monotonic() + HANGS, Sweeps(0.0)
         while True:
             self.ensure_host()
             with contextlib.suppress(httpx.TransportError):
@@ -220,17 +243,20 @@ class Rig:
             if time.monotonic() > until:
                 raise TookTooLong("the cancel was never taken")
             time.sleep(0.05)
-            self.sweep()
+            if sweeps.due():
+                self.sweep()
 
-    def settle(self, *, seconds: float = 80, patience: float = 2.0, watched: bool = False) -> None:
+    def settle(
+        self, *, seconds: float = HANGS, patience: float = 2.0, watched: bool = False
+    ) -> None:
         """Run until nothing is left to do, restarting and sweeping as time does in production.
         Without a restart the first sweep comes after `patience` seconds. `watched`: videos that
         have ended and are still looked for are left, if nothing is found within `patience`."""
         began = busy = time.monotonic()
-        next_sweep = began + patience
+        sweeps = Sweeps(patience)
         while True:
             if self.ensure_host():
-                next_sweep = 0.0
+                sweeps.now()
             left = self.work_left()
             now = time.monotonic()
             if not watched or set(left) != {"watching"} or self.open_jobs():
@@ -239,8 +265,7 @@ class Rig:
                 return
             if now > began + seconds:
                 raise TookTooLong(f"still {left} after {seconds:.0f} s")
-            if now > next_sweep:
-                next_sweep = now + 0.5
+            if sweeps.due():
                 self.sweep()
             time.sleep(0.1)  # each look is work for the storage that the host waits for
 

@@ -14,7 +14,7 @@ from tests.faults import chaos, profiles
 from tests.faults.fleet import Fleet
 from tests.faults.gate import Trap, When
 from tests.faults.matrix import COMPLETED, Fault, rule, scenarios
-from tests.faults.rig import Rig, Survives, TookTooLong, a_red_image, shapes
+from tests.faults.rig import HANGS, Rig, Survives, TookTooLong, a_red_image, shapes
 from tests.faults.verdict import Allowed
 
 SHAPES = dict(shapes()) | profiles.shapes()
@@ -95,7 +95,7 @@ class FaultScenario:
         return [f"ended {found} instead of {expected}"]
 
     def _until_ended(self, rig: Rig, video_id: str) -> tuple[str, str | None]:
-        until = time.monotonic() + 30
+        until = time.monotonic() + HANGS
         while (video := rig.video(video_id))["status"] in ("queued", "in_progress"):
             if time.monotonic() > until:
                 raise TookTooLong(f"still {video['status']}/{video['stage']}")
@@ -229,7 +229,7 @@ def a_rendering_video(rig: Rig, shape: str) -> str:
     rig.ensure_host()
     rig.clear(_LONG_RENDER)
     video_id = rig.order(1, **SHAPES[shape])
-    until = time.monotonic() + 20
+    until = time.monotonic() + HANGS
     while rig.video(video_id)["stage"] != "rendering":
         if time.monotonic() > until:
             raise TookTooLong(f"{video_id} does not render")
