@@ -219,10 +219,8 @@ def never_created() -> Verdict:
 
 
 def rendered_for_nobody(work: Work, video: Video, job: JobStatus, price: Price | None) -> Verdict:
-    """A job that succeeded after its video was cancelled: billed, and not collected. No output
-    counts longer than it was asked for, whatever its job says."""
-    asked = video.request.seconds
-    seconds = sum(min(asked, part.seconds or asked) for part in job.parts)
+    """A job that succeeded after its video was cancelled: billed, and not collected."""
+    seconds = billed_seconds(video, [part.seconds or None for part in job.parts])
     amount, basis = _spent(
         work, video, price, seconds, len(job.parts), basis="rendered_after_cancel"
     )

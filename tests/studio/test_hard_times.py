@@ -74,10 +74,13 @@ STOPPED = "new Response('<h1>404 Web Site not found.</h1>', {status: 404})"
 """What Azure says in front of an app that is stopped, or begins."""
 
 
-@pytest.mark.parametrize("instead", [CUT_OFF, STOPPED], ids=["cut off", "stopped"])
-def test_an_answer_that_is_none_of_the_apps_is_asked_for_again(mine: Client, instead: str) -> None:
+@pytest.mark.parametrize(
+    ("prompt", "instead"), [("A path that breaks off", CUT_OFF), ("A path to a gate", STOPPED)]
+)
+def test_an_answer_that_is_none_of_the_apps_is_asked_for_again(
+    mine: Client, prompt: str, instead: str
+) -> None:
     """Of a create, which is made once all the same, and of what is looked at."""
-    prompt = f"A path that goes on {len(instead)}"
     with studio(mine.stack) as page:
         page.until(PRICED)
         page.run(

@@ -8,6 +8,7 @@ import pytest
 
 from local.stack import API_KEY
 from tests.studio.pages import OTHER_KEY, address, enter, make, plays, studio, visitor
+from tests.support.browser import Page
 from tests.support.stacks import Client
 
 pytestmark = pytest.mark.studio
@@ -99,11 +100,15 @@ def test_over_plain_http_everything_works_all_the_same(mine: Client) -> None:
         page.call("waitForSelector", "#key")
 
 
+def enter_remembered(page: Page, key: str = API_KEY) -> None:
+    page.call("check", "[name=remember]")
+    enter(page, key)
+    page.call("waitForSelector", "#prompt")
+
+
 def test_who_signs_out_is_signed_out_in_every_tab_that_remembers(mine: Client) -> None:
     with visitor(mine.stack) as page:
-        page.call("check", "[name=remember]")
-        enter(page, API_KEY)
-        page.call("waitForSelector", "#prompt")
+        enter_remembered(page)
         with page.tab() as tab:
             tab.open(address(mine.stack))
             tab.call("waitForSelector", "#prompt")
@@ -117,9 +122,7 @@ def test_who_enters_in_one_tab_stays_there_while_another_tab_is_left(mine: Clien
     with visitor(mine.stack) as page, page.tab() as tab:
         tab.open(address(mine.stack))
         for each, key in ((page, API_KEY), (tab, OTHER_KEY)):
-            each.call("check", "[name=remember]")
-            enter(each, key)
-            each.call("waitForSelector", "#prompt")
+            enter_remembered(each, key)
         page.call("waitForSelector", "#key")  # what the browser remembers is another one's now
         assert tab.run("localStorage.length") == 1
         tab.call("reload")
@@ -129,9 +132,7 @@ def test_who_enters_in_one_tab_stays_there_while_another_tab_is_left(mine: Clien
 def test_a_page_that_comes_back_from_the_past_asks_who_is_remembered(mine: Client) -> None:
     """The browser keeps pages whole for its Back button, and tells them nothing meanwhile."""
     with visitor(mine.stack) as page:
-        page.call("check", "[name=remember]")
-        enter(page, API_KEY)
-        page.call("waitForSelector", "#prompt")
+        enter_remembered(page)
         page.run("localStorage.clear()")  # as another tab does that signs out
         page.run("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
         page.call("waitForSelector", "#key")

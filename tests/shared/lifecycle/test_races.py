@@ -484,32 +484,37 @@ def test_the_key_of_a_deleted_video_that_still_renders_is_not_answered_with_it(
         admit(keeping, CALLER, REQUEST, Repeatable(key="k"))
 
 
-def test_what_was_reserved_for_a_second_render_that_never_came_is_released(
+@pytest.fixture
+def reserved_again(
     services_with: Callable[..., Services], upstreams: Callable[..., str], simulator: Simulator
-) -> None:
+) -> Job:
+    """One whose worker died once a second render was reserved, and before it was noted."""
     strict = {"version": "strict", "usd_per_second": "0.10", "failed_render": "settled"}
     services = services_with(UPSTREAMS=upstreams(prices=strict, can_delete_running=False))
     job = begin(services, simulator)
     to_submitted(job)
     assert job.work is not None
-    money.book_failed_render(services, job.work)  # and its worker died
-    cancel_video(services, job.video)
+    money.book_failed_render(services, job.work)
+    return job
+
+
+def test_what_was_reserved_for_a_second_render_that_never_came_is_released(
+    reserved_again: Job,
+) -> None:
+    job = reserved_again
+    cancel_video(job.services, job.video)
     job.drive()
     assert job.booked == Amounts(settled=400_000)
 
 
 def test_it_is_released_also_where_the_deployment_and_its_price_are_gone(
-    services_with: Callable[..., Services], upstreams: Callable[..., str], simulator: Simulator
+    reserved_again: Job,
 ) -> None:
-    strict = {"version": "strict", "usd_per_second": "0.10", "failed_render": "settled"}
-    services = services_with(UPSTREAMS=upstreams(prices=strict, can_delete_running=False))
-    job = begin(services, simulator)
-    to_submitted(job)
-    assert job.work is not None
-    money.book_failed_render(services, job.work)  # and its worker died
-    left = [each for each in services.settings.upstreams if each.name != "sora-2"]
-    settings = services.settings.model_copy(update={"upstreams": left})
-    cancel_video(replace(services, settings=settings), job.video)
+    job = reserved_again
+    known = job.services.settings
+    left = [each for each in known.upstreams if each.name != "sora-2"]
+    settings = known.model_copy(update={"upstreams": left})
+    cancel_video(replace(job.services, settings=settings), job.video)
     assert job.booked == Amounts(settled=400_000)
 
 

@@ -62,12 +62,14 @@ NOWHERE = [
     '{"error_msg": "404 Route Not Found"}',  # APISIX
     '{"detail": "Not Found"}',  # Starlette, without such a path
     '{"message": "Cannot GET /v1/videos/1", "error": "Not Found", "statusCode": 404}',  # NestJS
+    # Fastify
     '{"message": "Route GET:/v1/videos/1 not found", "error": "Not Found", "statusCode": 404}',
+    # Spring
     '{"timestamp": "2026-11-28", "status": 404, "error": "Not Found", "path": "/v1/videos/1"}',
+    # OpenAI and new-api
     '{"error": {"message": "Invalid URL (GET /v1/videos/1)", "type": "invalid_request_error"}}',
 ]
-"""What is said where there is no server, or another one: Fastify's and Spring's are the last but
-one; new-api has the last from OpenAI."""
+"""What is said where there is no server, or one without such a path."""
 
 GONE = [
     "",
